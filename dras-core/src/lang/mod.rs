@@ -1,0 +1,3 @@
+//! The expression language: text → tokens → tree → checked → program → value.
+
+pub mod ast;
