@@ -54,3 +54,19 @@ impl PartialEq for TextTest {
             }
     }
 }
+
+impl TextTest {
+    /// A text that equal tests share and different tests do not.
+    pub(crate) fn key(&self) -> String {
+        let (kind, parts) = match &self.kind {
+            TextTestKind::OneOf(texts) => ('=', texts.join("\0")),
+            TextTestKind::Contains(part) => ('*', part.to_string()),
+            TextTestKind::StartsWith(part) => ('^', part.to_string()),
+            TextTestKind::EndsWith(part) => ('$', part.to_string()),
+            TextTestKind::Matches(pattern) => ('~', pattern.as_str().to_owned()),
+        };
+        // The number of texts tells `['a\0b']` from `['a', 'b']`.
+        let count = if let TextTestKind::OneOf(texts) = &self.kind { texts.len() } else { 1 };
+        format!("{}{kind}{count}{parts}", if self.negate { '!' } else { ' ' })
+    }
+}

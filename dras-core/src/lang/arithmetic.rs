@@ -1,0 +1,220 @@
+//! What the operators and functions on numbers compute: one place for the exact evaluator, the compiled program and the columns.
+//!
+//! Every function is total. A result that is not finite means *undefined*; the exact evaluator then names the reason.
+
+use crate::undefined::Undefined;
+
+/// Functions of one number.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) enum Fn1 {
+    Negate,
+    Abs,
+    Ceil,
+    Floor,
+    Round,
+    Trunc,
+    Sqrt,
+    Ln,
+    Log2,
+    Log10,
+    Exp,
+    Sign,
+}
+
+/// Functions of two numbers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) enum Fn2 {
+    Add,
+    Subtract,
+    Multiply,
+    Divide,
+    Remainder,
+    Min,
+    Max,
+    Pow,
+    RoundTo,
+    Reserve,
+    ReserveOfUsage,
+}
+
+/// Functions of three numbers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) enum Fn3 {
+    Clamp,
+    ScaleTo,
+}
+
+impl Fn1 {
+    #[inline(always)]
+    pub(crate) fn apply(self, x: f64) -> f64 {
+        match self {
+            Fn1::Negate => -x,
+            Fn1::Abs => x.abs(),
+            Fn1::Ceil => x.ceil(),
+            Fn1::Floor => x.floor(),
+            Fn1::Round => x.round(),
+            Fn1::Trunc => x.trunc(),
+            Fn1::Sqrt => x.sqrt(),
+            // From libm rather than the platform, so that every machine gives the same bits.
+            Fn1::Ln => libm::log(x),
+            Fn1::Log2 => libm::log2(x),
+            Fn1::Log10 => libm::log10(x),
+            Fn1::Exp => libm::exp(x),
+            Fn1::Sign => {
+                if x > 0.0 {
+                    1.0
+                } else if x < 0.0 {
+                    -1.0
+                } else {
+                    // Zero, or NaN, which stays.
+                    x * 0.0
+                }
+            }
+        }
+    }
+
+    pub(crate) fn why_undefined(self, x: f64) -> Undefined {
+        match self {
+            Fn1::Sqrt | Fn1::Ln | Fn1::Log2 | Fn1::Log10 if x <= 0.0 => Undefined::OutsideDomain,
+            _ => Undefined::NotFinite,
+        }
+    }
+}
+
+impl Fn2 {
+    #[inline(always)]
+    pub(crate) fn apply(self, a: f64, b: f64) -> f64 {
+        match self {
+            Fn2::Add => a + b,
+            Fn2::Subtract => a - b,
+            Fn2::Multiply => a * b,
+            Fn2::Divide => a / b,
+            Fn2::Remainder => a % b,
+            // Not `f64::min`, which would drop a NaN: undefined spreads.
+            Fn2::Min => {
+                if a < b || a.is_nan() {
+                    a
+                } else {
+                    b
+                }
+            }
+            Fn2::Max => {
+                if a > b || a.is_nan() {
+                    a
+                } else {
+                    b
+                }
+            }
+            Fn2::Pow => libm::pow(a, b),
+            Fn2::RoundTo => {
+                if b > 0.0 {
+                    (a / b).round() * b
+                } else {
+                    f64::NAN
+                }
+            }
+            Fn2::Reserve => {
+                if (0.0..1.0).contains(&b) {
+                    a / (1.0 - b)
+                } else {
+                    f64::NAN
+                }
+            }
+            Fn2::ReserveOfUsage => {
+                if b >= 0.0 {
+                    a * (1.0 + b)
+                } else {
+                    f64::NAN
+                }
+            }
+        }
+    }
+
+    pub(crate) fn why_undefined(self, a: f64, b: f64) -> Undefined {
+        match self {
+            Fn2::Divide | Fn2::Remainder if b == 0.0 => Undefined::DivisionByZero,
+            Fn2::Pow if a == 0.0 && b < 0.0 => Undefined::DivisionByZero,
+            Fn2::Pow if a < 0.0 && b.fract() != 0.0 => Undefined::OutsideDomain,
+            Fn2::RoundTo if b <= 0.0 => Undefined::OutsideDomain,
+            Fn2::Reserve if !(0.0..1.0).contains(&b) => Undefined::OutsideDomain,
+            Fn2::ReserveOfUsage if b < 0.0 => Undefined::OutsideDomain,
+            _ => Undefined::NotFinite,
+        }
+    }
+}
+
+impl Fn3 {
+    #[inline(always)]
+    pub(crate) fn apply(self, a: f64, b: f64, c: f64) -> f64 {
+        match self {
+            Fn3::Clamp => {
+                if b <= c {
+                    Fn2::Max.apply(b, Fn2::Min.apply(a, c))
+                } else {
+                    f64::NAN
+                }
+            }
+            Fn3::ScaleTo => {
+                if a >= 0.0 && b >= 0.0 && c > 0.0 {
+                    ceil_without_noise(a * b / c)
+                } else {
+                    f64::NAN
+                }
+            }
+        }
+    }
+
+    pub(crate) fn why_undefined(self, a: f64, b: f64, c: f64) -> Undefined {
+        match self {
+            Fn3::ScaleTo if c == 0.0 => Undefined::DivisionByZero,
+            Fn3::Clamp if b > c => Undefined::OutsideDomain,
+            Fn3::ScaleTo if !(a >= 0.0 && b >= 0.0 && c > 0.0) => Undefined::OutsideDomain,
+            _ => Undefined::NotFinite,
+        }
+    }
+}
+
+/// The next whole number, where a value within one part in 10⁹ above a whole number counts as that number: `3 × 0.8 / 0.8` is
+/// 3.0000000000000004 in binary floating point and must not cost a fourth slot.
+pub(crate) fn ceil_without_noise(x: f64) -> f64 {
+    (x - x.abs() * 1e-9).ceil()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn scaling_is_not_fooled_by_rounding_noise() {
+        for parallelism in 1..=1000 {
+            for load in [0.1, 0.3, 0.7, 0.8, 0.9] {
+                let p = f64::from(parallelism);
+                assert_eq!(Fn3::ScaleTo.apply(p, load, load), p);
+            }
+        }
+        assert_eq!(Fn3::ScaleTo.apply(3.0, 0.9, 0.6), 5.0);
+        assert_eq!(Fn3::ScaleTo.apply(4.0, 0.9, 0.6), 6.0);
+    }
+
+    #[test]
+    fn undefined_operands_stay_undefined() {
+        for f in [Fn1::Negate, Fn1::Abs, Fn1::Ceil, Fn1::Sqrt, Fn1::Ln, Fn1::Exp, Fn1::Sign, Fn1::Round] {
+            assert!(f.apply(f64::NAN).is_nan(), "{f:?}");
+        }
+        for f in [
+            Fn2::Add,
+            Fn2::Subtract,
+            Fn2::Multiply,
+            Fn2::Divide,
+            Fn2::Remainder,
+            Fn2::Min,
+            Fn2::Max,
+            Fn2::RoundTo,
+            Fn2::Reserve,
+            Fn2::ReserveOfUsage,
+        ] {
+            assert!(f.apply(f64::NAN, 0.5).is_nan(), "{f:?}");
+            assert!(f.apply(0.5, f64::NAN).is_nan(), "{f:?}");
+        }
+    }
+}

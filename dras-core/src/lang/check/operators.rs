@@ -1,0 +1,476 @@
+//! Checking of operators.
+
+use regex::RegexBuilder;
+
+use super::super::arithmetic::{Fn1, Fn2};
+use super::super::ast::{BinaryOp, NodeId, NodeKind, UnaryOp};
+use super::super::graph::{Compare, GraphId, Input, Op, Place};
+use super::super::types::{Type, Value};
+use super::{Checked, Checker};
+use crate::diagnostic::codes;
+use crate::metrics::{Reduce, TextTest, TextTestKind};
+use crate::units::{DATA_UNITS, TIME_UNITS, Unit, display_quantity};
+
+impl Checker<'_> {
+    pub(super) fn unary(&mut self, id: NodeId, op: UnaryOp, a: NodeId) -> Checked {
+        let Some(value) = self.operand(a) else { return Checked::Error };
+        match op {
+            UnaryOp::Minus => match self.number(id, a, "`-`") {
+                Some((value, ty)) => self.make(id, Op::Fn1(Fn1::Negate, value), ty),
+                None => Checked::Error,
+            },
+            UnaryOp::Not => {
+                if !self.condition(a, "`!`") || !self.join_series(id, &[a]) {
+                    return Checked::Error;
+                }
+                self.make(id, Op::Not(value), Type::Bool)
+            }
+        }
+    }
+
+    pub(super) fn binary(&mut self, id: NodeId, op: BinaryOp, a: NodeId, b: NodeId) -> Checked {
+        match op {
+            BinaryOp::Add => self.sum(id, Fn2::Add, a, b),
+            BinaryOp::Subtract => self.sum(id, Fn2::Subtract, a, b),
+            BinaryOp::Remainder => self.sum(id, Fn2::Remainder, a, b),
+            BinaryOp::Multiply => self.product(id, Fn2::Multiply, a, b),
+            BinaryOp::Divide => self.product(id, Fn2::Divide, a, b),
+            BinaryOp::And | BinaryOp::Or => self.logic(id, op, a, b),
+            BinaryOp::Else => self.otherwise(id, a, b),
+            BinaryOp::Matches => self.matches(id, a, b, false),
+            BinaryOp::MatchesNot => self.matches(id, a, b, true),
+            BinaryOp::In => self.is_in(id, a, b),
+            BinaryOp::Equal => self.compare(id, op, a, b),
+            BinaryOp::NotEqual | BinaryOp::Less | BinaryOp::LessEqual | BinaryOp::Greater | BinaryOp::GreaterEqual => {
+                self.compare(id, op, a, b)
+            }
+        }
+    }
+
+    /// A number that is one value: not samples, not a text.
+    fn number(&mut self, id: NodeId, operand: NodeId, what: &str) -> Option<(GraphId, Type)> {
+        let value = self.operand(operand)?;
+        if self.graph.node(value).place == Place::Sample {
+            let text = self.text_of(id);
+            let inner = self.text_of(operand);
+            let d = self
+                .error(codes::SAMPLE_TEST_TOO_COMPLEX, id, format!("`{text}` computes with the samples of a window"))
+                .label("samples can be compared, not computed with")
+                .help(format!("reduce over time first: `avg({inner})`"));
+            self.diagnostics.push(d);
+            return None;
+        }
+        match self.graph.ty(value) {
+            ty @ Type::Number(_) => Some((value, ty)),
+            ty => {
+                let text = self.text_of(operand);
+                let d = self
+                    .error(codes::TYPE_MISMATCH, operand, format!("{what} needs numbers, and `{text}` is {}", ty.describe()))
+                    .label(ty.describe());
+                let d = match ty {
+                    Type::Text => d.help(format!("if the text says a number: `number({text})`")),
+                    _ => d.help("use `condition ? 1 : 0` to count a condition"),
+                };
+                self.diagnostics.push(d);
+                None
+            }
+        }
+    }
+
+    fn numbers(&mut self, id: NodeId, a: NodeId, b: NodeId, what: &str) -> Option<((GraphId, Type), (GraphId, Type))> {
+        // Both are looked at, so that both mistakes are reported.
+        let (left, right) = (self.number(id, a, what), self.number(id, b, what));
+        Some((left?, right?))
+    }
+
+    fn sum(&mut self, id: NodeId, f: Fn2, a: NodeId, b: NodeId) -> Checked {
+        let sign = match f {
+            Fn2::Add => "`+`",
+            Fn2::Subtract => "`-`",
+            _ => "`%`",
+        };
+        let Some(((x, tx), (y, ty))) = self.numbers(id, a, b, sign) else { return Checked::Error };
+        let Some(ty) = self.same_unit(id, (a, tx), (b, ty), sign) else { return Checked::Error };
+        self.make(id, Op::Fn2(f, x, y), ty)
+    }
+
+    fn product(&mut self, id: NodeId, f: Fn2, a: NodeId, b: NodeId) -> Checked {
+        let sign = if f == Fn2::Multiply { "`*`" } else { "`/`" };
+        let Some(((x, tx), (y, ty))) = self.numbers(id, a, b, sign) else { return Checked::Error };
+        let (ux, uy) = (tx.unit().unwrap_or_default(), ty.unit().unwrap_or_default());
+        let unit = if f == Fn2::Multiply { ux.multiply(uy) } else { ux.divide(uy) };
+        match unit {
+            Some(unit) => self.make(id, Op::Fn2(f, x, y), Type::Number(unit)),
+            None => {
+                let d = self.error(codes::UNIT_OVERFLOW, id, format!("the unit of `{}` has no meaning", self.text_of(id)));
+                self.diagnostics.push(d.help("the exponents of time or data grew beyond 127"));
+                Checked::Error
+            }
+        }
+    }
+
+    /// The common type of two numbers, or an error that names both units. A literal `0` has every unit.
+    pub(super) fn same_unit(&mut self, id: NodeId, a: (NodeId, Type), b: (NodeId, Type), what: &str) -> Option<Type> {
+        if a.1 == b.1 || self.is_literal_zero(b.0) {
+            return Some(a.1);
+        }
+        if self.is_literal_zero(a.0) {
+            return Some(b.1);
+        }
+        let (ua, ub) = (a.1.unit().unwrap_or_default(), b.1.unit().unwrap_or_default());
+        let plain_literal = |c: &Self, (id, ty): (NodeId, Type)| match c.ast.node(id).kind {
+            NodeKind::Number(value, _) if ty.unit().is_some_and(Unit::is_number) => Some(value),
+            _ => None,
+        };
+        let missing = plain_literal(self, a).map(|v| (a.0, v, ub)).or_else(|| plain_literal(self, b).map(|v| (b.0, v, ua)));
+        if let Some((at, value, unit)) = missing {
+            let text = self.text_of(at);
+            let d = self
+                .error(codes::UNIT_MISSING, at, format!("{what} of {} and the plain number `{text}`", unit.describe()))
+                .label("without a unit");
+            let d = match with_units(value, &text, unit) {
+                Some(help) => d.help(help),
+                None => d.help(format!("write it in {unit}")),
+            };
+            self.diagnostics.push(d);
+        } else {
+            let (ta, tb) = (self.text_of(a.0), self.text_of(b.0));
+            let d = self
+                .error(
+                    codes::UNIT_MISMATCH,
+                    id,
+                    format!("{what} of different units: `{ta}` is {}, `{tb}` is {}", ua.describe(), ub.describe()),
+                )
+                .label(format!("{ua} and {ub}"))
+                .help("bring both to one unit, e.g. by dividing by `1s` or `1MiB`");
+            self.diagnostics.push(d);
+        }
+        None
+    }
+
+    /// Whether `id` is a truth value; an error where it is not.
+    pub(super) fn condition(&mut self, id: NodeId, what: &str) -> bool {
+        let Some(value) = self.operand(id) else { return false };
+        let ty = self.graph.ty(value);
+        if ty == Type::Bool {
+            return true;
+        }
+        let text = self.text_of(id);
+        let help = self.as_condition(id, ty);
+        let d = self
+            .error(codes::NOT_A_CONDITION, id, format!("{what} needs a condition, and `{text}` is {}", ty.describe()))
+            .label("not true or false")
+            .help(help);
+        self.diagnostics.push(d);
+        false
+    }
+
+    fn logic(&mut self, id: NodeId, op: BinaryOp, a: NodeId, b: NodeId) -> Checked {
+        let sign = if op == BinaryOp::And { "`&&`" } else { "`||`" };
+        let (left, right) = (self.operand(a), self.operand(b));
+        // A side with an error of its own does not hide the other's.
+        let (ok_a, ok_b) =
+            (left.is_some() && self.condition(a, sign), right.is_some() && self.condition(b, sign));
+        let (Some(x), Some(y), true, true) = (left, right, ok_a, ok_b) else { return Checked::Error };
+        if !self.join_series(id, &[a, b]) {
+            return Checked::Error;
+        }
+        let op = if op == BinaryOp::And { Op::And(x, y) } else { Op::Or(x, y) };
+        self.make(id, op, Type::Bool)
+    }
+
+    fn otherwise(&mut self, id: NodeId, a: NodeId, b: NodeId) -> Checked {
+        let (x, y) = (self.one(a), self.one(b));
+        let (Some(x), Some(y)) = (x, y) else { return Checked::Error };
+        let Some(ty) = self.same_type(id, a, b, "both sides of `??`") else { return Checked::Error };
+        self.make(id, Op::Else(x, y), ty)
+    }
+
+    /// The common type of two values, or an error that names both.
+    pub(super) fn same_type(&mut self, id: NodeId, a: NodeId, b: NodeId, what: &str) -> Option<Type> {
+        let (x, y) = (self.operand(a)?, self.operand(b)?);
+        let (tx, ty) = (self.graph.ty(x), self.graph.ty(y));
+        match (tx, ty) {
+            (Type::Number(_), Type::Number(_)) => self.same_unit(id, (a, tx), (b, ty), what),
+            _ if tx == ty => Some(tx),
+            _ => {
+                let (ta, tb) = (self.text_of(a), self.text_of(b));
+                let d = self
+                    .error(
+                        codes::TYPE_MISMATCH,
+                        id,
+                        format!("{what} need one type: `{ta}` is {}, `{tb}` is {}", tx.describe(), ty.describe()),
+                    )
+                    .label(format!("{} and {}", tx.describe(), ty.describe()));
+                let d = match (tx, ty) {
+                    (Type::Number(_), Type::Text) => d.help(format!("if the text says a number: `number({tb})`")),
+                    (Type::Text, Type::Number(_)) => d.help(format!("if the text says a number: `number({ta})`")),
+                    _ => d,
+                };
+                self.diagnostics.push(d);
+                None
+            }
+        }
+    }
+
+    pub(super) fn conditional(&mut self, id: NodeId, c: NodeId, a: NodeId, b: NodeId) -> Checked {
+        let (condition, x, y) = (self.one(c), self.one(a), self.one(b));
+        let ok = condition.is_some() && self.condition(c, "`?`");
+        let (Some(condition), Some(x), Some(y), true) = (condition, x, y, ok) else { return Checked::Error };
+        let Some(ty) = self.same_type(id, a, b, "both arms of `?:`") else { return Checked::Error };
+        self.make(id, Op::Select(condition, x, y), ty)
+    }
+
+    fn compare(&mut self, id: NodeId, op: BinaryOp, a: NodeId, b: NodeId) -> Checked {
+        let (x, y) = (self.operand(a), self.operand(b));
+        let (Some(x), Some(y)) = (x, y) else { return Checked::Error };
+        let what = match op {
+            BinaryOp::Equal => "`==`",
+            BinaryOp::NotEqual => "`!=`",
+            BinaryOp::Less => "`<`",
+            BinaryOp::LessEqual => "`<=`",
+            BinaryOp::Greater => "`>`",
+            _ => "`>=`",
+        };
+        let Some(ty) = self.same_type(id, a, b, &format!("the sides of {what}")) else { return Checked::Error };
+        if !self.join_series(id, &[a, b]) {
+            return Checked::Error;
+        }
+        if ty == Type::Text && matches!(op, BinaryOp::Equal | BinaryOp::NotEqual) {
+            let literal = |c: &Self, value: GraphId| match c.graph.constant(value) {
+                Some(Value::Text(text)) => Some(text.into_owned()),
+                _ => None,
+            };
+            let (subject, wanted) = match (literal(self, x), literal(self, y)) {
+                (_, Some(text)) => (x, Some(text)),
+                (Some(text), None) => (y, Some(text)),
+                _ => (x, None),
+            };
+            if let Some(text) = wanted {
+                let kind = TextTestKind::OneOf(vec![text.into()]);
+                let test = self.graph.test(TextTest { kind, negate: op == BinaryOp::NotEqual });
+                return self.make(id, Op::TextTest(test, subject), Type::Bool);
+            }
+        }
+        self.warn_outside_range(id, op, (a, x), (b, y));
+        let less = |x, y| Op::Compare(Compare::Less, x, y);
+        let less_equal = |x, y| Op::Compare(Compare::LessEqual, x, y);
+        match op {
+            BinaryOp::Less => self.make(id, less(x, y), Type::Bool),
+            BinaryOp::Greater => self.make(id, less(y, x), Type::Bool),
+            BinaryOp::LessEqual => self.make(id, less_equal(x, y), Type::Bool),
+            BinaryOp::GreaterEqual => self.make(id, less_equal(y, x), Type::Bool),
+            BinaryOp::Equal => self.make(id, Op::Compare(Compare::Equal, x, y), Type::Bool),
+            _ => {
+                let equal = self.graph.add(Op::Compare(Compare::Equal, x, y), Type::Bool);
+                self.make(id, Op::Not(equal), Type::Bool)
+            }
+        }
+    }
+
+    /// Warns where a metric's declared range decides a comparison with a constant.
+    fn warn_outside_range(&mut self, id: NodeId, op: BinaryOp, a: (NodeId, GraphId), b: (NodeId, GraphId)) {
+        let number = |c: &Self, value: GraphId| c.graph.constant(value).and_then(|v| v.as_number());
+        let (subject, threshold, op) = match (number(self, a.1), number(self, b.1)) {
+            (None, Some(threshold)) => (a.1, (b.0, threshold), op),
+            (Some(threshold), None) => (b.1, (a.0, threshold), mirrored(op)),
+            _ => return,
+        };
+        let Some((lo, hi)) = self.declared_range(subject) else { return };
+        let (t, unit) = (threshold.1, self.graph.ty(subject).unit().unwrap_or_default());
+        let always = match op {
+            BinaryOp::Greater if t >= hi => Some(false),
+            BinaryOp::GreaterEqual if t > hi => Some(false),
+            BinaryOp::Less if t <= lo => Some(false),
+            BinaryOp::LessEqual if t < lo => Some(false),
+            BinaryOp::Equal if t < lo || t > hi => Some(false),
+            BinaryOp::Less if t > hi => Some(true),
+            BinaryOp::Greater if t < lo => Some(true),
+            _ => None,
+        };
+        let Some(always) = always else { return };
+        let range = format!("{} to {}", display_quantity(lo, unit), display_quantity(hi, unit));
+        let d = self
+            .error(
+                codes::OUTSIDE_METRIC_RANGE,
+                id,
+                format!("this is always {always}: the metric's declared range is {range}"),
+            )
+            .label("outside the range");
+        let text = self.text_of(threshold.0);
+        let d = if unit.is_number() && hi <= 1.0 && t > 1.0 && t <= 100.0 && matches!(self.ast.node(threshold.0).kind, NodeKind::Number(..)) {
+            d.help(format!("the metric is a ratio: write `{text}%`"))
+        } else {
+            d
+        };
+        self.diagnostics.push(d);
+    }
+
+    /// The declared range of the metric whose own value this is, be it the latest or an aggregate that stays within the range.
+    fn declared_range(&self, value: GraphId) -> Option<(f64, f64)> {
+        use crate::metrics::Across;
+        let aggregate = match self.graph.node(value).op {
+            Op::Input(input) => match &self.graph.inputs[input as usize] {
+                Input::Reduced { aggregate, across: Across::Avg | Across::Min | Across::Max | Across::Quantile(_), .. } => *aggregate,
+                _ => return None,
+            },
+            Op::InstanceLeaf(aggregate, _) => aggregate,
+            Op::SampleLeaf(metric, _) => return self.scope.catalogue().spec(metric).range,
+            _ => return None,
+        };
+        let aggregate = &self.graph.aggregates[aggregate.index()];
+        let within = matches!(
+            aggregate.reduce,
+            Reduce::Avg | Reduce::Min | Reduce::Max | Reduce::First | Reduce::Last | Reduce::Quantile(_) | Reduce::Ewma(_)
+        );
+        self.scope.catalogue().spec(aggregate.metric).range.filter(|_| within)
+    }
+
+    fn matches(&mut self, id: NodeId, a: NodeId, b: NodeId, negate: bool) -> Checked {
+        let Some(subject) = self.text(a, "`=~`") else { return Checked::Error };
+        let Some(pattern) = self.operand(b) else { return Checked::Error };
+        let Some(Value::Text(pattern)) = self.graph.constant(pattern) else {
+            let d = self
+                .error(codes::PATTERN_NOT_LITERAL, b, "the pattern of `=~` must be a literal text".to_owned())
+                .label("not known when the rule is compiled")
+                .help("to look for a text that changes: `contains(a, b)`");
+            self.diagnostics.push(d);
+            return Checked::Error;
+        };
+        let pattern = pattern.into_owned();
+        let Some(kind) = self.pattern(b, &pattern) else { return Checked::Error };
+        if !self.join_series(id, &[a]) {
+            return Checked::Error;
+        }
+        let test = self.graph.test(TextTest { kind, negate });
+        self.make(id, Op::TextTest(test, subject), Type::Bool)
+    }
+
+    fn pattern(&mut self, id: NodeId, pattern: &str) -> Option<TextTestKind> {
+        // A pattern without special characters is a plain search, which is faster and the same.
+        if !pattern.is_empty() && regex::escape(pattern) == *pattern {
+            return Some(TextTestKind::Contains(pattern.into()));
+        }
+        let limit = self.limits.max_regex_bytes;
+        match RegexBuilder::new(pattern).size_limit(limit).dfa_size_limit(limit).build() {
+            Ok(regex) => Some(TextTestKind::Matches(regex)),
+            Err(regex::Error::CompiledTooBig(_)) => {
+                let d = self
+                    .error(codes::REGEX_TOO_LARGE, id, format!("the regular expression needs more than {limit} bytes when compiled"))
+                    .help("repeat less: `{1000}` of a group multiplies its size");
+                self.diagnostics.push(d);
+                None
+            }
+            Err(error) => {
+                // The last line says what is wrong; the lines before repeat the pattern.
+                let text = error.to_string();
+                let reason = text.lines().last().unwrap_or(&text).trim_start_matches("error: ").to_owned();
+                let d = self
+                    .error(codes::BAD_REGEX, id, format!("invalid regular expression: {reason}"))
+                    .help("patterns are linear-time regular expressions: no look-around, no back-references");
+                self.diagnostics.push(d);
+                None
+            }
+        }
+    }
+
+    /// A text; an error where it is not.
+    pub(super) fn text(&mut self, id: NodeId, what: &str) -> Option<GraphId> {
+        let value = self.operand(id)?;
+        let ty = self.graph.ty(value);
+        if ty == Type::Text {
+            return Some(value);
+        }
+        let text = self.text_of(id);
+        let d = self
+            .error(codes::TYPE_MISMATCH, id, format!("{what} needs a text, and `{text}` is {}", ty.describe()))
+            .label(ty.describe());
+        self.diagnostics.push(d);
+        None
+    }
+
+    fn is_in(&mut self, id: NodeId, a: NodeId, b: NodeId) -> Checked {
+        let Some(subject) = self.operand(a) else { return Checked::Error };
+        let NodeKind::List(list) = self.ast.node(b).kind else {
+            if matches!(self.checked[b.index()], Checked::Error) {
+                return Checked::Error;
+            }
+            let d = self.error(codes::BAD_LIST, b, "`in` needs a list on its right".to_owned()).help("write `x in ['a', 'b']`");
+            self.diagnostics.push(d);
+            return Checked::Error;
+        };
+        let subject_type = self.graph.ty(subject);
+        let elements: Vec<NodeId> = self.ast.list(list).to_vec();
+        let mut texts: Vec<Box<str>> = Vec::new();
+        let mut equal: Option<GraphId> = None;
+        for element in elements {
+            let Some(value) = self.operand(element) else { return Checked::Error };
+            let constant = self.graph.constant(value).map(Value::into_owned);
+            match (constant, subject_type) {
+                (Some(Value::Text(text)), Type::Text) => texts.push(text.into()),
+                (Some(Value::Number(_)), Type::Number(_)) => {
+                    let ty = self.graph.ty(value);
+                    if self.same_unit(element, (a, subject_type), (element, ty), "`in`").is_none() {
+                        return Checked::Error;
+                    }
+                    let one = self.graph.add(Op::Compare(Compare::Equal, subject, value), Type::Bool);
+                    equal = Some(match equal {
+                        Some(before) => self.graph.add(Op::Or(before, one), Type::Bool),
+                        None => one,
+                    });
+                }
+                (constant, _) => {
+                    let text = self.text_of(element);
+                    let message = if constant.is_none() {
+                        format!("`{text}` is not a literal")
+                    } else {
+                        format!("`{text}` is {}, and the left side is {}", self.graph.ty(value).describe(), subject_type.describe())
+                    };
+                    let d = self.error(codes::BAD_LIST, element, message).help("write `x in ['a', 'b']`, all of one type");
+                    self.diagnostics.push(d);
+                    return Checked::Error;
+                }
+            }
+        }
+        if !self.join_series(id, &[a]) {
+            return Checked::Error;
+        }
+        if subject_type == Type::Text {
+            let test = self.graph.test(TextTest { kind: TextTestKind::OneOf(texts), negate: false });
+            return self.make(id, Op::TextTest(test, subject), Type::Bool);
+        }
+        match equal {
+            Some(value) => self.value(id, value),
+            None => {
+                // `x in []` is false for every x that is defined; the comparison with itself keeps an undefined x undefined.
+                let same = self.graph.add(Op::Compare(Compare::Equal, subject, subject), Type::Bool);
+                self.make(id, Op::Not(same), Type::Bool)
+            }
+        }
+    }
+}
+
+fn mirrored(op: BinaryOp) -> BinaryOp {
+    match op {
+        BinaryOp::Less => BinaryOp::Greater,
+        BinaryOp::LessEqual => BinaryOp::GreaterEqual,
+        BinaryOp::Greater => BinaryOp::Less,
+        BinaryOp::GreaterEqual => BinaryOp::LessEqual,
+        other => other,
+    }
+}
+
+/// "write `1000B`, `1000KiB` …" for a number that lacks its unit.
+fn with_units(value: f64, text: &str, unit: Unit) -> Option<String> {
+    if value < 0.0 || text.ends_with('%') {
+        return None;
+    }
+    let names: Vec<String> = match unit {
+        Unit::BYTES => DATA_UNITS[..4].iter().map(|u| format!("`{text}{}`", u.0)).collect(),
+        Unit::SECONDS => TIME_UNITS[..4].iter().map(|u| format!("`{text}{}`", u.0)).collect(),
+        Unit::PER_SECOND => ["s", "m", "h"].iter().map(|u| format!("`{text}/{u}`")).collect(),
+        Unit::BYTES_PER_SECOND => ["B/s", "KiB/s", "MiB/s"].iter().map(|u| format!("`{text}{u}`")).collect(),
+        _ => return None,
+    };
+    Some(format!("write {} …", names.join(", ")))
+}

@@ -1,0 +1,202 @@
+//! Checking of metrics, windows and offsets.
+
+use super::super::ast::{NodeId, NodeKind, WindowSyntax};
+use super::super::graph::{GraphId, Input, Op};
+use super::super::types::{Type, Value};
+use super::{Checked, Checker, Want};
+use crate::diagnostic::codes;
+use crate::metrics::{Across, Aggregate, Kind, MetricId, Reduce, Span, Window};
+use crate::units::{Millis, Unit};
+
+/// The longest window and offset: a hundred years. Beyond that a time stamp would not fit.
+const LONGEST: Millis = 100 * 365 * 86_400_000;
+
+impl Checker<'_> {
+    pub(super) fn window(&mut self, id: NodeId, of: NodeId, window: WindowSyntax, across_marks: bool) -> Checked {
+        let metric = match self.checked[of.index()] {
+            Checked::Series { metric, window, range: false } if window == Window::latest() => metric,
+            Checked::Error => return Checked::Error,
+            Checked::Series { .. } => {
+                let d = self
+                    .error(codes::WINDOW_OF_NON_METRIC, id, "a window of a window".to_owned())
+                    .help("write one window, and `offset` after it");
+                self.diagnostics.push(d);
+                return Checked::Error;
+            }
+            _ => {
+                let text = self.text_of(of);
+                let d = self
+                    .error(codes::WINDOW_OF_NON_METRIC, of, format!("`{text}` is not a metric and has no samples over time"))
+                    .label("not a metric");
+                let d = match self.ast.node(of).kind {
+                    NodeKind::Call(..) => d.help("write the window inside the function: `avg(cpu[5m])`"),
+                    _ => d,
+                };
+                self.diagnostics.push(d);
+                return Checked::Error;
+            }
+        };
+        let interval = self.scope.catalogue().spec(metric).interval;
+        let span = match window {
+            WindowSyntax::Sliding(length) => {
+                let Some(length) = self.duration(length, false) else { return Checked::Error };
+                let is_event = self.scope.catalogue().spec(metric).kind == Kind::Event;
+                if length < 2 * interval && !is_event {
+                    let d = self
+                        .error(codes::SHORT_WINDOW, id, "this window often holds one sample or none".to_owned())
+                        .label(format!("the metric is sampled every {}", seconds(interval)))
+                        .help(format!("make it at least {}", seconds(4 * interval)));
+                    self.diagnostics.push(d);
+                }
+                Span::Sliding(length)
+            }
+            WindowSyntax::Current(length) => match self.duration(length, false) {
+                Some(length) => Span::Current(length),
+                None => return Checked::Error,
+            },
+            WindowSyntax::Previous(length) => match self.duration(length, false) {
+                Some(length) => Span::Previous(length),
+                None => return Checked::Error,
+            },
+            WindowSyntax::Last(count, max_age) => {
+                let (count, max_age) = (self.sample_count(count), max_age.map(|id| self.duration(id, false)));
+                let Some(count) = count else { return Checked::Error };
+                let max_age = match max_age {
+                    Some(Some(max_age)) => max_age,
+                    Some(None) => return Checked::Error,
+                    // Every sample may stand for up to 2.5 intervals; an older set says nothing about now.
+                    None => interval.saturating_mul(Millis::from(count)).saturating_mul(5) / 2,
+                };
+                Span::Last { count, max_age: max_age.min(LONGEST) }
+            }
+        };
+        let window = Window { span, offset: 0, across_marks };
+        self.series[id.index()] = Some((metric, window));
+        Checked::Series { metric, window, range: true }
+    }
+
+    pub(super) fn offset(&mut self, id: NodeId, of: NodeId, by: NodeId) -> Checked {
+        match self.checked[of.index()] {
+            Checked::Series { metric, mut window, range } if window.offset == 0 => {
+                let Some(offset) = self.duration(by, true) else { return Checked::Error };
+                window.offset = offset;
+                if range {
+                    self.series[id.index()] = Some((metric, window));
+                }
+                Checked::Series { metric, window, range }
+            }
+            Checked::Error => Checked::Error,
+            _ => {
+                let text = self.text_of(of);
+                let d = self
+                    .error(codes::WINDOW_OF_NON_METRIC, id, format!("`offset` moves a metric or a window, and `{text}` is neither"))
+                    .help("write it right after the window: `avg(cpu[5m] offset 1d)`");
+                self.diagnostics.push(d);
+                Checked::Error
+            }
+        }
+    }
+
+    /// A constant duration, in ms.
+    pub(super) fn duration(&mut self, id: NodeId, zero_allowed: bool) -> Option<Millis> {
+        let value = self.one(id)?;
+        let Some(Value::Number(length)) = self.graph.constant(value) else {
+            self.not_constant(id, value);
+            return None;
+        };
+        if self.graph.ty(value) != Type::Number(Unit::SECONDS) && !(length == 0.0 && zero_allowed) {
+            let text = self.text_of(id);
+            let d = self
+                .error(codes::UNIT_MISMATCH, id, format!("a duration is needed, and `{text}` is {}", self.graph.ty(value).describe()))
+                .label("not a duration")
+                .help(format!("write `{text}s`, `{text}m`, `{text}h` or `{text}d`"));
+            self.diagnostics.push(d);
+            return None;
+        }
+        let milliseconds = (length * 1000.0).round();
+        let shortest = if zero_allowed { 0.0 } else { 1.0 };
+        if !(shortest..=LONGEST as f64).contains(&milliseconds) {
+            let d = self
+                .error(codes::BAD_WINDOW_LENGTH, id, "this length of time is impossible here".to_owned())
+                .label("from 1ms to 100 years");
+            self.diagnostics.push(d);
+            return None;
+        }
+        Some(milliseconds as Millis)
+    }
+
+    fn sample_count(&mut self, id: NodeId) -> Option<u32> {
+        let value = self.one(id)?;
+        let Some(Value::Number(count)) = self.graph.constant(value) else {
+            self.not_constant(id, value);
+            return None;
+        };
+        let plain = self.graph.ty(value) == Type::NUMBER;
+        if !plain || count.fract() != 0.0 || !(1.0..=1e6).contains(&count) {
+            let d = self
+                .error(codes::BAD_WINDOW_LENGTH, id, "a number of samples is a whole number from 1 to 1000000".to_owned())
+                .help("write `[20 samples]`");
+            self.diagnostics.push(d);
+            return None;
+        }
+        Some(count as u32)
+    }
+
+    pub(super) fn not_constant(&mut self, id: NodeId, value: GraphId) {
+        let text = self.text_of(id);
+        let message = if self.graph.ty(value).unit().is_some() {
+            format!("`{text}` is not known when the rule is compiled")
+        } else {
+            format!("`{text}` is {}, and a constant number is needed", self.graph.ty(value).describe())
+        };
+        let d = self
+            .error(codes::NOT_CONSTANT, id, message)
+            .label("not a constant")
+            .help("write a literal, or a parameter of the document");
+        self.diagnostics.push(d);
+    }
+
+    /// The value of a metric, or of a window's samples, where it stands.
+    pub(super) fn resolve(&mut self, id: NodeId, metric: MetricId, window: Window, range: bool) -> Option<GraphId> {
+        let ty = self.sample_type(metric);
+        if range {
+            return Some(self.graph.add(Op::SampleLeaf(metric, window), ty));
+        }
+        let spec = self.scope.catalogue().spec(metric);
+        if spec.kind == Kind::Counter {
+            let name = spec.name.clone();
+            let d = self
+                .error(codes::COUNTER_AS_GAUGE, id, format!("`{name}` counts since the start of its process"))
+                .label("the value of a counter")
+                .help(format!("write `rate({name}[5m])` or `increase({name}[5m])`"));
+            self.diagnostics.push(d);
+        }
+        Some(self.leaf(id, Aggregate { metric, window, reduce: Reduce::Last, test: None }, None, spec.across, ty))
+    }
+
+    /// The type of one sample of the metric.
+    pub(super) fn sample_type(&self, metric: MetricId) -> Type {
+        let spec = self.scope.catalogue().spec(metric);
+        if spec.kind == Kind::Event { Type::Text } else { Type::Number(spec.unit.dimension) }
+    }
+
+    /// An aggregate where it stands: each instance's, or all instances' together. `test` is the index of a test that only the
+    /// language can make.
+    pub(super) fn leaf(&mut self, id: NodeId, aggregate: Aggregate, test: Option<u32>, across: Across, ty: Type) -> GraphId {
+        let aggregate = self.graph.aggregate(aggregate);
+        if self.wants[id.index()] == Want::Each {
+            return self.graph.add(Op::InstanceLeaf(aggregate, test), ty);
+        }
+        let input = if ty == Type::Text {
+            Input::Text { aggregate }
+        } else {
+            let test = test.map(|index| self.graph.caller_tests[index as usize].clone());
+            Input::Reduced { aggregate, across, test }
+        };
+        self.graph.input(input, ty)
+    }
+}
+
+fn seconds(ms: Millis) -> String {
+    crate::units::display_quantity(ms as f64 / 1000.0, Unit::SECONDS)
+}

@@ -1,0 +1,377 @@
+//! The compiled program over columns: many rows in one call, in blocks that stay in the cache.
+//!
+//! The same operations and the same atoms as for one row; a row in which something is undefined is answered by the exact evaluator, so
+//! that both give the same bits.
+
+use super::arithmetic::{Fn1, Fn2, Fn3};
+use super::exact::Values;
+use super::expression::Expression;
+use super::graph::VariableId;
+use super::program::{NumberOp, Output, Program};
+use super::types::Value;
+
+/// Rows in a block: a block of one register is 8 KiB, so that a few dozen of them stay in the cache.
+const BLOCK: usize = 1024;
+
+/// The truth value of a row.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[repr(u8)]
+pub enum Truth {
+    /// False.
+    False = 0,
+    /// True.
+    True = 1,
+    /// Undefined.
+    Undefined = 2,
+}
+
+/// One value for each row of a variable, in seconds, bytes or plain numbers (0 and 1 for truth values). NaN and infinities are undefined.
+#[derive(Debug, Clone, Copy)]
+pub struct Column<'a> {
+    /// The variable.
+    pub variable: VariableId,
+    /// Its values.
+    pub values: &'a [f64],
+}
+
+/// Columns that cannot be evaluated.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum ColumnError {
+    /// A column has another length than the result.
+    #[error("the column of `{name}` has {is} rows and the result has {should}")]
+    Length {
+        /// The variable.
+        name: String,
+        /// Its column's length.
+        is: usize,
+        /// The result's length.
+        should: usize,
+    },
+    /// The expression uses texts, of which there are no columns.
+    #[error("the expression uses texts; columns hold numbers")]
+    Text,
+    /// The expression uses windows of metrics, which belong to a task.
+    #[error("the expression uses windows of metrics; evaluate it over a task's windows")]
+    Window,
+    /// A condition was asked for its number, or the other way round.
+    #[error("the expression is {is}")]
+    Type {
+        /// What it is.
+        is: String,
+    },
+}
+
+impl Expression {
+    /// The truth value of every row.
+    ///
+    /// # Errors
+    /// The expression is no condition, uses texts or windows, or a column's length differs from that of `into`. `into` is unchanged then.
+    pub fn conditions(&self, columns: &[Column<'_>], into: &mut [Truth]) -> Result<(), ColumnError> {
+        if self.ty() != super::types::Type::Bool {
+            return Err(ColumnError::Type { is: self.ty().describe() });
+        }
+        let run = Run::new(self, columns, into.len())?;
+        let mut blocks = Blocks::new(&self.compiled().program);
+        for from in (0..into.len()).step_by(BLOCK) {
+            let to = (from + BLOCK).min(into.len());
+            run.block(&mut blocks, from, to);
+            let out = &mut into[from..to];
+            match self.compiled().program.output(0).1 {
+                Output::KnownBool(known) => out.fill(if known { Truth::True } else { Truth::False }),
+                Output::Bool(literal) => {
+                    let mask = &blocks.masks[literal.bit as usize];
+                    for (truth, bit) in out.iter_mut().zip(mask) {
+                        *truth = if (*bit != 0) != literal.negate { Truth::True } else { Truth::False };
+                    }
+                }
+                Output::Number(_) | Output::Exact => {}
+            }
+            run.exact_rows(&blocks, from, to, |row, value| {
+                out[row - from] = match value {
+                    Value::Bool(true) => Truth::True,
+                    Value::Bool(false) => Truth::False,
+                    _ => Truth::Undefined,
+                };
+            });
+        }
+        Ok(())
+    }
+
+    /// The number of every row; NaN where it is undefined.
+    ///
+    /// # Errors
+    /// The expression is no number, uses texts or windows, or a column's length differs from that of `into`. `into` is unchanged then.
+    pub fn numbers(&self, columns: &[Column<'_>], into: &mut [f64]) -> Result<(), ColumnError> {
+        if self.ty().unit().is_none() {
+            return Err(ColumnError::Type { is: self.ty().describe() });
+        }
+        let run = Run::new(self, columns, into.len())?;
+        let mut blocks = Blocks::new(&self.compiled().program);
+        for from in (0..into.len()).step_by(BLOCK) {
+            let to = (from + BLOCK).min(into.len());
+            run.block(&mut blocks, from, to);
+            let out = &mut into[from..to];
+            if let Output::Number(register) = self.compiled().program.output(0).1 {
+                match run.operand(&blocks, register, from, to) {
+                    Operand::Column(values) => out.copy_from_slice(values),
+                    Operand::Constant(value) => out.fill(value),
+                }
+            }
+            run.exact_rows(&blocks, from, to, |row, value| out[row - from] = value.as_number().unwrap_or(f64::NAN));
+        }
+        Ok(())
+    }
+}
+
+/// The columns of one call, by input.
+struct Run<'a> {
+    expression: &'a Expression,
+    inputs: Vec<Option<&'a [f64]>>,
+    columns: &'a [Column<'a>],
+}
+
+/// The registers and bits of one block.
+struct Blocks {
+    /// Temporaries and differences, by register; empty for inputs and constants.
+    registers: Vec<Vec<f64>>,
+    masks: Vec<Vec<u8>>,
+    /// NaN in the rows in which something is not finite.
+    check: Vec<f64>,
+}
+
+impl Blocks {
+    fn new(program: &Program) -> Blocks {
+        let mut registers = vec![Vec::new(); program.registers()];
+        for stage in &program.stages {
+            for op in &stage.ops {
+                let (NumberOp::Fn1(_, into, ..)
+                | NumberOp::Fn2(_, into, ..)
+                | NumberOp::Fn3(_, into, ..)
+                | NumberOp::Select(_, into, ..)
+                | NumberOp::Exact(into, _)) = *op;
+                registers[into as usize] = vec![0.0; BLOCK];
+            }
+        }
+        Blocks { registers, masks: vec![vec![0; BLOCK]; program.bits as usize], check: vec![0.0; BLOCK] }
+    }
+}
+
+#[derive(Clone, Copy)]
+enum Operand<'a> {
+    Column(&'a [f64]),
+    Constant(f64),
+}
+
+impl Operand<'_> {
+    #[inline(always)]
+    fn at(self, row: usize) -> f64 {
+        match self {
+            Operand::Column(values) => values[row],
+            Operand::Constant(value) => value,
+        }
+    }
+}
+
+impl<'a> Run<'a> {
+    fn new(expression: &'a Expression, columns: &'a [Column<'a>], rows: usize) -> Result<Run<'a>, ColumnError> {
+        let compiled = expression.compiled();
+        let program = &compiled.program;
+        let variable = |input: &super::graph::Input| matches!(input, super::graph::Input::Variable(_));
+        if compiled.graph.inputs.iter().zip(&program.needed).any(|(input, needed)| *needed && !variable(input)) {
+            return Err(ColumnError::Window);
+        }
+        let text_input = |(input, node): (usize, &super::graph::GraphId)| {
+            program.needed[input] && compiled.graph.ty(*node) == super::types::Type::Text
+        };
+        if program.has_texts() || compiled.graph.input_nodes.iter().enumerate().any(text_input) {
+            return Err(ColumnError::Text);
+        }
+        let mut inputs = vec![None; compiled.graph.inputs.len()];
+        for column in columns {
+            if column.values.len() != rows {
+                let name = compiled.scope.variables().get(column.variable.index()).map(|v| v.0.clone()).unwrap_or_default();
+                return Err(ColumnError::Length { name, is: column.values.len(), should: rows });
+            }
+            if let Some(input) = program.input_of(column.variable.index()) {
+                inputs[input as usize] = Some(column.values);
+            }
+        }
+        Ok(Run { expression, inputs, columns })
+    }
+
+    fn program(&self) -> &'a Program {
+        &self.expression.compiled().program
+    }
+
+    fn operand<'b>(&self, blocks: &'b Blocks, register: u32, from: usize, to: usize) -> Operand<'b>
+    where
+        'a: 'b,
+    {
+        let index = register as usize;
+        match self.inputs.get(index) {
+            Some(Some(column)) => Operand::Column(&column[from..to]),
+            // A variable without a column is undefined in every row.
+            Some(None) => Operand::Constant(self.program().constant(register)),
+            None if blocks.registers[index].is_empty() => Operand::Constant(self.program().constant(register)),
+            None => Operand::Column(&blocks.registers[index][..to - from]),
+        }
+    }
+
+    fn block(&self, blocks: &mut Blocks, from: usize, to: usize) {
+        let rows = to - from;
+        let program = self.program();
+        for stage in &program.stages {
+            for op in &stage.ops {
+                self.number_op(blocks, *op, from, to);
+            }
+            for (k, register) in stage.atoms.register.iter().enumerate() {
+                let (lo, hi) = (stage.atoms.lo[k], stage.atoms.hi[k]);
+                if lo > hi {
+                    continue; // padding
+                }
+                let bit = stage.first_bit as usize + k;
+                let mut mask = std::mem::take(&mut blocks.masks[bit]);
+                match self.operand(blocks, *register, from, to) {
+                    Operand::Column(values) => {
+                        for (m, x) in mask.iter_mut().zip(values) {
+                            *m = u8::from((lo <= *x) & (*x <= hi));
+                        }
+                    }
+                    Operand::Constant(x) => mask[..rows].fill(u8::from(lo <= x && x <= hi)),
+                }
+                blocks.masks[bit] = mask;
+            }
+            for term in &stage.terms {
+                let mut mask = std::mem::take(&mut blocks.masks[term.bit as usize]);
+                mask[..rows].fill(u8::from(term.all));
+                for part in &program.parts[term.parts.0 as usize..term.parts.1 as usize] {
+                    let mut left = part.mask;
+                    while left != 0 {
+                        let bit = left.trailing_zeros();
+                        left &= left - 1;
+                        let flip = u8::from((part.flip >> bit) & 1 == 1);
+                        let other = &blocks.masks[part.word as usize * 64 + bit as usize];
+                        for (m, o) in mask[..rows].iter_mut().zip(other) {
+                            if term.all { *m &= o ^ flip } else { *m |= o ^ flip }
+                        }
+                    }
+                }
+                blocks.masks[term.bit as usize] = mask;
+            }
+        }
+        self.check(blocks, from, to);
+    }
+
+    fn number_op(&self, blocks: &mut Blocks, op: NumberOp, from: usize, to: usize) {
+        let into = match op {
+            NumberOp::Fn1(_, into, ..)
+            | NumberOp::Fn2(_, into, ..)
+            | NumberOp::Fn3(_, into, ..)
+            | NumberOp::Select(_, into, ..)
+            | NumberOp::Exact(into, _) => into as usize,
+        };
+        let mut result = std::mem::take(&mut blocks.registers[into]);
+        let out = &mut result[..to - from];
+        match op {
+            NumberOp::Fn1(f, _, a) => {
+                let a = self.operand(blocks, a, from, to);
+                // One loop for each function, so that the choice is made once for the block and the loop can be vectorised.
+                macro_rules! each {
+                    ($($name:ident),*) => { match f { $(Fn1::$name => unary(out, a, |x| Fn1::$name.apply(x))),* } };
+                }
+                each!(Negate, Abs, Ceil, Floor, Round, Trunc, Sqrt, Ln, Log2, Log10, Exp, Sign);
+            }
+            NumberOp::Fn2(f, _, a, b) => {
+                let (a, b) = (self.operand(blocks, a, from, to), self.operand(blocks, b, from, to));
+                macro_rules! each {
+                    ($($name:ident),*) => { match f { $(Fn2::$name => binary(out, a, b, |x, y| Fn2::$name.apply(x, y))),* } };
+                }
+                each!(Add, Subtract, Multiply, Divide, Remainder, Min, Max, Pow, RoundTo, Reserve, ReserveOfUsage);
+            }
+            NumberOp::Fn3(f, _, a, b, c) => {
+                let (a, b) = (self.operand(blocks, a, from, to), self.operand(blocks, b, from, to));
+                let c = self.operand(blocks, c, from, to);
+                match f {
+                    Fn3::Clamp => ternary(out, a, b, c, |x, y, z| Fn3::Clamp.apply(x, y, z)),
+                    Fn3::ScaleTo => ternary(out, a, b, c, |x, y, z| Fn3::ScaleTo.apply(x, y, z)),
+                }
+            }
+            NumberOp::Select(literal, _, a, b) => {
+                let (a, b) = (self.operand(blocks, a, from, to), self.operand(blocks, b, from, to));
+                let mask = &blocks.masks[literal.bit as usize];
+                for (row, out) in out.iter_mut().enumerate() {
+                    *out = if (mask[row] != 0) != literal.negate { a.at(row) } else { b.at(row) };
+                }
+            }
+            // Refused with an error before the first block.
+            NumberOp::Exact(..) => {}
+        }
+        blocks.registers[into] = result;
+    }
+
+    fn check(&self, blocks: &mut Blocks, from: usize, to: usize) {
+        let mut check = std::mem::take(&mut blocks.check);
+        check[..to - from].fill(0.0);
+        for register in 0..self.program().checked as u32 {
+            match self.operand(blocks, register, from, to) {
+                Operand::Column(values) => {
+                    for (sum, x) in check.iter_mut().zip(values) {
+                        *sum += x - x;
+                    }
+                }
+                Operand::Constant(x) if x.is_finite() => {}
+                Operand::Constant(_) => check.fill(f64::NAN),
+            }
+        }
+        blocks.check = check;
+    }
+
+    /// Answers the rows in which something is undefined.
+    fn exact_rows(&self, blocks: &Blocks, from: usize, to: usize, mut into: impl FnMut(usize, Value<'_>)) {
+        let compiled = self.expression.compiled();
+        let exact_output = matches!(self.program().output(0).1, Output::Exact);
+        let mut row = None;
+        for index in from..to {
+            if !blocks.check[index - from].is_nan() && !exact_output {
+                continue;
+            }
+            let row = row.get_or_insert_with(|| self.expression.row());
+            for column in self.columns {
+                row.set_number(column.variable, column.values[index]);
+            }
+            let root = compiled.root_of(0);
+            let mut values = Values::new(&compiled.graph);
+            values.compute(&compiled.graph, row, compiled.graph.body(root).outside.into_iter());
+            if let Some(value) = values.get(root) {
+                into(index, value.clone());
+            }
+        }
+    }
+}
+
+#[inline(always)]
+fn unary(out: &mut [f64], a: Operand<'_>, f: impl Fn(f64) -> f64) {
+    match a {
+        Operand::Column(a) => out.iter_mut().zip(a).for_each(|(out, a)| *out = f(*a)),
+        Operand::Constant(a) => out.fill(f(a)),
+    }
+}
+
+#[inline(always)]
+fn binary(out: &mut [f64], a: Operand<'_>, b: Operand<'_>, f: impl Fn(f64, f64) -> f64) {
+    match (a, b) {
+        (Operand::Column(a), Operand::Column(b)) => {
+            out.iter_mut().zip(a).zip(b).for_each(|((out, a), b)| *out = f(*a, *b));
+        }
+        (Operand::Column(a), Operand::Constant(b)) => out.iter_mut().zip(a).for_each(|(out, a)| *out = f(*a, b)),
+        (Operand::Constant(a), Operand::Column(b)) => out.iter_mut().zip(b).for_each(|(out, b)| *out = f(a, *b)),
+        (Operand::Constant(a), Operand::Constant(b)) => out.fill(f(a, b)),
+    }
+}
+
+#[inline(always)]
+fn ternary(out: &mut [f64], a: Operand<'_>, b: Operand<'_>, c: Operand<'_>, f: impl Fn(f64, f64, f64) -> f64) {
+    for (row, out) in out.iter_mut().enumerate() {
+        *out = f(a.at(row), b.at(row), c.at(row));
+    }
+}

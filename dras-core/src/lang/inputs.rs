@@ -1,0 +1,210 @@
+//! Filling a row from the windows of a task.
+
+use std::borrow::Cow;
+
+use super::compile::Compiled;
+use super::exact::Values;
+use super::graph::{Body, Graph, Input, Op};
+use super::row::Row;
+use super::types::{Missing, Type, Value};
+use crate::metrics::store::{InstanceId, SampleRef, Scratch, Windows};
+use crate::metrics::{Across, AggregateId, Kind, Per, Plan, kernels};
+use crate::undefined::Undefined;
+use crate::units::Millis;
+
+/// One look at one task: its windows, at a moment.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Look<'t> {
+    pub(crate) plan: &'t Plan,
+    pub(crate) windows: &'t Windows,
+    pub(crate) now: Millis,
+    /// How many TaskManagers the task should have, where that is known.
+    pub(crate) task_managers: Option<u32>,
+}
+
+impl<'t> Look<'t> {
+    fn expected(&self, aggregate: AggregateId) -> Option<u32> {
+        let metric = self.plan.aggregate(aggregate).metric;
+        match self.plan.catalogue().spec(metric).per {
+            Per::TaskManager => self.task_managers,
+            Per::Task => Some(1),
+            Per::Subtask => None,
+        }
+    }
+
+    /// Answers every input that the program needs and the caller did not set. Variables come first: set them before.
+    pub(crate) fn fill(&self, compiled: &'t Compiled, row: &mut Row<'t>, scratch: &mut Scratch) {
+        let mut values: Option<Values<'t>> = None;
+        for (index, input) in compiled.graph.inputs.iter().enumerate() {
+            if !compiled.program.needed[index] {
+                continue;
+            }
+            let answer = match input {
+                Input::Variable(_) => continue,
+                Input::Reduced { aggregate, across, test: None } => {
+                    let expected = self.expected(*aggregate);
+                    self.windows.reduced(self.plan, *aggregate, *across, expected, self.now, None, scratch)
+                }
+                Input::Reduced { aggregate, across, test: Some(body) } => {
+                    let values = values.get_or_insert_with(|| Values::new(&compiled.graph));
+                    values.compute(&compiled.graph, row, body.outside.iter().copied());
+                    let expected = self.expected(*aggregate);
+                    let mut test = |sample: SampleRef<'_>| passes(&compiled.graph, row, values, body, sample);
+                    self.windows.reduced(self.plan, *aggregate, *across, expected, self.now, Some(&mut test), scratch)
+                }
+                Input::Text { aggregate } => match self.newest_text(*aggregate) {
+                    Ok(text) => {
+                        row.put_text(index as u32, text);
+                        continue;
+                    }
+                    Err(reason) => Err(reason),
+                },
+                Input::EachInstance { body, across } => {
+                    let values = values.get_or_insert_with(|| Values::new(&compiled.graph));
+                    values.compute(&compiled.graph, row, body.outside.iter().copied());
+                    self.each_instance(compiled, row, values, body, *across, scratch)
+                }
+            };
+            match answer {
+                Ok(number) => row.put_number(index as u32, number),
+                Err(reason) => row.put_undefined(index as u32, reason),
+            }
+        }
+    }
+
+    /// The newest text of all live instances; of equally new ones that of the instance whose name sorts first.
+    fn newest_text(&self, aggregate: AggregateId) -> Result<&'t str, Undefined> {
+        let metric = self.plan.aggregate(aggregate).metric;
+        let mut newest: Option<(Millis, &str)> = None;
+        let mut failure = Undefined::NoInstance;
+        for instance in self.windows.live(self.plan, metric, self.now) {
+            match self.windows.latest_text(self.plan, aggregate, instance, self.now) {
+                Ok((time, text)) if newest.is_none_or(|n| time > n.0) => newest = Some((time, text)),
+                Ok(_) => {}
+                Err(reason) => failure = reason,
+            }
+        }
+        newest.map(|n| n.1).ok_or(failure)
+    }
+
+    fn each_instance(
+        &self,
+        compiled: &'t Compiled,
+        row: &Row<'t>,
+        values: &mut Values<'t>,
+        body: &Body,
+        across: Across,
+        scratch: &mut Scratch,
+    ) -> Result<f64, Undefined> {
+        let graph = &compiled.graph;
+        let leaves: Vec<AggregateId> = body
+            .each
+            .iter()
+            .filter_map(|id| match graph.node(*id).op {
+                Op::InstanceLeaf(aggregate, _) => Some(aggregate),
+                _ => None,
+            })
+            .collect();
+        let mut instances: Vec<InstanceId> = Vec::new();
+        let mut expected = 0_u32;
+        for leaf in &leaves {
+            let metric = self.plan.aggregate(*leaf).metric;
+            if self.plan.catalogue().spec(metric).per != Per::Task || leaves.len() == 1 {
+                instances.extend(self.windows.live(self.plan, metric, self.now));
+                expected = expected.max(self.expected(*leaf).unwrap_or(0));
+            }
+        }
+        instances.sort_by_key(|id| self.windows.instance_name(*id));
+        instances.dedup();
+        let expected = if expected == 0 { instances.len() as u32 } else { expected };
+
+        let mut numbers: Vec<f64> = Vec::with_capacity(instances.len());
+        let mut failure: Option<Undefined> = None;
+        let mut same_failure = true;
+        for instance in instances {
+            let mut answers: Vec<(AggregateId, Option<u32>, Result<Value<'t>, Undefined>)> = Vec::new();
+            for id in &body.each {
+                if let Op::InstanceLeaf(aggregate, test) = graph.node(*id).op {
+                    let answer = self.leaf(compiled, row, values, aggregate, test, instance, scratch);
+                    answers.push((aggregate, test, answer));
+                }
+            }
+            let value = values.element(graph, row, body, |op, id| {
+                let Op::InstanceLeaf(aggregate, test) = op else {
+                    return Value::Undefined(Missing { reason: Undefined::NoSample, origin: id });
+                };
+                match answers.iter().find(|a| a.0 == aggregate && a.1 == test) {
+                    Some((_, _, Ok(value))) => value.clone(),
+                    Some((_, _, Err(reason))) => Value::Undefined(Missing { reason: *reason, origin: id }),
+                    None => Value::Undefined(Missing { reason: Undefined::NoSample, origin: id }),
+                }
+            });
+            match value {
+                Value::Number(x) => numbers.push(x),
+                Value::Bool(b) => numbers.push(f64::from(u8::from(b))),
+                Value::Text(_) => {}
+                Value::Undefined(missing) => {
+                    same_failure &= failure.is_none_or(|f| f == missing.reason);
+                    failure = Some(missing.reason);
+                }
+            }
+        }
+        let have = numbers.len() as u32;
+        let enough = f64::from(have) >= f64::from(expected) * self.plan.settings().min_instances && have > 0;
+        if !enough {
+            return Err(match failure {
+                Some(reason) if have == 0 && same_failure => reason,
+                None if have == 0 => Undefined::NoInstance,
+                _ => Undefined::Instances { have, expected },
+            });
+        }
+        let mut space = Vec::new();
+        kernels::across(across, &numbers, &mut space).ok_or(Undefined::NoInstance)
+    }
+
+    /// The answer to one aggregate for one instance. A metric of the whole task has the same answer for all.
+    #[allow(clippy::too_many_arguments)] // One question, in its parts.
+    fn leaf(
+        &self,
+        compiled: &'t Compiled,
+        row: &Row<'t>,
+        values: &mut Values<'t>,
+        aggregate: AggregateId,
+        test: Option<u32>,
+        instance: InstanceId,
+        scratch: &mut Scratch,
+    ) -> Result<Value<'t>, Undefined> {
+        let spec = self.plan.catalogue().spec(self.plan.aggregate(aggregate).metric);
+        let instance = match spec.per {
+            Per::Task => self.windows.live(self.plan, self.plan.aggregate(aggregate).metric, self.now).next().ok_or(Undefined::NoInstance)?,
+            _ => instance,
+        };
+        let is_text = spec.kind == Kind::Event && self.plan.aggregate(aggregate).reduce == crate::metrics::Reduce::Last;
+        if is_text {
+            let (_, text) = self.windows.latest_text(self.plan, aggregate, instance, self.now)?;
+            return Ok(Value::Text(Cow::Borrowed(text)));
+        }
+        let graph = &compiled.graph;
+        let number = match test {
+            None => self.windows.aggregate(self.plan, aggregate, instance, self.now, None, scratch)?,
+            Some(test) => {
+                let body = &graph.caller_tests[test as usize];
+                values.compute(graph, row, body.outside.iter().copied());
+                let mut test = |sample: SampleRef<'_>| passes(graph, row, values, body, sample);
+                self.windows.aggregate(self.plan, aggregate, instance, self.now, Some(&mut test), scratch)?
+            }
+        };
+        let truth = matches!(self.plan.aggregate(aggregate).reduce, crate::metrics::Reduce::All | crate::metrics::Reduce::Any);
+        Ok(if truth { Value::Bool(number != 0.0) } else { Value::Number(number) })
+    }
+}
+
+/// Whether a sample passes a test that only the language can make; `None` where that is undefined.
+fn passes<'t>(graph: &'t Graph, row: &Row<'t>, values: &mut Values<'t>, body: &Body, sample: SampleRef<'_>) -> Option<bool> {
+    let value = values.element(graph, row, body, |_, id| match (sample, graph.ty(id)) {
+        (SampleRef::Number(x), Type::Number(_)) => Value::Number(x),
+        (SampleRef::Text(text), Type::Text) => Value::Text(Cow::Owned(text.to_owned())),
+        _ => Value::Undefined(Missing { reason: Undefined::NotAvailable, origin: id }),
+    });
+    value.as_bool()
+}
