@@ -7,7 +7,7 @@
 //!
 //! let trace = Trace::load("a_overload_io").unwrap();
 //! let lag = trace.series("pendingRecords").next().unwrap();
-//! assert_eq!((lag.instance.as_str(), lag.values.last()), ("tm0/Source: lag-source/0", Some(&441_032.0)));
+//! assert_eq!((lag.instance.as_str(), lag.values.last()), ("tm0/Source: lag-source/0", Some(&450_129.0)));
 //! ```
 
 mod read;
