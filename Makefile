@@ -9,7 +9,7 @@ help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 demo: ## replay a recorded Flink job and show what was decided and why (ARGS=… is passed on)
-	@$(CARGO) run --quiet --locked --profile demo -p dras-examples --bin demo -- $(ARGS)
+	@$(CARGO) run --locked --profile demo -p dras-examples --bin demo -- $(ARGS)
 
 test: ## all tests of the workspace, doc-tests included
 	$(CARGO) test --locked --workspace
