@@ -1,0 +1,335 @@
+//! Raw samples of one instance: rows in time order, one shared column of times and one column of values for each metric of a group.
+//!
+//! The rows lie in a region that moves towards the end as old rows go and new ones come, and slides back to the front when the end is
+//! reached; so every column is always one contiguous slice, and nothing is allocated while samples come at their declared interval.
+
+use super::catalogue::Duplicates;
+use crate::units::Millis;
+
+/// The cell of a metric that had no sample at the row's time. Values are made canonical on the way in, so that none has these bits.
+const ABSENT: u64 = 0x7ff8_6472_6173_0001;
+/// The cell of a metric that was asked for and had no value.
+const NOT_AVAILABLE: u64 = 0x7ff8_6472_6173_0002;
+
+/// Whether a cell holds a value (which may be NaN).
+pub(super) fn is_value(cell: f64) -> bool {
+    let bits = cell.to_bits();
+    bits != ABSENT && bits != NOT_AVAILABLE
+}
+
+/// Whether a cell holds a sample, a value or "asked, not available".
+pub(super) fn is_sample(cell: f64) -> bool {
+    cell.to_bits() != ABSENT
+}
+
+/// The cell of a sample without a value.
+pub(super) fn not_available() -> f64 {
+    f64::from_bits(NOT_AVAILABLE)
+}
+
+/// What is known of one series beyond its rows.
+#[derive(Debug, Clone)]
+pub(super) struct Column {
+    /// Time of the newest sample, with or without a value; [`Millis::MIN`] before the first.
+    pub(super) newest: Millis,
+    /// Samples up to this time are in the panes.
+    pub(super) folded: Millis,
+    /// When the series was last said to have ended; [`Millis::MIN`] if never.
+    pub(super) ended: Millis,
+    /// Rows without a value.
+    holes: u32,
+}
+
+/// What became of a sample that was put into a block.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Put {
+    Stored,
+    /// It was there already, bit for bit.
+    Equal,
+    /// Another value was there; one of the two stays.
+    Resolved,
+    /// There is no room for another row.
+    Full,
+}
+
+/// The rows of one instance and one group of metrics.
+#[derive(Debug, Clone)]
+pub(super) struct Block {
+    times: Vec<Millis>,
+    /// One column after the other, each as long as `times`.
+    cells: Vec<f64>,
+    start: usize,
+    len: usize,
+    pub(super) columns: Box<[Column]>,
+}
+
+impl Block {
+    pub(super) fn new(columns: usize, capacity: usize) -> Block {
+        let column = Column {
+            newest: Millis::MIN,
+            folded: Millis::MIN,
+            ended: Millis::MIN,
+            holes: 0,
+        };
+        Block {
+            times: vec![0; capacity],
+            cells: vec![0.0; capacity * columns],
+            start: 0,
+            len: 0,
+            columns: vec![column; columns].into_boxed_slice(),
+        }
+    }
+
+    /// Bytes that a block of this size takes.
+    pub(super) fn bytes_for(columns: usize, capacity: usize) -> usize {
+        columns * size_of::<Column>() + (columns + 1) * capacity * 8
+    }
+
+    /// Bytes that this block takes, besides itself.
+    pub(super) fn bytes(&self) -> usize {
+        Block::bytes_for(self.columns.len(), self.times.len())
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.len
+    }
+
+    /// The times of all rows, rising.
+    pub(super) fn times(&self) -> &[Millis] {
+        &self.times[self.start..self.start + self.len]
+    }
+
+    /// The cells of one column, in the order of [`times`](Block::times).
+    pub(super) fn cells(&self, column: usize) -> &[f64] {
+        let first = column * self.times.len() + self.start;
+        &self.cells[first..first + self.len]
+    }
+
+    /// Whether every row has a value in this column.
+    pub(super) fn is_whole(&self, column: usize) -> bool {
+        self.columns[column].holes == 0
+    }
+
+    /// How many rows are at or before `t`.
+    pub(super) fn upto(&self, t: Millis) -> usize {
+        let times = self.times();
+        match times.last() {
+            Some(last) if *last > t => times.partition_point(|x| *x <= t),
+            _ => times.len(),
+        }
+    }
+
+    /// The time of the newest sample of a column at or before `t`, with or without a value.
+    pub(super) fn newest_upto(&self, column: usize, t: Millis) -> Option<Millis> {
+        let newest = self.columns[column].newest;
+        if newest <= t {
+            return (newest > Millis::MIN).then_some(newest);
+        }
+        let rows = self.upto(t);
+        self.cells(column)[..rows]
+            .iter()
+            .rposition(|c| is_sample(*c))
+            .map(|i| self.times()[i])
+    }
+
+    /// Whether a new row would have to move others, to allocate, or to be refused.
+    pub(super) fn is_full(&self, max_rows: usize) -> bool {
+        self.is_at_end() || self.len >= max_rows
+    }
+
+    fn is_at_end(&self) -> bool {
+        self.start + self.len == self.times.len()
+    }
+
+    /// Puts one sample into its row.
+    pub(super) fn put(&mut self, column: usize, t: Millis, value: f64, duplicates: Duplicates, max_rows: usize) -> Put {
+        let rows = self.upto(t);
+        let row = if rows > 0 && self.times()[rows - 1] == t {
+            rows - 1
+        } else if self.len < max_rows {
+            self.insert(rows, t, max_rows);
+            rows
+        } else {
+            return Put::Full;
+        };
+        let at = column * self.times.len() + self.start + row;
+        let old = self.cells[at];
+        let state = &mut self.columns[column];
+        let (result, new) = if !is_sample(old) {
+            state.newest = state.newest.max(t);
+            (Put::Stored, value)
+        } else if old.to_bits() == value.to_bits() {
+            return Put::Equal;
+        } else {
+            (Put::Resolved, resolve(old, value, duplicates))
+        };
+        match (is_value(old), is_value(new)) {
+            (false, true) => state.holes -= 1,
+            (true, false) => state.holes += 1,
+            _ => {}
+        }
+        self.cells[at] = new;
+        result
+    }
+
+    /// Makes an empty row at `row`.
+    fn insert(&mut self, row: usize, t: Millis, max_rows: usize) {
+        if row < self.len / 2 && self.start > 0 {
+            self.shift(self.start..self.start + row, self.start - 1);
+            self.start -= 1;
+        } else {
+            self.make_room(max_rows);
+            self.shift(self.start + row..self.start + self.len, self.start + row + 1);
+        }
+        self.len += 1;
+        let at = self.start + row;
+        let capacity = self.times.len();
+        self.times[at] = t;
+        for (i, state) in self.columns.iter_mut().enumerate() {
+            self.cells[i * capacity + at] = f64::from_bits(ABSENT);
+            state.holes += 1;
+        }
+    }
+
+    /// Moves rows, all columns alike.
+    fn shift(&mut self, rows: std::ops::Range<usize>, to: usize) {
+        if rows.is_empty() {
+            return;
+        }
+        let capacity = self.times.len();
+        self.times.copy_within(rows.clone(), to);
+        for column in 0..self.columns.len() {
+            let first = column * capacity;
+            self.cells.copy_within(first + rows.start..first + rows.end, first + to);
+        }
+    }
+
+    /// Makes sure that there is room behind the last row.
+    fn make_room(&mut self, max_rows: usize) {
+        if !self.is_at_end() {
+            return;
+        }
+        let capacity = self.times.len();
+        // With a fifth of slack even the largest block slides only once in many rows.
+        let largest = max_rows + max_rows / 4 + 1;
+        if capacity - self.len > capacity / 8 || capacity >= largest {
+            self.shift(self.start..self.start + self.len, 0);
+            self.start = 0;
+            return;
+        }
+        let larger = (capacity * 2).clamp(capacity + 1, largest.max(capacity + 1));
+        let mut cells = vec![0.0; larger * self.columns.len()];
+        for column in 0..self.columns.len() {
+            cells[column * larger..column * larger + self.len].copy_from_slice(self.cells(column));
+        }
+        let mut times = vec![0; larger];
+        times[..self.len].copy_from_slice(self.times());
+        (self.times, self.cells, self.start) = (times, cells, 0);
+    }
+
+    /// Removes the oldest rows.
+    pub(super) fn remove_oldest(&mut self, rows: usize) {
+        for column in 0..self.columns.len() {
+            if self.columns[column].holes > 0 {
+                let holes = self.cells(column)[..rows].iter().filter(|c| !is_value(**c)).count();
+                self.columns[column].holes -= holes as u32;
+            }
+        }
+        self.start += rows;
+        self.len -= rows;
+        if self.len == 0 {
+            self.start = 0;
+        }
+    }
+}
+
+/// Which of two different samples of one moment stays. The larger value does not depend on the order of arrival: a value beats NaN, and
+/// anything beats "not available".
+fn resolve(old: f64, new: f64, duplicates: Duplicates) -> f64 {
+    match duplicates {
+        Duplicates::First => old,
+        Duplicates::Last => new,
+        Duplicates::Larger => {
+            let rank = |x: f64| (is_value(x), !x.is_nan());
+            let larger = rank(new) > rank(old) || (rank(new) == rank(old) && new.total_cmp(&old).is_gt());
+            if larger { new } else { old }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+    use std::collections::BTreeMap;
+
+    #[test]
+    fn the_larger_of_two_values_stays_in_either_order() {
+        for (a, b) in [
+            (1.0, 2.0),
+            (-0.0, 0.0),
+            (f64::NAN, -1e300),
+            (not_available(), f64::NAN),
+            (not_available(), 0.0),
+        ] {
+            assert_eq!(resolve(a, b, Duplicates::Larger).to_bits(), b.to_bits());
+            assert_eq!(resolve(b, a, Duplicates::Larger).to_bits(), b.to_bits());
+            assert_eq!(resolve(b, a, Duplicates::Last).to_bits(), a.to_bits());
+            assert_eq!(resolve(b, a, Duplicates::First).to_bits(), b.to_bits());
+        }
+    }
+
+    #[derive(Debug, Clone)]
+    enum Step {
+        Put(usize, Millis, f64),
+        Remove(usize),
+    }
+
+    fn steps() -> impl Strategy<Value = Vec<Step>> {
+        let value = prop_oneof![4 => (0..100i32).prop_map(f64::from), 1 => Just(not_available())];
+        let step = prop_oneof![
+            8 => (0..3usize, 0..120i64, value).prop_map(|(c, t, v)| Step::Put(c, t, v)),
+            1 => (0..6usize).prop_map(Step::Remove),
+        ];
+        proptest::collection::vec(step, 0..300)
+    }
+
+    proptest! {
+        /// A block is a sorted map from time to cells, whatever moves inside.
+        #[test]
+        fn a_block_is_a_map_in_time_order(steps in steps(), capacity in 1..8usize) {
+            let mut block = Block::new(3, capacity);
+            let mut map: BTreeMap<Millis, [Option<u64>; 3]> = BTreeMap::new();
+            for step in steps {
+                match step {
+                    Step::Put(c, t, v) => {
+                        let full = map.len() >= 60 && !map.contains_key(&t);
+                        let put = block.put(c, t, v, Duplicates::Last, 60);
+                        prop_assert_eq!(put == Put::Full, full);
+                        if !full {
+                            map.entry(t).or_default()[c] = Some(v.to_bits());
+                        }
+                    }
+                    Step::Remove(n) => {
+                        let n = n.min(block.len());
+                        block.remove_oldest(n);
+                        for _ in 0..n {
+                            map.pop_first();
+                        }
+                    }
+                }
+                let times: Vec<Millis> = map.keys().copied().collect();
+                prop_assert_eq!(block.times(), &times[..]);
+                for c in 0..3 {
+                    let cells: Vec<Option<u64>> =
+                        block.cells(c).iter().map(|x| is_sample(*x).then(|| x.to_bits())).collect();
+                    let expected: Vec<Option<u64>> = map.values().map(|r| r[c]).collect();
+                    let whole = expected.iter().all(|x| x.is_some_and(|b| b != NOT_AVAILABLE));
+                    prop_assert_eq!(cells, expected);
+                    prop_assert_eq!(block.is_whole(c), whole);
+                }
+            }
+            prop_assert!(block.times.len() <= 76, "{}", block.times.len());
+        }
+    }
+}

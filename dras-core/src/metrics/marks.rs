@@ -1,0 +1,93 @@
+//! Marks: moments after which samples mean something else.
+
+use crate::units::Millis;
+
+/// What happened at a moment after which earlier samples say nothing about the present.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Mark {
+    /// The task (re)started. Its counters began again at zero.
+    Restart,
+    /// Its resources changed without a restart.
+    Change,
+}
+
+/// The most marks that are kept of one task; beyond, the oldest goes.
+pub const MAX_MARKS: usize = 128;
+
+/// The marks of a task, by time.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Marks {
+    all: Vec<(Millis, Mark)>,
+    restarts: Vec<Millis>,
+}
+
+impl Marks {
+    pub(super) fn insert(&mut self, t: Millis, mark: Mark) {
+        let Err(at) = self.all.binary_search(&(t, mark)) else {
+            return;
+        };
+        self.all.insert(at, (t, mark));
+        if self.all.len() > MAX_MARKS {
+            self.all.remove(0);
+        }
+        self.restarts.clear();
+        self.restarts
+            .extend(self.all.iter().filter(|m| m.1 == Mark::Restart).map(|m| m.0));
+    }
+
+    pub(super) fn all(&self) -> &[(Millis, Mark)] {
+        &self.all
+    }
+
+    /// The newest mark at or before `t`.
+    pub(super) fn newest_upto(&self, t: Millis) -> Option<Millis> {
+        let marks = self.all.partition_point(|m| m.0 <= t);
+        marks.checked_sub(1).map(|i| self.all[i].0)
+    }
+
+    /// The newest restart at or before `t`.
+    pub(super) fn restart_upto(&self, t: Millis) -> Option<Millis> {
+        let marks = self.restarts.partition_point(|m| *m <= t);
+        marks.checked_sub(1).map(|i| self.restarts[i])
+    }
+
+    /// Whether the task restarted after `from` and not after `to`.
+    pub(super) fn restarted(&self, from: Millis, to: Millis) -> bool {
+        self.restarts.last().is_some_and(|last| *last > from) && self.restart_upto(to).is_some_and(|t| t > from)
+    }
+
+    pub(super) fn bytes(&self) -> usize {
+        self.all.capacity() * size_of::<(Millis, Mark)>() + self.restarts.capacity() * size_of::<Millis>()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn marks_are_sorted_bounded_and_kept_once() {
+        let mut marks = Marks::default();
+        for t in (0..200).rev() {
+            marks.insert(t, Mark::Restart);
+            marks.insert(t, Mark::Restart);
+        }
+        marks.insert(150, Mark::Change);
+        assert_eq!(marks.all().len(), MAX_MARKS);
+        assert!(marks.all().is_sorted());
+        assert_eq!(marks.newest_upto(1000), Some(199));
+        assert_eq!(marks.newest_upto(150), Some(150));
+        assert_eq!(marks.newest_upto(10), None);
+    }
+
+    #[test]
+    fn only_restarts_begin_counters_again() {
+        let mut marks = Marks::default();
+        marks.insert(100, Mark::Restart);
+        marks.insert(200, Mark::Change);
+        assert!(marks.restarted(99, 100));
+        assert!(!marks.restarted(100, 300));
+        assert!(!marks.restarted(10, 99));
+    }
+}

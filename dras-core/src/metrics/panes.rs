@@ -1,0 +1,689 @@
+//! Long windows in bounded memory: each is cut into 64 panes, aligned to the epoch, that hold only the parts some rule asks for.
+//!
+//! Samples are folded into the newest pane one by one in time order, once no earlier one can arrive any more. An answer puts the panes
+//! together that the window overlaps, the oldest one whole, and goes on with the raw samples that are not folded yet, by the same
+//! operations in the same order: so it has the same bits whenever the folding happened.
+
+use super::catalogue::MetricId;
+use super::marks::Marks;
+use super::query::{Aggregate, Reduce, Test};
+use crate::units::Millis;
+
+/// A part of a value, with the number of f64 it takes in each pane.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Part {
+    /// Sum and its compensation.
+    Sum,
+    Min,
+    Max,
+    /// Time and value of the oldest sample.
+    First,
+    /// Time and value of the newest sample.
+    Last,
+    /// Mean and sum of squared deviations.
+    Moments,
+    /// Sum of a counter's steps inside the pane, and its compensation.
+    Steps,
+    Resets,
+    Changes,
+    /// Time and value of the latest smallest sample.
+    MinAt,
+    /// Time and value of the latest largest sample.
+    MaxAt,
+}
+
+const PARTS: [(Part, u16); 11] = [
+    (Part::Sum, 2),
+    (Part::Min, 1),
+    (Part::Max, 1),
+    (Part::First, 2),
+    (Part::Last, 2),
+    (Part::Moments, 2),
+    (Part::Steps, 2),
+    (Part::Resets, 1),
+    (Part::Changes, 1),
+    (Part::MinAt, 2),
+    (Part::MaxAt, 2),
+];
+
+/// The parts that `reduce` is made of, besides the number of samples and their coverage.
+fn parts(reduce: Reduce) -> &'static [Part] {
+    match reduce {
+        Reduce::Avg | Reduce::Sum => &[Part::Sum],
+        Reduce::Min => &[Part::Min],
+        Reduce::Max => &[Part::Max],
+        Reduce::First | Reduce::AgeOfFirst => &[Part::First],
+        Reduce::Last | Reduce::Age => &[Part::Last],
+        Reduce::Stddev | Reduce::Var => &[Part::Moments],
+        Reduce::Spread => &[Part::Min, Part::Max],
+        Reduce::Increase | Reduce::Rate => &[Part::First, Part::Last, Part::Steps],
+        Reduce::Delta => &[Part::First, Part::Last],
+        Reduce::Resets => &[Part::First, Part::Last, Part::Resets],
+        Reduce::Changes => &[Part::First, Part::Last, Part::Changes],
+        Reduce::AgeOfMin => &[Part::MinAt],
+        Reduce::AgeOfMax => &[Part::MaxAt],
+        _ => &[],
+    }
+}
+
+/// The samples that a constant test lets pass.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) struct Range {
+    pub(super) lo: f64,
+    pub(super) hi: f64,
+    pub(super) negate: bool,
+}
+
+impl Range {
+    pub(super) fn passes(self, x: f64) -> bool {
+        (self.lo <= x && x <= self.hi) != self.negate
+    }
+
+    fn same(self, other: Range) -> bool {
+        self.lo.to_bits() == other.lo.to_bits()
+            && self.hi.to_bits() == other.hi.to_bits()
+            && self.negate == other.negate
+    }
+}
+
+/// The panes of one metric and one length of window: what each holds, and how many there are.
+#[derive(Debug, Clone)]
+pub(super) struct PaneSet {
+    metric: MetricId,
+    width: Millis,
+    max_gap: Millis,
+    across_marks: bool,
+    count: i64,
+    /// For each of [`PARTS`] its first column; [`u16::MAX`] where no rule asks for it.
+    columns: [u16; PARTS.len()],
+    /// The parts that some rule asks for.
+    kept: Vec<Part>,
+    /// Tests whose passes are counted, with their columns.
+    passed: Vec<(Range, u16)>,
+    width_of_pane: u16,
+}
+
+impl PaneSet {
+    pub(super) fn new(metric: MetricId, width: Millis, max_gap: Millis, across_marks: bool) -> PaneSet {
+        PaneSet {
+            metric,
+            width,
+            max_gap,
+            across_marks,
+            count: 0,
+            columns: [u16::MAX; PARTS.len()],
+            kept: Vec::new(),
+            passed: Vec::new(),
+            width_of_pane: 0,
+        }
+    }
+
+    pub(super) fn metric(&self) -> MetricId {
+        self.metric
+    }
+
+    pub(super) fn width(&self) -> Millis {
+        self.width
+    }
+
+    pub(super) fn across_marks(&self) -> bool {
+        self.across_marks
+    }
+
+    /// How far back from now the panes reach.
+    pub(super) fn reach(&self) -> Millis {
+        self.count.saturating_mul(self.width)
+    }
+
+    /// Makes sure that `aggregate` can be answered; the index of its test, if it has one.
+    pub(super) fn require(&mut self, aggregate: &Aggregate, panes: i64) -> Option<u16> {
+        self.count = self.count.max(panes);
+        for part in parts(aggregate.reduce) {
+            let at = *part as usize;
+            if self.columns[at] == u16::MAX {
+                self.columns[at] = self.width_of_pane;
+                self.kept.push(*part);
+                self.width_of_pane += PARTS[at].1;
+            }
+        }
+        let Some(Test::Within { lo, hi, negate }) = aggregate.test else {
+            return None;
+        };
+        let range = Range { lo, hi, negate };
+        let at = self.passed.iter().position(|p| p.0.same(range)).unwrap_or_else(|| {
+            self.passed.push((range, self.width_of_pane));
+            self.width_of_pane += 1;
+            self.passed.len() - 1
+        });
+        Some(at as u16)
+    }
+
+    /// Bytes of one series' panes.
+    pub(super) fn bytes(&self) -> usize {
+        self.count as usize * (8 + 8 * usize::from(self.width_of_pane))
+    }
+
+    /// The index of the pane that holds `t`: pane `k` is `(k·width, (k + 1)·width]`.
+    fn pane(&self, t: Millis) -> i64 {
+        t.saturating_sub(1).div_euclid(self.width)
+    }
+
+    /// The left edge of a pane.
+    fn left(&self, pane: i64) -> Millis {
+        pane.saturating_mul(self.width)
+    }
+}
+
+/// Adds `x` to a Neumaier-compensated sum.
+fn add(sum: &mut f64, compensation: &mut f64, x: f64) {
+    let total = *sum + x;
+    if total.is_finite() {
+        *compensation += if sum.abs() >= x.abs() {
+            (*sum - total) + x
+        } else {
+            (x - total) + *sum
+        };
+    }
+    *sum = total;
+}
+
+/// What a counter rose by from one sample to the next.
+fn step(from: f64, to: f64, restarted: bool) -> f64 {
+    if to < from || restarted { to } else { to - from }
+}
+
+/// Whether a value differs from the one before; NaN does not differ from NaN.
+fn differs(from: f64, to: f64) -> bool {
+    from != to && !(from.is_nan() && to.is_nan())
+}
+
+/// All parts of one pane, or of several put together. Those that no rule asks for are not read.
+#[derive(Debug, Clone, Copy)]
+struct Parts {
+    samples: u32,
+    passed: f64,
+    sum: (f64, f64),
+    min: f64,
+    max: f64,
+    first: (f64, f64),
+    last: (f64, f64),
+    moments: (f64, f64),
+    steps: (f64, f64),
+    resets: f64,
+    changes: f64,
+    min_at: (f64, f64),
+    max_at: (f64, f64),
+}
+
+const EMPTY: Parts = Parts {
+    samples: 0,
+    passed: 0.0,
+    sum: (0.0, 0.0),
+    min: f64::NAN,
+    max: f64::NAN,
+    first: (0.0, 0.0),
+    last: (0.0, 0.0),
+    moments: (0.0, 0.0),
+    steps: (0.0, 0.0),
+    resets: 0.0,
+    changes: 0.0,
+    min_at: (0.0, f64::NAN),
+    max_at: (0.0, f64::NAN),
+};
+
+impl Parts {
+    /// The next sample in time order. Times are whole milliseconds below 2⁵³ and exact as f64.
+    fn add(&mut self, t: Millis, v: f64, marks: &Marks) {
+        let at = (t as f64, v);
+        if self.samples == 0 {
+            self.first = at;
+        } else {
+            self.follow(self.last, at, marks);
+        }
+        self.samples += 1;
+        add(&mut self.sum.0, &mut self.sum.1, v);
+        if v < self.min || self.min.is_nan() {
+            self.min = v;
+        }
+        if v > self.max || self.max.is_nan() {
+            self.max = v;
+        }
+        if v <= self.min_at.1 || self.min_at.1.is_nan() {
+            self.min_at = at;
+        }
+        if v >= self.max_at.1 || self.max_at.1.is_nan() {
+            self.max_at = at;
+        }
+        let deviation = v - self.moments.0;
+        self.moments.0 += deviation / f64::from(self.samples);
+        self.moments.1 += deviation * (v - self.moments.0);
+        self.last = at;
+    }
+
+    /// The step from one sample to the next.
+    fn follow(&mut self, from: (f64, f64), to: (f64, f64), marks: &Marks) {
+        let restarted = marks.restarted(from.0 as Millis, to.0 as Millis);
+        add(&mut self.steps.0, &mut self.steps.1, step(from.1, to.1, restarted));
+        self.resets += f64::from(to.1 < from.1 || restarted);
+        self.changes += f64::from(differs(from.1, to.1));
+    }
+
+    /// The parts of the time right after this one.
+    fn append(&mut self, next: &Parts, reduce: Reduce, marks: &Marks) {
+        if next.samples == 0 {
+            return;
+        }
+        match reduce {
+            Reduce::Avg | Reduce::Sum => {
+                add(&mut self.sum.0, &mut self.sum.1, next.sum.0);
+                self.sum.1 += next.sum.1;
+            }
+            Reduce::Stddev | Reduce::Var => {
+                // Chan, Golub and LeVeque (1979): means and squared deviations of two parts.
+                if self.samples == 0 {
+                    self.moments = next.moments;
+                } else {
+                    let (n, m) = (f64::from(self.samples), f64::from(next.samples));
+                    let deviation = next.moments.0 - self.moments.0;
+                    self.moments.0 += deviation * (m / (n + m));
+                    self.moments.1 += next.moments.1 + deviation * deviation * (n * m / (n + m));
+                }
+            }
+            Reduce::Increase | Reduce::Rate | Reduce::Resets | Reduce::Changes if self.samples > 0 => {
+                self.follow(self.last, next.first, marks);
+                add(&mut self.steps.0, &mut self.steps.1, next.steps.0);
+                self.steps.1 += next.steps.1;
+                self.resets += next.resets;
+                self.changes += next.changes;
+            }
+            Reduce::Increase | Reduce::Rate | Reduce::Resets | Reduce::Changes => {
+                (self.steps, self.resets, self.changes) = (next.steps, next.resets, next.changes);
+            }
+            _ => {
+                if next.min < self.min || self.min.is_nan() {
+                    self.min = next.min;
+                }
+                if next.max > self.max || self.max.is_nan() {
+                    self.max = next.max;
+                }
+                if next.min_at.1 <= self.min_at.1 || self.min_at.1.is_nan() {
+                    self.min_at = next.min_at;
+                }
+                if next.max_at.1 >= self.max_at.1 || self.max_at.1.is_nan() {
+                    self.max_at = next.max_at;
+                }
+            }
+        }
+        if self.samples == 0 {
+            self.first = next.first;
+        }
+        self.last = next.last;
+        self.samples += next.samples;
+        self.passed += next.passed;
+    }
+}
+
+/// The panes of one series for one length of window.
+#[derive(Debug, Clone)]
+pub(super) struct Panes {
+    /// The index of the newest pane with a sample; [`i64::MIN`] before the first.
+    newest: i64,
+    /// The time of the newest folded sample; [`Millis::MIN`] before the first.
+    last: Millis,
+    /// The newest mark plus warm-up that panes were cut at: the pane around it holds nothing from before.
+    floor: Millis,
+    /// Samples and ms covered, of each pane.
+    census: Box<[(u32, u32)]>,
+    /// The parts of each pane, one pane after the other.
+    parts: Box<[f64]>,
+}
+
+/// The window that a question is about.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Extent {
+    /// Left edge, exclusive.
+    pub(super) left: Millis,
+    /// Right edge, inclusive.
+    pub(super) right: Millis,
+    /// Time of the look.
+    pub(super) now: Millis,
+    /// The newest mark plus warm-up; [`Millis::MIN`] where there is none or the window crosses marks.
+    pub(super) floor: Millis,
+}
+
+/// What the panes say about a window.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Answer {
+    pub(super) samples: u32,
+    pub(super) covered: Millis,
+    /// `None` where there are too few samples.
+    pub(super) value: Option<f64>,
+}
+
+impl Panes {
+    pub(super) fn new(set: &PaneSet) -> Panes {
+        let count = set.count as usize;
+        let mut panes = Panes {
+            newest: i64::MIN,
+            last: Millis::MIN,
+            floor: Millis::MIN,
+            census: vec![(0, 0); count].into_boxed_slice(),
+            parts: vec![0.0; count * usize::from(set.width_of_pane)].into_boxed_slice(),
+        };
+        for slot in 0..count {
+            panes.clear(set, slot);
+        }
+        panes
+    }
+
+    /// Bytes that these panes take, besides themselves.
+    pub(super) fn bytes(&self) -> usize {
+        size_of_val(&*self.census) + size_of_val(&*self.parts)
+    }
+
+    fn slot(&self, pane: i64) -> usize {
+        pane.rem_euclid(self.census.len() as i64) as usize
+    }
+
+    fn clear(&mut self, set: &PaneSet, slot: usize) {
+        self.census[slot] = (0, 0);
+        self.store(set, slot, &EMPTY);
+        let first = slot * usize::from(set.width_of_pane);
+        for (_, column) in &set.passed {
+            self.parts[first + usize::from(*column)] = 0.0;
+        }
+    }
+
+    fn store(&mut self, set: &PaneSet, slot: usize, p: &Parts) {
+        let first = slot * usize::from(set.width_of_pane);
+        for part in &set.kept {
+            let at = *part as usize;
+            let (a, b) = match part {
+                Part::Sum => p.sum,
+                Part::Min => (p.min, 0.0),
+                Part::Max => (p.max, 0.0),
+                Part::First => p.first,
+                Part::Last => p.last,
+                Part::Moments => p.moments,
+                Part::Steps => p.steps,
+                Part::Resets => (p.resets, 0.0),
+                Part::Changes => (p.changes, 0.0),
+                Part::MinAt => p.min_at,
+                Part::MaxAt => p.max_at,
+            };
+            let cell = first + usize::from(set.columns[at]);
+            self.parts[cell] = a;
+            if PARTS[at].1 == 2 {
+                self.parts[cell + 1] = b;
+            }
+        }
+    }
+
+    /// Reads the wanted parts of a pane.
+    fn load(&self, set: &PaneSet, slot: usize, wanted: &[Part]) -> Parts {
+        let cells = &self.parts[slot * usize::from(set.width_of_pane)..];
+        let mut p = Parts {
+            samples: self.census[slot].0,
+            ..EMPTY
+        };
+        for part in wanted {
+            let column = usize::from(set.columns[*part as usize]);
+            let one = || cells[column];
+            let two = || (cells[column], cells[column + 1]);
+            match part {
+                Part::Sum => p.sum = two(),
+                Part::Min => p.min = one(),
+                Part::Max => p.max = one(),
+                Part::First => p.first = two(),
+                Part::Last => p.last = two(),
+                Part::Moments => p.moments = two(),
+                Part::Steps => p.steps = two(),
+                Part::Resets => p.resets = one(),
+                Part::Changes => p.changes = one(),
+                Part::MinAt => p.min_at = two(),
+                Part::MaxAt => p.max_at = two(),
+            }
+        }
+        p
+    }
+
+    /// Folds the next sample in time order.
+    pub(super) fn fold(&mut self, set: &PaneSet, t: Millis, v: f64, marks: &Marks, warm_up: Millis) {
+        let pane = set.pane(t);
+        let count = self.census.len() as i64;
+        if self.newest == i64::MIN {
+            self.newest = pane;
+        }
+        // Slots of panes that were skipped, or that go round again.
+        for skipped in (self.newest + 1).max(pane - count + 1)..=pane {
+            self.clear(set, self.slot(skipped));
+        }
+        self.newest = self.newest.max(pane);
+        let slot = self.slot(pane);
+        let cut = self.cut(set, t, marks, warm_up);
+        if let Some(floor) = cut {
+            self.floor = floor;
+            if self.last > Millis::MIN && set.pane(self.last) == pane {
+                self.clear(set, slot);
+            }
+        } else if self.last > Millis::MIN {
+            self.cover(set, self.last.max(t.saturating_sub(set.max_gap)), t);
+        }
+        self.last = t;
+        let mut parts = self.load(set, slot, &set.kept);
+        parts.add(t, v, marks);
+        self.store(set, slot, &parts);
+        self.census[slot].0 = parts.samples;
+        let first = slot * usize::from(set.width_of_pane);
+        for (range, column) in &set.passed {
+            self.parts[first + usize::from(*column)] += f64::from(range.passes(v));
+        }
+    }
+
+    /// The mark plus warm-up that lies between the last folded sample and `t`, for windows that end there.
+    fn cut(&self, set: &PaneSet, t: Millis, marks: &Marks, warm_up: Millis) -> Option<Millis> {
+        if set.across_marks {
+            return None;
+        }
+        let floor = marks
+            .newest_upto(t.saturating_sub(warm_up).saturating_sub(1))?
+            .saturating_add(warm_up);
+        (floor >= self.last).then_some(floor)
+    }
+
+    /// Adds `(from, to]` to what the panes' samples cover.
+    fn cover(&mut self, set: &PaneSet, from: Millis, to: Millis) {
+        let mut pane = set.pane(to);
+        let mut right = to;
+        let oldest = self.newest - self.census.len() as i64 + 1;
+        while right > from && pane >= oldest {
+            let left = set.left(pane).max(from);
+            let slot = self.slot(pane);
+            self.census[slot].1 = self.census[slot]
+                .1
+                .saturating_add(u32::try_from(right - left).unwrap_or(u32::MAX));
+            right = left;
+            pane -= 1;
+        }
+    }
+
+    /// The value of `reduce` over a window: of the panes that it overlaps and of `tail`, the samples that are not folded yet.
+    pub(super) fn answer(
+        this: Option<&Panes>,
+        set: &PaneSet,
+        reduce: Reduce,
+        passed: Option<u16>,
+        extent: &Extent,
+        tail: impl Iterator<Item = (Millis, f64)>,
+        marks: &Marks,
+    ) -> Answer {
+        let wanted = parts(reduce);
+        let passed = passed.map(|p| set.passed[usize::from(p)]);
+        let floor = extent.floor;
+        // The oldest pane counts whole, so that the window is never shorter than asked for.
+        let mut first = extent.left.max(floor).div_euclid(set.width);
+        let final_pane = set.pane(extent.right);
+        // A window with an offset ends with a whole pane.
+        let right = if extent.right < extent.now {
+            set.left(final_pane + 1).min(extent.now)
+        } else {
+            extent.right
+        };
+        let this = this.filter(|p| p.last > floor);
+        if let Some(panes) = this
+            && set.left(first) < floor
+            && panes.floor != floor
+        {
+            // The pane holds samples from before the mark, which came too late to be told apart.
+            first += 1;
+        }
+        let left = set.left(first).max(floor);
+        let mut total = EMPTY;
+        let mut covered = 0;
+        let mut anchor = None;
+        let mut open = EMPTY;
+        let mut open_pane = first;
+        let mut last = Millis::MIN;
+        if let Some(panes) = this {
+            let oldest = panes.newest - panes.census.len() as i64 + 1;
+            anchor = panes.anchor(set, first.max(oldest), floor);
+            let end = final_pane.min(panes.newest);
+            let load = |pane: i64| {
+                let slot = panes.slot(pane);
+                let mut parts = panes.load(set, slot, wanted);
+                if let Some((_, column)) = passed {
+                    parts.passed = panes.parts[slot * usize::from(set.width_of_pane) + usize::from(column)];
+                }
+                (parts, Millis::from(panes.census[slot].1))
+            };
+            for pane in first.max(oldest)..=end {
+                let (parts, ms) = load(pane);
+                covered += ms;
+                if pane == panes.newest {
+                    (open, open_pane) = (parts, pane);
+                } else {
+                    total.append(&parts, reduce, marks);
+                }
+            }
+            last = panes.last;
+        }
+        for (t, v) in tail.take_while(|s| s.0 <= extent.now) {
+            if t > right {
+                // Its share of the time before the edge, as if it were folded already.
+                if last > floor && last > Millis::MIN {
+                    covered += (right - last.max(t.saturating_sub(set.max_gap)).max(left)).max(0);
+                }
+                break;
+            }
+            if t <= left {
+                last = if t > floor { t } else { Millis::MIN };
+                anchor = (t > floor && left - t <= set.max_gap).then_some((t as f64, v));
+                continue;
+            }
+            let pane = set.pane(t);
+            if pane != open_pane {
+                total.append(&open, reduce, marks);
+                (open, open_pane) = (EMPTY, pane);
+            }
+            if last > floor && last > Millis::MIN {
+                covered += t - last.max(t.saturating_sub(set.max_gap)).max(left);
+            }
+            open.add(t, v, marks);
+            if let Some((range, _)) = passed {
+                open.passed += f64::from(range.passes(v));
+            }
+            last = t;
+        }
+        total.append(&open, reduce, marks);
+        Answer {
+            samples: total.samples,
+            covered,
+            value: total.value(reduce, anchor, extent.now, passed.is_some(), marks),
+        }
+    }
+
+    /// About when the newest folded sample at or before `at` was: no earlier than its pane begins, and no later than `at`.
+    pub(super) fn newest_upto(&self, set: &PaneSet, at: Millis) -> Option<Millis> {
+        if self.last == Millis::MIN || self.last <= at {
+            return (self.last > Millis::MIN).then_some(self.last);
+        }
+        let oldest = self.newest - self.census.len() as i64 + 1;
+        let pane = (oldest..=self.newest.min(set.pane(at)))
+            .rev()
+            .find(|p| self.census[self.slot(*p)].0 > 0)?;
+        Some(set.left(pane + 1).min(at))
+    }
+
+    /// The last sample before pane `first`, if it is close enough and not from before a mark.
+    fn anchor(&self, set: &PaneSet, first: i64, floor: Millis) -> Option<(f64, f64)> {
+        if set.columns[Part::Last as usize] == u16::MAX {
+            return None;
+        }
+        let edge = set.left(first);
+        let oldest = set
+            .pane(edge.saturating_sub(set.max_gap))
+            .max(self.newest - self.census.len() as i64 + 1);
+        let pane = (oldest..first.min(self.newest + 1))
+            .rev()
+            .find(|p| self.census[self.slot(*p)].0 > 0)?;
+        let last = self.load(set, self.slot(pane), &[Part::Last]).last;
+        let t = last.0 as Millis;
+        (t > floor && edge - t <= set.max_gap).then_some(last)
+    }
+}
+
+impl Parts {
+    /// The value of all the parts together.
+    fn value(
+        mut self,
+        reduce: Reduce,
+        anchor: Option<(f64, f64)>,
+        now: Millis,
+        tested: bool,
+        marks: &Marks,
+    ) -> Option<f64> {
+        let n = f64::from(self.samples);
+        if self.samples == 0 {
+            return (reduce == Reduce::Count).then_some(0.0);
+        }
+        let compensated = |(sum, compensation): (f64, f64)| if sum.is_finite() { sum + compensation } else { sum };
+        let age = |t: f64| (now as f64 - t) / 1000.0;
+        if let (Some(anchor), Reduce::Increase | Reduce::Rate | Reduce::Resets | Reduce::Changes) = (anchor, reduce) {
+            self.follow(anchor, self.first, marks);
+        }
+        let base = anchor.unwrap_or(self.first);
+        Some(match reduce {
+            Reduce::Avg => compensated(self.sum) / n,
+            Reduce::Sum => compensated(self.sum),
+            Reduce::Min => self.min,
+            Reduce::Max => self.max,
+            Reduce::Spread => self.max - self.min,
+            Reduce::First => self.first.1,
+            Reduce::Last => self.last.1,
+            Reduce::Var => self.moments.1 / n,
+            Reduce::Stddev => (self.moments.1 / n).sqrt(),
+            Reduce::Increase => compensated(self.steps),
+            Reduce::Rate => {
+                let span = self.last.0 - base.0;
+                if span <= 0.0 {
+                    return None;
+                }
+                compensated(self.steps) / (span / 1000.0)
+            }
+            Reduce::Delta => self.last.1 - base.1,
+            Reduce::Resets => self.resets,
+            Reduce::Changes => self.changes,
+            Reduce::Age => age(self.last.0),
+            Reduce::AgeOfFirst => age(self.first.0),
+            Reduce::AgeOfMin => age(self.min_at.0),
+            Reduce::AgeOfMax => age(self.max_at.0),
+            Reduce::Count if tested => self.passed,
+            Reduce::Count => n,
+            Reduce::All => f64::from(self.passed == n),
+            Reduce::Any => f64::from(self.passed > 0.0),
+            Reduce::Share => self.passed / n,
+            // Coverage is worked out from `covered`; the others need raw samples.
+            _ => return None,
+        })
+    }
+}
