@@ -88,7 +88,7 @@ codes! {
         "A text literal begins with a quote and ends with the same quote on the same line.",
         Expression("task_type == 'sql");
     UNKNOWN_CHARACTER = "E0105", "a character that the language does not use",
-        "Only letters, digits, operators, brackets and quotes have a meaning outside texts.",
+        "Only letters, digits, operators, brackets and quotes have a meaning outside texts. There are no comments and no label selectors.",
         Expression("cpu > 80% # hot");
     BAD_NUMBER = "E0106", "a malformed number, duration or size",
         "Numbers are written `0.8`, `80%`, `1_000`, `1e6`; durations `500ms 30s 5m 2h 1d 1w` or `1h30m`, largest part first; sizes `512MiB`, `2GB`; rates `1000/s`, `5MiB/s`.",
@@ -97,10 +97,10 @@ codes! {
         "The language assigns nothing; equality is written `==`.",
         Expression("parallelism = 4");
     WORD_OPERATOR = "E0108", "an operator of another language",
-        "Logic is written `&&`, `||`, `!`; there are no bitwise operators and no `if`.",
+        "Logic is written `&&`, `||`, `!`, comparison `==`, `!=`, `<=`, `>=`, choice `condition ? a : b`; there are no bitwise operators.",
         Expression("cpu > 80% and parallelism > 1");
     CHAINED_COMPARISON = "E0109", "comparisons cannot be chained",
-        "`0 < x < 1` would compare a truth value with a number.",
+        "`0 < x < 1` would compare a truth value with a number. The list of `in` is the whole right side, too.",
         Expression("0 < cpu < 1");
     POWER_OPERATOR = "E0110", "there is no power operator",
         "Write `pow(x, y)`.",
@@ -117,7 +117,7 @@ codes! {
     EMPTY_EXPRESSION = "E0114", "an empty expression",
         "There is nothing to evaluate.",
         Expression("  ");
-    INCOMPLETE_CONDITIONAL = "E0115", "`?` without `:`",
+    INCOMPLETE_CONDITIONAL = "E0115", "`?` without `:`, or `:` without `?`",
         "A conditional has both arms: `condition ? a : b`.",
         Expression("cpu > 80% ? 2");
     BAD_WINDOW = "E0116", "a malformed window",
@@ -126,6 +126,15 @@ codes! {
     NOT_A_VALUE = "E0117", "a word of another language for a missing value",
         "There is no null, NaN or infinity: a value is there, or it is undefined. Ask with `defined(x)`, replace with `x ?? 0`.",
         Expression("cpu == null");
+    NOT_UTF8 = "E0118", "a text that is not UTF-8",
+        "Expressions and documents are UTF-8; the message says which byte is not.",
+        Generated("bytes that are not UTF-8, such as a lone 0xff");
+    MALFORMED_NAME = "E0119", "a malformed name",
+        "A name is letters, digits and `_`, with single dots between its parts; each part begins with a letter or `_`.",
+        Expression("heap..used > 1GiB");
+    MISPLACED_COMMA = "E0120", "a comma outside a call or list",
+        "Commas separate the arguments of a call and the elements of a list; conditions are joined with `&&` or `||`.",
+        Expression("cpu > 80%, parallelism > 1");
     // Names.
     UNKNOWN_NAME = "E0201", "an unknown name",
         "Names are metrics, attributes of the task, parameters and definitions of the document.",

@@ -1,0 +1,266 @@
+//! Text → tokens.
+
+use pest::Parser as _;
+
+use crate::diagnostic::Span;
+
+#[allow(unreachable_pub, missing_docs)] // The derive makes its own items public; this module keeps them private.
+mod grammar {
+    #[derive(pest_derive::Parser)]
+    #[grammar = "lang/grammar.pest"]
+    pub struct Grammar;
+}
+
+use grammar::{Grammar, Rule};
+
+/// What a token is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Kind {
+    /// A name, or a word that means something only in its place.
+    Word,
+    /// A word with a dot in the wrong place: `heap.`, `a..b`, `heap.5`.
+    BadWord,
+    True,
+    False,
+    In,
+    Offset,
+    /// A number with its unit, well formed or not.
+    Number,
+    Text,
+    RawText,
+    OpenText,
+    /// A text in typographic quotes or backticks.
+    Quoted,
+    OpenRound,
+    CloseRound,
+    OpenSquare,
+    CloseSquare,
+    Comma,
+    Question,
+    Colon,
+    Bang,
+    Minus,
+    Plus,
+    Times,
+    Divide,
+    Remainder,
+    Equal,
+    NotEqual,
+    Less,
+    LessEqual,
+    Greater,
+    GreaterEqual,
+    Matches,
+    MatchesNot,
+    And,
+    Or,
+    Else,
+    /// An operator of another language.
+    Foreign,
+    /// `{…}`
+    Selector,
+    /// One or more characters that mean nothing.
+    Unknown,
+    /// After the last token.
+    End,
+}
+
+impl Kind {
+    /// Whether a value begins with this token and with nothing else than a value.
+    pub(crate) fn begins_value(self) -> bool {
+        matches!(
+            self,
+            Kind::Word
+                | Kind::BadWord
+                | Kind::True
+                | Kind::False
+                | Kind::Number
+                | Kind::Text
+                | Kind::RawText
+                | Kind::OpenText
+                | Kind::Quoted
+                | Kind::OpenRound
+        )
+    }
+
+    /// Whether a value ends with this token.
+    pub(crate) fn ends_value(self) -> bool {
+        matches!(self, Kind::CloseRound | Kind::CloseSquare) || (self.begins_value() && self != Kind::OpenRound)
+    }
+
+    pub(crate) fn opens(self) -> bool {
+        matches!(self, Kind::OpenRound | Kind::OpenSquare)
+    }
+
+    pub(crate) fn closes(self) -> bool {
+        matches!(self, Kind::CloseRound | Kind::CloseSquare)
+    }
+}
+
+/// A token and where it stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Token {
+    pub(crate) kind: Kind,
+    pub(crate) span: Span,
+}
+
+/// The tokens of a text.
+pub(crate) struct Tokens {
+    /// In order; the last one is [`Kind::End`].
+    pub(crate) tokens: Vec<Token>,
+    /// Comments: they are not allowed, but nothing else needs to know that they were there.
+    pub(crate) comments: Vec<Span>,
+}
+
+/// Splits `source` into tokens.
+///
+/// # Errors
+///
+/// The grammar matches every text, so only the limits of the `pest` runtime are left: less than 64 KiB of stack, or a limit on calls that
+/// the host process has set for all users of `pest`. The error says which.
+pub(crate) fn tokens(source: &str) -> Result<Tokens, String> {
+    let pairs = Grammar::parse(Rule::program, source).map_err(|e| e.variant.message().into_owned())?;
+    let mut tokens: Vec<Token> = Vec::with_capacity(source.len() / 3 + 2);
+    let mut comments = Vec::new();
+    for pair in pairs {
+        let rule = pair.as_rule();
+        let at = pair.as_span();
+        let span = Span::new(at.start(), at.end());
+        let kind = match rule {
+            Rule::word => word(at.as_str()),
+            Rule::number => Kind::Number,
+            Rule::operator => operator(at.as_str()),
+            Rule::text => Kind::Text,
+            Rule::raw_text => Kind::RawText,
+            Rule::open_text => Kind::OpenText,
+            Rule::quoted => Kind::Quoted,
+            Rule::selector => Kind::Selector,
+            Rule::line_comment | Rule::block_comment => {
+                comments.push(span);
+                continue;
+            }
+            Rule::EOI => break,
+            _ => {
+                // Neighbouring unknown characters are one mistake.
+                if let Some(last) = tokens.last_mut()
+                    && last.kind == Kind::Unknown
+                    && last.span.end == span.start
+                {
+                    last.span.end = span.end;
+                    continue;
+                }
+                Kind::Unknown
+            }
+        };
+        tokens.push(Token { kind, span });
+    }
+    tokens.push(Token { kind: Kind::End, span: Span::new(source.len(), source.len()) });
+    Ok(Tokens { tokens, comments })
+}
+
+fn word(text: &str) -> Kind {
+    match text {
+        "true" => Kind::True,
+        "false" => Kind::False,
+        "in" => Kind::In,
+        "offset" => Kind::Offset,
+        _ if text.as_bytes().contains(&b'.') && !text.split('.').all(is_part) => Kind::BadWord,
+        _ => Kind::Word,
+    }
+}
+
+/// Whether `text` is one part of a dotted name.
+pub(crate) fn is_part(text: &str) -> bool {
+    text.bytes().next().is_some_and(|b| b == b'_' || b.is_ascii_alphabetic())
+        && text.bytes().all(|b| b == b'_' || b.is_ascii_alphanumeric())
+}
+
+fn operator(text: &str) -> Kind {
+    match text {
+        "(" => Kind::OpenRound,
+        ")" => Kind::CloseRound,
+        "[" => Kind::OpenSquare,
+        "]" => Kind::CloseSquare,
+        "," => Kind::Comma,
+        "?" => Kind::Question,
+        ":" => Kind::Colon,
+        "!" => Kind::Bang,
+        "-" => Kind::Minus,
+        "+" => Kind::Plus,
+        "*" => Kind::Times,
+        "/" => Kind::Divide,
+        "%" => Kind::Remainder,
+        "==" => Kind::Equal,
+        "!=" => Kind::NotEqual,
+        "<" => Kind::Less,
+        "<=" => Kind::LessEqual,
+        ">" => Kind::Greater,
+        ">=" => Kind::GreaterEqual,
+        "=~" => Kind::Matches,
+        "!~" => Kind::MatchesNot,
+        "&&" => Kind::And,
+        "||" => Kind::Or,
+        "??" => Kind::Else,
+        _ => Kind::Foreign,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn texts(source: &str) -> Vec<(Kind, &str)> {
+        let mut tokens = tokens(source).unwrap().tokens;
+        assert_eq!(tokens.pop().unwrap().kind, Kind::End);
+        tokens.iter().map(|t| (t.kind, t.span.text(source))).collect()
+    }
+
+    #[test]
+    fn percent_and_remainder_are_told_apart_by_what_follows() {
+        let percent = |literal| vec![(Kind::Number, literal)];
+        let remainder = |a, b| vec![(Kind::Number, a), (Kind::Remainder, "%"), b];
+        assert_eq!(texts("80%"), percent("80%"));
+        assert_eq!(texts("80% < cpu"), [(Kind::Number, "80%"), (Kind::Less, "<"), (Kind::Word, "cpu")]);
+        assert_eq!(texts("80%-5%"), [(Kind::Number, "80%"), (Kind::Minus, "-"), (Kind::Number, "5%")]);
+        assert_eq!(texts("6%3.14"), remainder("6", (Kind::Number, "3.14")));
+        assert_eq!(texts("6%.5"), remainder("6", (Kind::Number, ".5")));
+        assert_eq!(texts("6%x"), remainder("6", (Kind::Word, "x")));
+        assert_eq!(texts("6%(x)")[..3], remainder("6", (Kind::OpenRound, "(")));
+        assert_eq!(texts("10 % 3"), remainder("10", (Kind::Number, "3")));
+        assert_eq!(texts("(80%)")[1], (Kind::Number, "80%"));
+        assert_eq!(texts("80%/m"), percent("80%/m"));
+    }
+
+    #[test]
+    fn a_rate_ends_where_a_longer_name_begins() {
+        assert_eq!(texts("1000/s"), [(Kind::Number, "1000/s")]);
+        assert_eq!(texts("5MiB/ms"), [(Kind::Number, "5MiB/ms")]);
+        assert_eq!(texts("2/slots"), [(Kind::Number, "2"), (Kind::Divide, "/"), (Kind::Word, "slots")]);
+        assert_eq!(texts("2/s.x"), [(Kind::Number, "2"), (Kind::Divide, "/"), (Kind::Word, "s.x")]);
+        assert_eq!(texts("2/max(a)")[..3], [(Kind::Number, "2"), (Kind::Divide, "/"), (Kind::Word, "max")]);
+        assert_eq!(texts("2 /s")[1], (Kind::Divide, "/"));
+    }
+
+    #[test]
+    fn signs_belong_to_a_number_only_in_its_exponent() {
+        assert_eq!(texts("1e-3"), [(Kind::Number, "1e-3")]);
+        assert_eq!(texts("1E+3"), [(Kind::Number, "1E+3")]);
+        assert_eq!(texts("1-3"), [(Kind::Number, "1"), (Kind::Minus, "-"), (Kind::Number, "3")]);
+        assert_eq!(texts("1e-x"), [(Kind::Number, "1e"), (Kind::Minus, "-"), (Kind::Word, "x")]);
+    }
+
+    #[test]
+    fn every_text_is_covered_by_tokens_spaces_and_comments() {
+        for source in ["", "\0", "a\u{a0}b", "'x", "r'x", "x'y'z\"", "# é\n/* x", "{{{{", "“a” ‘", "`", "é\u{301}日本", "r'\\'", "'\\'"] {
+            let found = tokens(source).unwrap();
+            let mut spans: Vec<Span> = found.tokens.iter().map(|t| t.span).chain(found.comments).collect();
+            spans.sort();
+            let mut at = 0;
+            for span in spans {
+                assert!(source[at..span.start as usize].trim_matches([' ', '\n', '\r', '\t']).is_empty(), "{source:?}");
+                at = span.end as usize;
+            }
+            assert_eq!(at, source.len(), "{source:?}");
+        }
+    }
+}
