@@ -1,5 +1,6 @@
 //! Embeddable rule engine that tunes the resources of running Apache Flink jobs.
 
+pub mod action;
 pub mod diagnostic;
 pub mod lang;
 pub mod metrics;

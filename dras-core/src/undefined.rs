@@ -81,7 +81,9 @@ impl fmt::Display for Undefined {
                 covered / 10,
                 required / 10
             ),
-            Undefined::Stale { age, limit } => write!(f, "last sample {} ago, counts for {}", seconds(age), seconds(limit)),
+            Undefined::Stale { age, limit } => {
+                write!(f, "last sample {} ago, counts for {}", seconds(age), seconds(limit))
+            }
             Undefined::NotAvailable => f.write_str("the source had no value (NaN)"),
             Undefined::Instances { have, expected } => write!(f, "{have} of {expected} instances have a value"),
             Undefined::WarmingUp { left } => write!(f, "warming up after a restart or change, {} left", seconds(left)),

@@ -150,7 +150,9 @@ const SIZES: &str = "B, KiB, MiB, GiB, TiB, KB, MB, GB, TB";
 
 fn simple_wire_unit(name: &str) -> Option<(Unit, f64)> {
     match name {
-        "number" | "ratio" | "count" | "cores" | "records" | "events" | "bool" | "1" => return Some((Unit::NUMBER, 1.0)),
+        "number" | "ratio" | "count" | "cores" | "records" | "events" | "bool" | "1" => {
+            return Some((Unit::NUMBER, 1.0));
+        }
         "percent" | "%" => return Some((Unit::NUMBER, 0.01)),
         "bytes" => return Some((Unit::BYTES, 1.0)),
         "ns" => return Some((Unit::SECONDS, 1e-9)),
@@ -204,7 +206,8 @@ pub fn display_number(value: f64) -> String {
     if !(1e-4..1e15).contains(&magnitude) {
         let text = format!("{value:.5e}");
         let (mantissa, exponent) = text.split_once('e').unwrap_or((&text, "0"));
-        let mantissa = if mantissa.contains('.') { mantissa.trim_end_matches('0').trim_end_matches('.') } else { mantissa };
+        let mantissa =
+            if mantissa.contains('.') { mantissa.trim_end_matches('0').trim_end_matches('.') } else { mantissa };
         return format!("{mantissa}e{exponent}");
     }
     if value.fract() == 0.0 {

@@ -73,7 +73,15 @@ impl Diagnostic {
     /// A diagnostic without source and path yet; the stage that owns them adds them with [`with_source`](Self::with_source) and
     /// [`with_path`](Self::with_path).
     pub fn new(code: Code, span: Span, message: impl Into<String>) -> Diagnostic {
-        Diagnostic { code, message: message.into(), path: String::new(), source: None, span, label: String::new(), help: None }
+        Diagnostic {
+            code,
+            message: message.into(),
+            path: String::new(),
+            source: None,
+            span,
+            label: String::new(),
+            help: None,
+        }
     }
 
     /// The same with a label under the carets.
@@ -204,7 +212,8 @@ pub(crate) fn did_you_mean<'a>(wanted: &str, candidates: impl Iterator<Item = &'
     let budget = (wanted.chars().count() / 3).clamp(1, 3);
     let mut best: Option<(usize, &str)> = None;
     for candidate in candidates {
-        let distance = if candidate.eq_ignore_ascii_case(wanted) { 0 } else { edit_distance(wanted, candidate, budget) };
+        let distance =
+            if candidate.eq_ignore_ascii_case(wanted) { 0 } else { edit_distance(wanted, candidate, budget) };
         // Ties go to the name that sorts first, so that the suggestion does not depend on the order of a map.
         if distance <= budget && best.is_none_or(|b| (distance, candidate) < b) {
             best = Some((distance, candidate));

@@ -189,7 +189,8 @@ impl<'a> Run<'a> {
         let mut inputs = vec![None; compiled.graph.inputs.len()];
         for column in columns {
             if column.values.len() != rows {
-                let name = compiled.scope.variables().get(column.variable.index()).map(|v| v.0.clone()).unwrap_or_default();
+                let name =
+                    compiled.scope.variables().get(column.variable.index()).map(|v| v.0.clone()).unwrap_or_default();
                 return Err(ColumnError::Length { name, is: column.values.len(), should: rows });
             }
             if let Some(input) = program.input_of(column.variable.index()) {

@@ -114,7 +114,13 @@ impl Compiler {
         let roots: Option<Vec<GraphId>> = self.outputs.iter().map(|id| self.root(*id)).collect();
         let roots = roots?;
         let program = Program::new(&self.graph, &roots, self.scope.variables().len());
-        Some(Compiled { scope: self.scope, graph: self.graph, program, definitions: self.definitions, outputs: self.outputs })
+        Some(Compiled {
+            scope: self.scope,
+            graph: self.graph,
+            program,
+            definitions: self.definitions,
+            outputs: self.outputs,
+        })
     }
 }
 

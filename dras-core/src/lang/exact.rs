@@ -74,9 +74,8 @@ const UNKNOWN: Value<'static> = Value::Undefined(Missing { reason: Undefined::No
 pub(crate) fn constant(graph: &Graph, op: Op) -> Option<Value<'_>> {
     let values: Vec<(GraphId, Value<'_>)> =
         op.operands().map(|o| graph.constant(o).map(|v| (o, v))).collect::<Option<_>>()?;
-    let value = apply(graph, op, GraphId(0), |operand| {
-        values.iter().find(|v| v.0 == operand).map_or(&UNKNOWN, |v| &v.1)
-    });
+    let value =
+        apply(graph, op, GraphId(0), |operand| values.iter().find(|v| v.0 == operand).map_or(&UNKNOWN, |v| &v.1));
     Some(value)
 }
 
@@ -90,12 +89,7 @@ fn finite(result: f64, origin: GraphId, why: impl FnOnce() -> Undefined) -> Valu
 }
 
 /// What `op` computes from the values of its operands.
-fn apply<'v, 't: 'v>(
-    graph: &'t Graph,
-    op: Op,
-    id: GraphId,
-    value: impl Fn(GraphId) -> &'v Value<'t>,
-) -> Value<'t> {
+fn apply<'v, 't: 'v>(graph: &'t Graph, op: Op, id: GraphId, value: impl Fn(GraphId) -> &'v Value<'t>) -> Value<'t> {
     // An operand's undefined spreads; the first one is named.
     macro_rules! number {
         ($operand:expr) => {

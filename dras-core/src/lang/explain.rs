@@ -3,7 +3,7 @@
 use super::ast::{Ast, BinaryOp, NodeId, NodeKind};
 use super::compile::{Compiled, Definition};
 use super::exact::{Values, input_of};
-use super::format::{format_node, operator};
+use super::format::{format_node, symbol};
 use super::graph::{Graph, Input, Op, Place};
 use super::row::Row;
 use super::types::{Missing, Type, Value};
@@ -65,7 +65,8 @@ impl Explanation {
         values: &mut Values<'t>,
     ) -> Explanation {
         let graph = &compiled.graph;
-        let mut needed: Vec<_> = definition.values.iter().flatten().copied().filter(|id| graph.node(*id).place == Place::Task).collect();
+        let mut needed: Vec<_> =
+            definition.values.iter().flatten().copied().filter(|id| graph.node(*id).place == Place::Task).collect();
         needed.sort_unstable();
         // A node that folding or simplifying made superfluous may need others that nothing else needs.
         for id in needed {
@@ -122,7 +123,8 @@ impl Explanation {
                 PartKind::Logic | PartKind::Literal => {}
                 PartKind::Name | PartKind::Other => {
                     let inside_comparison = self.ancestors(index).any(|p| matches!(p.kind, PartKind::Comparison(_)));
-                    let inside_other = part.parent.is_some_and(|p| matches!(self.parts[p].kind, PartKind::Other) && p != 0);
+                    let inside_other =
+                        part.parent.is_some_and(|p| matches!(self.parts[p].kind, PartKind::Other) && p != 0);
                     if !inside_comparison && !inside_other {
                         lines.push(format!("{} = {}", part.text, self.shown(part)));
                     }
@@ -153,7 +155,7 @@ impl Explanation {
             _ => format!("{} ({})", p.text, p.value.display(p.ty)),
         };
         match sides {
-            [a, b] => format!("{} {} {} → {result}", side(a, true), operator(op), side(b, false)),
+            [a, b] => format!("{} {} {} → {result}", side(a, true), symbol(op), side(b, false)),
             // The samples of a window have no one value.
             _ => format!("{} → {result}", part.text),
         }
@@ -210,9 +212,12 @@ fn kind_of(ast: &Ast, node: NodeId) -> PartKind {
         NodeKind::Name(_) => PartKind::Name,
         NodeKind::Binary(op, ..) => match op {
             BinaryOp::And | BinaryOp::Or => PartKind::Logic,
-            BinaryOp::Add | BinaryOp::Subtract | BinaryOp::Multiply | BinaryOp::Divide | BinaryOp::Remainder | BinaryOp::Else => {
-                PartKind::Other
-            }
+            BinaryOp::Add
+            | BinaryOp::Subtract
+            | BinaryOp::Multiply
+            | BinaryOp::Divide
+            | BinaryOp::Remainder
+            | BinaryOp::Else => PartKind::Other,
             _ => PartKind::Comparison(op),
         },
         NodeKind::Unary(super::ast::UnaryOp::Not, _) => PartKind::Logic,
@@ -271,7 +276,9 @@ pub(crate) fn describe_missing(compiled: &Compiled, missing: &Missing) -> String
     let catalogue = compiled.scope.catalogue();
     let subject = match input_of(graph, missing) {
         Some(Input::Variable(id)) => compiled.scope.variables().get(id.index()).map(|v| format!("`{}`", v.0)),
-        Some(Input::Reduced { aggregate, .. } | Input::Text { aggregate }) => Some(describe_aggregate(graph, catalogue, *aggregate)),
+        Some(Input::Reduced { aggregate, .. } | Input::Text { aggregate }) => {
+            Some(describe_aggregate(graph, catalogue, *aggregate))
+        }
         Some(Input::EachInstance { body, .. }) => body.each.iter().find_map(|id| match graph.node(*id).op {
             Op::InstanceLeaf(aggregate, _) => Some(describe_aggregate(graph, catalogue, aggregate)),
             _ => None,
@@ -288,7 +295,11 @@ fn describe_aggregate(graph: &Graph, catalogue: &Catalogue, aggregate: Aggregate
     let aggregate = &graph.aggregates[aggregate.index()];
     let name = &catalogue.spec(aggregate.metric).name;
     let latest = aggregate.window.span == WindowSpan::Latest && matches!(aggregate.reduce, Reduce::Last);
-    if latest && aggregate.window.offset == 0 { name.clone() } else { format!("{name}{}", display_window(&aggregate.window)) }
+    if latest && aggregate.window.offset == 0 {
+        name.clone()
+    } else {
+        format!("{name}{}", display_window(&aggregate.window))
+    }
 }
 
 /// A window as it is written: `[5m] offset 1d`.

@@ -11,8 +11,8 @@ use super::row::Row;
 use super::scope::Scope;
 use super::types::{Type, Value};
 use crate::diagnostic::{Diagnostic, Diagnostics, Span, codes};
-use crate::metrics::store::{Scratch, Windows};
 use crate::metrics::{Plan, PlanError, WindowSettings};
+use crate::metrics::{Scratch, Windows};
 use crate::undefined::Undefined;
 use crate::units::Millis;
 
@@ -57,7 +57,12 @@ impl Expression {
     ///
     /// # Errors
     /// Everything that is wrong with it, in the order of the text.
-    pub fn compile_as(source: &str, scope: &Scope, limits: &Limits, expected: Expected) -> Result<Expression, Diagnostics> {
+    pub fn compile_as(
+        source: &str,
+        scope: &Scope,
+        limits: &Limits,
+        expected: Expected,
+    ) -> Result<Expression, Diagnostics> {
         let mut compiler = Compiler::new(scope.clone(), *limits);
         let mut found = Vec::new();
         let id = compiler.add(source, expected, &mut found);
@@ -69,7 +74,11 @@ impl Expression {
         match compiler.finish() {
             Some(compiled) => Ok(Expression { compiled, warnings: found }),
             // An expression without a root has reported why.
-            None => Err(Diagnostics(vec![Diagnostic::new(codes::EMPTY_EXPRESSION, Span::default(), "there is nothing to evaluate")])),
+            None => Err(Diagnostics(vec![Diagnostic::new(
+                codes::EMPTY_EXPRESSION,
+                Span::default(),
+                "there is nothing to evaluate",
+            )])),
         }
     }
 
@@ -167,7 +176,10 @@ impl Expression {
         let root = self.compiled.root_of(0);
         let mut values = Values::new(&self.compiled.graph);
         values.compute(&self.compiled.graph, row, self.compiled.graph.body(root).outside.into_iter());
-        values.get(root).cloned().unwrap_or(Value::Undefined(super::types::Missing { reason: Undefined::NotAvailable, origin: root }))
+        values
+            .get(root)
+            .cloned()
+            .unwrap_or(Value::Undefined(super::types::Missing { reason: Undefined::NotAvailable, origin: root }))
     }
 
     /// What a task's windows must keep so that this expression can be evaluated over them.

@@ -44,9 +44,14 @@ pub(super) fn symbol(op: BinaryOp) -> &'static str {
 /// assert_eq!(format(&ast), "cpu > 80% && !('sql' == task_type)");
 /// ```
 pub fn format(ast: &Ast) -> String {
-    let mut out = String::with_capacity(ast.source.len() + 16);
+    format_node(ast, ast.root())
+}
+
+/// The same for a part of an expression.
+pub(super) fn format_node(ast: &Ast, node: NodeId) -> String {
+    let mut out = String::with_capacity(64);
     // What is still to be printed, the next on top; a recursion that uses no native stack.
-    let mut rest = vec![Piece::Node(ast.root(), 0)];
+    let mut rest = vec![Piece::Node(node, 0)];
     let mut parts: Vec<Piece<'_>> = Vec::new();
     while let Some(piece) = rest.pop() {
         match piece {

@@ -80,7 +80,9 @@ pub(crate) enum FunctionKind {
     Pow,
     Clamp,
     ScaleTo,
-    Reserve { of_usage: bool },
+    Reserve {
+        of_usage: bool,
+    },
     Defined,
     IfDefined,
     Text(TextFn),

@@ -118,9 +118,13 @@ impl Op {
     pub(crate) fn operands(&self) -> impl Iterator<Item = GraphId> {
         let none = GraphId(0);
         let (list, count) = match *self {
-            Op::Number(_) | Op::Bool(_) | Op::Text(_) | Op::Input(_) | Op::InstanceLeaf(..) | Op::SampleLeaf(..) => ([none; 3], 0),
+            Op::Number(_) | Op::Bool(_) | Op::Text(_) | Op::Input(_) | Op::InstanceLeaf(..) | Op::SampleLeaf(..) => {
+                ([none; 3], 0)
+            }
             Op::Fn1(_, a) | Op::Not(a) | Op::Defined(a) | Op::TextTest(_, a) => ([a, none, none], 1),
-            Op::Fn2(_, a, b) | Op::And(a, b) | Op::Or(a, b) | Op::Compare(_, a, b) | Op::Else(a, b) => ([a, b, none], 2),
+            Op::Fn2(_, a, b) | Op::And(a, b) | Op::Or(a, b) | Op::Compare(_, a, b) | Op::Else(a, b) => {
+                ([a, b, none], 2)
+            }
             Op::Fn3(_, a, b, c) | Op::Select(a, b, c) => ([a, b, c], 3),
             Op::TextFn(_, operands, count) => (operands, usize::from(count)),
         };

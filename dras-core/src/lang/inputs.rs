@@ -7,8 +7,8 @@ use super::exact::Values;
 use super::graph::{Body, Graph, Input, Op};
 use super::row::Row;
 use super::types::{Missing, Type, Value};
-use crate::metrics::store::{InstanceId, SampleRef, Scratch, Windows};
 use crate::metrics::{Across, AggregateId, Kind, Per, Plan, kernels};
+use crate::metrics::{InstanceId, SampleRef, Scratch, Windows};
 use crate::undefined::Undefined;
 use crate::units::Millis;
 
@@ -176,7 +176,11 @@ impl<'t> Look<'t> {
     ) -> Result<Value<'t>, Undefined> {
         let spec = self.plan.catalogue().spec(self.plan.aggregate(aggregate).metric);
         let instance = match spec.per {
-            Per::Task => self.windows.live(self.plan, self.plan.aggregate(aggregate).metric, self.now).next().ok_or(Undefined::NoInstance)?,
+            Per::Task => self
+                .windows
+                .live(self.plan, self.plan.aggregate(aggregate).metric, self.now)
+                .next()
+                .ok_or(Undefined::NoInstance)?,
             _ => instance,
         };
         let is_text = spec.kind == Kind::Event && self.plan.aggregate(aggregate).reduce == crate::metrics::Reduce::Last;
@@ -194,13 +198,20 @@ impl<'t> Look<'t> {
                 self.windows.aggregate(self.plan, aggregate, instance, self.now, Some(&mut test), scratch)?
             }
         };
-        let truth = matches!(self.plan.aggregate(aggregate).reduce, crate::metrics::Reduce::All | crate::metrics::Reduce::Any);
+        let truth =
+            matches!(self.plan.aggregate(aggregate).reduce, crate::metrics::Reduce::All | crate::metrics::Reduce::Any);
         Ok(if truth { Value::Bool(number != 0.0) } else { Value::Number(number) })
     }
 }
 
 /// Whether a sample passes a test that only the language can make; `None` where that is undefined.
-fn passes<'t>(graph: &'t Graph, row: &Row<'t>, values: &mut Values<'t>, body: &Body, sample: SampleRef<'_>) -> Option<bool> {
+fn passes<'t>(
+    graph: &'t Graph,
+    row: &Row<'t>,
+    values: &mut Values<'t>,
+    body: &Body,
+    sample: SampleRef<'_>,
+) -> Option<bool> {
     let value = values.element(graph, row, body, |_, id| match (sample, graph.ty(id)) {
         (SampleRef::Number(x), Type::Number(_)) => Value::Number(x),
         (SampleRef::Text(text), Type::Text) => Value::Text(Cow::Owned(text.to_owned())),

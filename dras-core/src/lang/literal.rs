@@ -19,7 +19,8 @@ pub(crate) struct Fault {
 
 /// Powers of ten that f64 holds exactly.
 const POWERS: [f64; 23] = [
-    1e0, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14, 1e15, 1e16, 1e17, 1e18, 1e19, 1e20, 1e21, 1e22,
+    1e0, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14, 1e15, 1e16, 1e17, 1e18, 1e19, 1e20,
+    1e21, 1e22,
 ];
 
 /// Exponents beyond this are far outside f64, whatever the digits before them (texts are shorter than 4 GiB, and so are their digits).
@@ -152,8 +153,12 @@ fn amount(body: &str, text: &str, percent: bool) -> Result<(f64, Unit, bool), Bo
             Suffix::None if !first => {
                 let last = parts.last().map_or("", |p| p.1);
                 let smaller = TIME_UNITS.iter().rev().find(|u| u.1 < time_length(last)).map_or("ms", |u| u.0);
-                return Err(whole(text, format!("the last part of `{}` has no unit", quote(text)), "each part of a duration has a unit")
-                    .help(format!("write for example `{}{smaller}`", quote(text))));
+                return Err(whole(
+                    text,
+                    format!("the last part of `{}` has no unit", quote(text)),
+                    "each part of a duration has a unit",
+                )
+                .help(format!("write for example `{}{smaller}`", quote(text))));
             }
             Suffix::None if next.is_empty() => {
                 return Ok((decimal.times(1, if percent { -2 } else { 0 }), Unit::NUMBER, not_zero));
@@ -194,15 +199,27 @@ fn decimal<'a>(rest: &'a str, text: &str) -> Result<(Decimal<'a>, &'a str), Box<
                 decimals += i64::from(point.is_some());
             }
             b'_' => {
-                let between = at > 0 && bytes[at - 1].is_ascii_digit() && bytes.get(at + 1).is_some_and(u8::is_ascii_digit);
+                let between =
+                    at > 0 && bytes[at - 1].is_ascii_digit() && bytes.get(at + 1).is_some_and(u8::is_ascii_digit);
                 if !between {
-                    let fault = whole(text, format!("a misplaced `_` in `{}`", quote(text)), "`_` stands only between digits");
+                    let fault =
+                        whole(text, format!("a misplaced `_` in `{}`", quote(text)), "`_` stands only between digits");
                     let plain: String = text.chars().filter(|c| *c != '_').collect();
-                    return Err(if number(&plain).is_ok() { fault.help(format!("write `{}`", quote(&plain))) } else { fault });
+                    return Err(if number(&plain).is_ok() {
+                        fault.help(format!("write `{}`", quote(&plain)))
+                    } else {
+                        fault
+                    });
                 }
             }
             b'.' if point.is_none() => point = Some(at),
-            b'.' => return Err(whole(text, format!("`{}` has more than one point", quote(text)), "a number has one decimal point")),
+            b'.' => {
+                return Err(whole(
+                    text,
+                    format!("`{}` has more than one point", quote(text)),
+                    "a number has one decimal point",
+                ));
+            }
             _ => break,
         }
         at += 1;
@@ -214,8 +231,12 @@ fn decimal<'a>(rest: &'a str, text: &str) -> Result<(Decimal<'a>, &'a str), Box<
         let start = at + 1 + sign;
         let length = bytes[start.min(bytes.len())..].iter().take_while(|b| b.is_ascii_digit()).count();
         if length == 0 && bytes.len() == at + 1 {
-            return Err(whole(text, format!("the exponent of `{}` has no digits", quote(text)), "digits are expected after `e`")
-                .help(format!("write for example `{}6`", quote(text))));
+            return Err(whole(
+                text,
+                format!("the exponent of `{}` has no digits", quote(text)),
+                "digits are expected after `e`",
+            )
+            .help(format!("write for example `{}6`", quote(text))));
         }
         if length > 0 {
             let size = bytes[start..start + length]
@@ -226,8 +247,12 @@ fn decimal<'a>(rest: &'a str, text: &str) -> Result<(Decimal<'a>, &'a str), Box<
         }
     }
     if mantissa.ends_with('.') && bytes.get(at).is_some_and(|b| b.is_ascii_alphabetic()) {
-        return Err(whole(text, format!("digits are missing after the point in `{}`", quote(text)), "a number goes on after its point")
-            .help(format!("write `{}`", quote(&text.replacen('.', "", 1)))));
+        return Err(whole(
+            text,
+            format!("digits are missing after the point in `{}`", quote(text)),
+            "a number goes on after its point",
+        )
+        .help(format!("write `{}`", quote(&text.replacen('.', "", 1)))));
     }
     let decimal = Decimal { digits, exponent: written_exponent - decimals, mantissa, written_exponent, zero };
     Ok((decimal, &rest[at..]))
@@ -241,7 +266,11 @@ fn check_order(parts: &[(&str, &str)], text: &str) -> Result<(), Box<Fault>> {
     let mut sorted = parts.to_vec();
     sorted.sort_by(|a, b| time_length(b.1).total_cmp(&time_length(a.1)));
     if sorted.windows(2).any(|w| w[0].1 == w[1].1) {
-        return Err(whole(text, format!("`{}` has a unit twice", quote(text)), "each unit stands once, the largest first"));
+        return Err(whole(
+            text,
+            format!("`{}` has a unit twice", quote(text)),
+            "each unit stands once, the largest first",
+        ));
     }
     let right: String = sorted.iter().flat_map(|p| [p.0, p.1]).collect();
     let right = format!("{right}{}", text.find('/').map_or("", |at| &text[at..]));
@@ -320,7 +349,8 @@ fn suggestion(before: &str, digits: &str, unit: &str, ending: &str) -> String {
         }
     }
     let known = "units are ms, s, m, h, d, w, B, KB … PB, KiB … PiB and `%`";
-    let is_name = unit.bytes().all(|b| b == b'_' || b.is_ascii_alphanumeric()) && unit.len() > 1 && !unit.starts_with('_');
+    let is_name =
+        unit.bytes().all(|b| b == b'_' || b.is_ascii_alphanumeric()) && unit.len() > 1 && !unit.starts_with('_');
     if is_name && ending.is_empty() {
         format!("{known}; if `{}` is a name, write `{before} * {}`", quote(unit), quote(unit))
     } else {
@@ -436,7 +466,10 @@ fn bad_escape(token: &str, start: usize, end: usize, label: &str) -> Box<Fault> 
     let help = if escape.starts_with("\\x") || escape.starts_with("\\u") {
         "escapes of characters are written `\\x41`, `\\u00e9` or `\\u{1f600}`".to_owned()
     } else if !content.contains('\'') && !content.contains("\\\\") {
-        format!("for a regular expression, a raw text needs no escapes: `r'{}'`; for a `\\` alone write `\\\\`", quote(content))
+        format!(
+            "for a regular expression, a raw text needs no escapes: `r'{}'`; for a `\\` alone write `\\\\`",
+            quote(content)
+        )
     } else {
         "for a `\\` write `\\\\`".to_owned()
     };

@@ -1,14 +1,47 @@
 //! The expression language: text → tokens → tree → checked → program → value.
+//!
+//! - [`parse`] makes a syntax tree and reports every syntax error of a text; [`format`] prints a tree canonically.
+//! - [`Expression::compile`] checks names, types and units over a [`Scope`] and compiles.
+//! - A [`Row`] holds the values that one evaluation begins with; [`Expression::evaluate`] gives a [`Value`], which is there or
+//!   [undefined](crate::undefined) with a reason; [`Expression::explain`] gives the value of every part.
+//! - [`functions::FUNCTIONS`] lists every function with its documentation and examples.
 
+mod arithmetic;
 pub mod ast;
+mod check;
+mod columns;
+mod compile;
+mod exact;
+mod explain;
+mod expression;
 mod format;
+pub mod functions;
+mod graph;
+mod inputs;
 mod limits;
 mod literal;
 mod name;
+pub mod oom;
 mod parse;
+mod program;
+mod row;
+mod scope;
 mod token;
+mod types;
 
+pub use check::Expected;
+pub use columns::{Column, ColumnError, Truth};
+pub(crate) use compile::{Compiled, Compiler, ExpressionId};
+pub(crate) use exact::Values;
+pub use explain::{Explanation, Part};
+pub(crate) use explain::{describe_missing, display_window};
+pub use expression::Expression;
 pub use format::{format, format_source, same};
+pub use graph::VariableId;
+pub(crate) use inputs::Look;
 pub use limits::Limits;
 pub use name::{MAX_NAME_BYTES, NameError, check_name};
 pub use parse::{parse, parse_bytes, parse_recovering};
+pub use row::Row;
+pub use scope::{Constant, Scope, ScopeError};
+pub use types::{Missing, Type, Value};

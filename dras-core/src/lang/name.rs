@@ -105,7 +105,8 @@ mod tests {
 
     #[test]
     fn names_that_an_expression_could_not_use_are_refused_with_the_reason() {
-        for good in ["cpu", "heap.used", "_x", "s1", "seconds", "r", "a.b.c_2", "in.x", "notation", "information", "e5"] {
+        for good in ["cpu", "heap.used", "_x", "s1", "seconds", "r", "a.b.c_2", "in.x", "notation", "information", "e5"]
+        {
             assert_eq!(check_name(good), Ok(()), "{good}");
         }
         for bad in ["", "5m", "a b", "a..b", ".a", "a.", "a.5", "a-b", "é", "a\0"] {

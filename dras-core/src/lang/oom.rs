@@ -87,7 +87,10 @@ mod tests {
             ("java.lang.OutOfMemoryError: Java heap space\n\tat draslab.Faults.maybe", "heap"),
             ("Caused by: java.lang.OutOfMemoryError: GC overhead limit exceeded", "gc_overhead"),
             ("java.lang.OutOfMemoryError: Metaspace. The metaspace out-of-memory error has occurred.", "metaspace"),
-            ("java.lang.OutOfMemoryError: Direct buffer memory. The direct out-of-memory error has occurred.", "direct"),
+            (
+                "java.lang.OutOfMemoryError: Direct buffer memory. The direct out-of-memory error has occurred.",
+                "direct",
+            ),
             ("java.lang.OutOfMemoryError: Cannot reserve 4194304 bytes of direct buffer memory", "direct"),
             ("java.lang.OutOfMemoryError: unable to create native thread: possibly out of memory", "threads"),
             ("java.lang.OutOfMemoryError: unable to create new native thread", "threads"),

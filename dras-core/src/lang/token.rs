@@ -251,7 +251,21 @@ mod tests {
 
     #[test]
     fn every_text_is_covered_by_tokens_spaces_and_comments() {
-        for source in ["", "\0", "a\u{a0}b", "'x", "r'x", "x'y'z\"", "# é\n/* x", "{{{{", "“a” ‘", "`", "é\u{301}日本", "r'\\'", "'\\'"] {
+        for source in [
+            "",
+            "\0",
+            "a\u{a0}b",
+            "'x",
+            "r'x",
+            "x'y'z\"",
+            "# é\n/* x",
+            "{{{{",
+            "“a” ‘",
+            "`",
+            "é\u{301}日本",
+            "r'\\'",
+            "'\\'",
+        ] {
             let found = tokens(source).unwrap();
             let mut spans: Vec<Span> = found.tokens.iter().map(|t| t.span).chain(found.comments).collect();
             spans.sort();

@@ -2,7 +2,9 @@
 
 use super::super::arithmetic::{Fn2, Fn3};
 use super::super::ast::{ListId, NodeId, NodeKind};
-use super::super::functions::{self, Collapse, Function, FunctionKind, Needs, NumberUnit, Reducer, TimeReducer, UnitRule};
+use super::super::functions::{
+    self, Collapse, Function, FunctionKind, Needs, NumberUnit, Reducer, TimeReducer, UnitRule,
+};
 use super::super::graph::{Compare, GraphId, Input, Op, Place, TextFn};
 use super::super::types::{Type, Value};
 use super::{Checked, Checker};
@@ -84,7 +86,11 @@ impl Checker<'_> {
             _ => "…",
         };
         let d = self
-            .error(codes::UNIT_MISMATCH, arg, format!("`{}` needs a plain number, and `{text}` is {}", function.name, ty.describe()))
+            .error(
+                codes::UNIT_MISMATCH,
+                arg,
+                format!("`{}` needs a plain number, and `{text}` is {}", function.name, ty.describe()),
+            )
             .label(format!("in {unit}"))
             .help(format!("say of what: `{}({text} / {per})`", function.name));
         self.diagnostics.push(d);
@@ -94,20 +100,36 @@ impl Checker<'_> {
     fn wrong_argument(&mut self, function: &Function, arg: NodeId, needs: &str, is: Type) {
         let text = self.text_of(arg);
         let d = self
-            .error(codes::WRONG_ARGUMENT, arg, format!("`{}` needs {needs}, and `{text}` is {}", function.name, is.describe()))
+            .error(
+                codes::WRONG_ARGUMENT,
+                arg,
+                format!("`{}` needs {needs}, and `{text}` is {}", function.name, is.describe()),
+            )
             .label(is.describe())
             .help(format!("write `{}`", function.signature));
         self.diagnostics.push(d);
     }
 
-    fn plain_function(&mut self, id: NodeId, function: &'static Function, kind: FunctionKind, args: &[NodeId]) -> Checked {
+    fn plain_function(
+        &mut self,
+        id: NodeId,
+        function: &'static Function,
+        kind: FunctionKind,
+        args: &[NodeId],
+    ) -> Checked {
         match self.plain_call(id, function, kind, args) {
             Some((op, ty)) => self.make(id, op, ty),
             None => Checked::Error,
         }
     }
 
-    fn plain_call(&mut self, id: NodeId, function: &'static Function, kind: FunctionKind, args: &[NodeId]) -> Option<(Op, Type)> {
+    fn plain_call(
+        &mut self,
+        id: NodeId,
+        function: &'static Function,
+        kind: FunctionKind,
+        args: &[NodeId],
+    ) -> Option<(Op, Type)> {
         let (from, to) = match kind {
             FunctionKind::Number(..) | FunctionKind::Defined => (1, 1),
             FunctionKind::Round => (1, 2),
@@ -131,7 +153,11 @@ impl Checker<'_> {
                         None => {
                             let text = self.text_of(first);
                             let d = self
-                                .error(codes::UNIT_OVERFLOW, first, format!("the root of `{text}`, {}, has no unit", ty.describe()))
+                                .error(
+                                    codes::UNIT_OVERFLOW,
+                                    first,
+                                    format!("the root of `{text}`, {}, has no unit", ty.describe()),
+                                )
                                 .help("divide by a unit first, e.g. `/ 1MiB`");
                             self.diagnostics.push(d);
                             None
@@ -255,7 +281,13 @@ impl Checker<'_> {
         }
     }
 
-    fn least_or_greatest(&mut self, id: NodeId, function: &'static Function, reducer: &Reducer, args: &[NodeId]) -> Checked {
+    fn least_or_greatest(
+        &mut self,
+        id: NodeId,
+        function: &'static Function,
+        reducer: &Reducer,
+        args: &[NodeId],
+    ) -> Checked {
         let f = if matches!(reducer.time, Some(TimeReducer::Plain(Reduce::Min))) { Fn2::Min } else { Fn2::Max };
         let what = format!("the arguments of `{}`", function.name);
         let mut values = Vec::new();
@@ -299,14 +331,23 @@ impl Checker<'_> {
             TimeReducer::Ewma => Reduce::Ewma(self.duration(args[1], false)?),
             TimeReducer::DoubleExponential => {
                 let tiny = f64::MIN_POSITIVE;
-                let (smoothing, trend) =
-                    (self.setting(function, args[1], tiny, 1.0 - f64::EPSILON), self.setting(function, args[2], tiny, 1.0 - f64::EPSILON));
+                let (smoothing, trend) = (
+                    self.setting(function, args[1], tiny, 1.0 - f64::EPSILON),
+                    self.setting(function, args[2], tiny, 1.0 - f64::EPSILON),
+                );
                 Reduce::DoubleExponential(smoothing?, trend?)
             }
         })
     }
 
-    fn over_time(&mut self, id: NodeId, function: &'static Function, reducer: &Reducer, args: &[NodeId], subject: NodeId) -> Checked {
+    fn over_time(
+        &mut self,
+        id: NodeId,
+        function: &'static Function,
+        reducer: &Reducer,
+        args: &[NodeId],
+        subject: NodeId,
+    ) -> Checked {
         // The samples themselves, or a test of them.
         let (metric, window, test) = match self.checked[subject.index()] {
             Checked::Series { metric, window, .. } => (metric, window, None),
@@ -364,13 +405,21 @@ impl Checker<'_> {
                 let ty = self.graph.ty(value);
                 let text = self.text_of(subject);
                 let d = if ty == Type::Bool {
-                    self.error(codes::WRONG_ARGUMENT, subject, format!("`{}` needs samples, and `{text}` is a test of them", function.name))
-                        .label("a test")
-                        .help(format!("count the samples that pass: `share({text})`, `count({text})`"))
+                    self.error(
+                        codes::WRONG_ARGUMENT,
+                        subject,
+                        format!("`{}` needs samples, and `{text}` is a test of them", function.name),
+                    )
+                    .label("a test")
+                    .help(format!("count the samples that pass: `share({text})`, `count({text})`"))
                 } else {
-                    self.error(codes::SAMPLE_TEST_TOO_COMPLEX, subject, format!("`{text}` computes with the samples of a window"))
-                        .label("samples can be compared, not computed with")
-                        .help("reduce over time first, then compute")
+                    self.error(
+                        codes::SAMPLE_TEST_TOO_COMPLEX,
+                        subject,
+                        format!("`{text}` computes with the samples of a window"),
+                    )
+                    .label("samples can be compared, not computed with")
+                    .help("reduce over time first, then compute")
                 };
                 self.diagnostics.push(d);
                 None
@@ -440,7 +489,11 @@ impl Checker<'_> {
         match (spec.kind, reducer.needs) {
             (Kind::Event, needs) if needs != Needs::Anything => {
                 let d = self
-                    .error(codes::EVENT_AS_NUMBER, id, format!("`{}` needs numbers, and `{name}` holds texts", function.name))
+                    .error(
+                        codes::EVENT_AS_NUMBER,
+                        id,
+                        format!("`{}` needs numbers, and `{name}` holds texts", function.name),
+                    )
                     .label("texts")
                     .help(format!("count them: `count({text})`, `any({text} =~ 'OutOfMemoryError')`"));
                 self.diagnostics.push(d);
@@ -448,7 +501,11 @@ impl Checker<'_> {
             }
             (Kind::Gauge, Needs::Counter) => {
                 let d = self
-                    .error(codes::NEEDS_COUNTER, id, format!("`{}` needs a counter, and `{name}` is a gauge", function.name))
+                    .error(
+                        codes::NEEDS_COUNTER,
+                        id,
+                        format!("`{}` needs a counter, and `{name}` is a gauge", function.name),
+                    )
                     .label("a gauge")
                     .help(format!("write `delta({text})` or `slope({text})`, or declare the metric as a counter"));
                 self.diagnostics.push(d);
@@ -503,7 +560,14 @@ impl Checker<'_> {
         ty
     }
 
-    fn over_instances(&mut self, id: NodeId, function: &'static Function, reducer: &Reducer, args: &[NodeId], subject: NodeId) -> Checked {
+    fn over_instances(
+        &mut self,
+        id: NodeId,
+        function: &'static Function,
+        reducer: &Reducer,
+        args: &[NodeId],
+        subject: NodeId,
+    ) -> Checked {
         let Some(across) = reducer.instances else {
             self.needs_window(id, function, reducer, subject);
             return Checked::Error;
@@ -528,7 +592,11 @@ impl Checker<'_> {
                 _ => format!("`{text}` is one value already"),
             };
             let d = self
-                .error(codes::NOTHING_TO_REDUCE, id, format!("`{}` reduces a window or the instances of a metric", function.name))
+                .error(
+                    codes::NOTHING_TO_REDUCE,
+                    id,
+                    format!("`{}` reduces a window or the instances of a metric", function.name),
+                )
                 .label("one value")
                 .help(help);
             self.diagnostics.push(d);
@@ -538,7 +606,11 @@ impl Checker<'_> {
         match node.ty {
             Type::Text => {
                 let d = self
-                    .error(codes::EVENT_AS_NUMBER, subject, format!("`{}` needs numbers, and `{text}` is a text", function.name))
+                    .error(
+                        codes::EVENT_AS_NUMBER,
+                        subject,
+                        format!("`{}` needs numbers, and `{text}` is a text", function.name),
+                    )
                     .help(format!("ask over a window: `count({text}[10m])`"));
                 self.diagnostics.push(d);
                 return Checked::Error;
@@ -549,7 +621,11 @@ impl Checker<'_> {
             }
             Type::Number(_) if truth => {
                 let d = self
-                    .error(codes::WRONG_ARGUMENT, subject, format!("`{}` needs a condition, and `{text}` is {}", function.name, node.ty.describe()))
+                    .error(
+                        codes::WRONG_ARGUMENT,
+                        subject,
+                        format!("`{}` needs a condition, and `{text}` is {}", function.name, node.ty.describe()),
+                    )
                     .label("not true or false")
                     .help(format!("write `{}({text} > …)`", function.name));
                 self.diagnostics.push(d);
@@ -579,7 +655,11 @@ impl Checker<'_> {
             NodeKind::Call(name, _, args) => {
                 let inner = functions::find(self.ast.text(name)).and_then(reducer_of);
                 let over_instances = inner.is_some_and(|r| r.instances.is_some());
-                self.ast.list(args).first().filter(|_| over_instances).map(|arg| (self.ast.text(name), self.text_of(*arg)))
+                self.ast
+                    .list(args)
+                    .first()
+                    .filter(|_| over_instances)
+                    .map(|arg| (self.ast.text(name), self.text_of(*arg)))
             }
             _ => None,
         };
@@ -589,7 +669,11 @@ impl Checker<'_> {
                 .label("falls when one instance restarts")
                 .help(format!("`{}` of each instance first: `{outer}({}({inner}[5m]))`", function.name, function.name)),
             _ => self
-                .error(codes::NEEDS_SAMPLES, id, format!("`{}` needs a window, and `{text}` is one value", function.name))
+                .error(
+                    codes::NEEDS_SAMPLES,
+                    id,
+                    format!("`{}` needs a window, and `{text}` is one value", function.name),
+                )
                 .label("one value")
                 .help(match self.checked[subject.index()] {
                     Checked::Series { .. } => format!("write `{}({text}[5m])`", function.name),
@@ -599,4 +683,3 @@ impl Checker<'_> {
         self.diagnostics.push(d);
     }
 }
-

@@ -163,7 +163,9 @@ impl<'a> Checker<'a> {
                             None => want,
                             // `min(a, b)` compares values; `min(x)` reduces instances.
                             Some(r) if calls::is_n_ary(r, args.len()) => want,
-                            Some(r) if position == calls::subject_position(r) && !self.ranges[arg.index()] => Want::Each,
+                            Some(r) if position == calls::subject_position(r) && !self.ranges[arg.index()] => {
+                                Want::Each
+                            }
                             Some(_) => Want::One,
                         };
                         give(arg, inner);
@@ -222,10 +224,12 @@ impl<'a> Checker<'a> {
                 self.value(id, value)
             }
             Meaning::Metric(metric) => Checked::Series { metric: *metric, window: Window::latest(), range: false },
-            Meaning::Definition(ExpressionId(index)) => match self.definitions.get(*index as usize).and_then(|d| d.root) {
-                Some(root) => self.value(id, root),
-                None => Checked::Error,
-            },
+            Meaning::Definition(ExpressionId(index)) => {
+                match self.definitions.get(*index as usize).and_then(|d| d.root) {
+                    Some(root) => self.value(id, root),
+                    None => Checked::Error,
+                }
+            }
         }
     }
 
@@ -258,15 +262,17 @@ impl<'a> Checker<'a> {
 
     pub(super) fn unknown_function(&mut self, name: &str, span: Span) {
         let diagnostic = match self.scope.get(name) {
-            Some(Meaning::Metric(_)) => Diagnostic::new(codes::VALUE_AS_FUNCTION, span, format!("`{name}` is a metric, not a function"))
-                .label("not a function")
-                .help(format!("write a window in square brackets: `{name}[5m]`")),
+            Some(Meaning::Metric(_)) => {
+                Diagnostic::new(codes::VALUE_AS_FUNCTION, span, format!("`{name}` is a metric, not a function"))
+                    .label("not a function")
+                    .help(format!("write a window in square brackets: `{name}[5m]`"))
+            }
             Some(_) => Diagnostic::new(codes::VALUE_AS_FUNCTION, span, format!("`{name}` is a value, not a function"))
                 .label("not a function")
                 .help("write the name without round brackets"),
             None => {
-                let diagnostic =
-                    Diagnostic::new(codes::UNKNOWN_FUNCTION, span, format!("unknown function `{name}`")).label("no such function");
+                let diagnostic = Diagnostic::new(codes::UNKNOWN_FUNCTION, span, format!("unknown function `{name}`"))
+                    .label("no such function");
                 match did_you_mean(name, FUNCTIONS.iter().map(|f| f.name)) {
                     Some(near) => {
                         let signature = functions::find(near).map_or("", |f| f.signature);
@@ -293,7 +299,11 @@ impl<'a> Checker<'a> {
             Expected::Anything => {}
             Expected::Condition if ty == Type::Bool => self.warn_constant_condition(root, value),
             Expected::Condition => {
-                let d = self.error(codes::NOT_A_CONDITION, root, format!("a condition is needed, and this is {}", ty.describe()));
+                let d = self.error(
+                    codes::NOT_A_CONDITION,
+                    root,
+                    format!("a condition is needed, and this is {}", ty.describe()),
+                );
                 self.diagnostics.push(d.label("not true or false").help(self.as_condition(root, ty)));
                 return None;
             }
@@ -304,7 +314,11 @@ impl<'a> Checker<'a> {
                     (Type::Number(_), Type::Number(_)) => codes::UNIT_MISMATCH,
                     _ => codes::TYPE_MISMATCH,
                 };
-                let d = self.error(code, root, format!("{} is needed here, and this is {}", wanted.describe(), ty.describe()));
+                let d = self.error(
+                    code,
+                    root,
+                    format!("{} is needed here, and this is {}", wanted.describe(), ty.describe()),
+                );
                 self.diagnostics.push(d);
                 return None;
             }
@@ -388,11 +402,15 @@ impl<'a> Checker<'a> {
     fn range_as_value(&mut self, id: NodeId) {
         let text = self.text_of(id);
         let help = match self.ast.node(id).kind {
-            NodeKind::Binary(op, a, b) if is_comparison(op) && matches!(self.ast.node(a).kind, NodeKind::Window { .. }) => {
+            NodeKind::Binary(op, a, b)
+                if is_comparison(op) && matches!(self.ast.node(a).kind, NodeKind::Window { .. }) =>
+            {
                 let (a, b) = (self.text_of(a), self.text_of(b));
-                format!("write `avg({a}) {} {b}` or `all({text})`", super::format::operator(op))
+                format!("write `avg({a}) {} {b}` or `all({text})`", super::format::symbol(op))
             }
-            NodeKind::Window { .. } | NodeKind::Offset(..) => format!("reduce it over time: `avg({text})`, `max({text})`"),
+            NodeKind::Window { .. } | NodeKind::Offset(..) => {
+                format!("reduce it over time: `avg({text})`, `max({text})`")
+            }
             _ => format!("test the samples: `all({text})`, `any({text})`, `share({text}) > 90%`"),
         };
         let d = self.error(codes::RANGE_AS_VALUE, id, format!("`{text}` holds many samples where one value is needed"));
@@ -432,7 +450,9 @@ impl<'a> Checker<'a> {
     fn is_literal_zero(&self, id: NodeId) -> bool {
         match self.ast.node(id).kind {
             NodeKind::Number(value, unit) => value == 0.0 && unit.is_number(),
-            NodeKind::Unary(UnaryOp::Minus, inner) => matches!(self.ast.node(inner).kind, NodeKind::Number(v, u) if v == 0.0 && u.is_number()),
+            NodeKind::Unary(UnaryOp::Minus, inner) => {
+                matches!(self.ast.node(inner).kind, NodeKind::Number(v, u) if v == 0.0 && u.is_number())
+            }
             _ => false,
         }
     }

@@ -65,7 +65,11 @@ impl Checker<'_> {
             ty => {
                 let text = self.text_of(operand);
                 let d = self
-                    .error(codes::TYPE_MISMATCH, operand, format!("{what} needs numbers, and `{text}` is {}", ty.describe()))
+                    .error(
+                        codes::TYPE_MISMATCH,
+                        operand,
+                        format!("{what} needs numbers, and `{text}` is {}", ty.describe()),
+                    )
                     .label(ty.describe());
                 let d = match ty {
                     Type::Text => d.help(format!("if the text says a number: `number({text})`")),
@@ -102,7 +106,8 @@ impl Checker<'_> {
         match unit {
             Some(unit) => self.make(id, Op::Fn2(f, x, y), Type::Number(unit)),
             None => {
-                let d = self.error(codes::UNIT_OVERFLOW, id, format!("the unit of `{}` has no meaning", self.text_of(id)));
+                let d =
+                    self.error(codes::UNIT_OVERFLOW, id, format!("the unit of `{}` has no meaning", self.text_of(id)));
                 self.diagnostics.push(d.help("the exponents of time or data grew beyond 127"));
                 Checked::Error
             }
@@ -122,7 +127,8 @@ impl Checker<'_> {
             NodeKind::Number(value, _) if ty.unit().is_some_and(Unit::is_number) => Some(value),
             _ => None,
         };
-        let missing = plain_literal(self, a).map(|v| (a.0, v, ub)).or_else(|| plain_literal(self, b).map(|v| (b.0, v, ua)));
+        let missing =
+            plain_literal(self, a).map(|v| (a.0, v, ub)).or_else(|| plain_literal(self, b).map(|v| (b.0, v, ua)));
         if let Some((at, value, unit)) = missing {
             let text = self.text_of(at);
             let d = self
@@ -169,8 +175,7 @@ impl Checker<'_> {
         let sign = if op == BinaryOp::And { "`&&`" } else { "`||`" };
         let (left, right) = (self.operand(a), self.operand(b));
         // A side with an error of its own does not hide the other's.
-        let (ok_a, ok_b) =
-            (left.is_some() && self.condition(a, sign), right.is_some() && self.condition(b, sign));
+        let (ok_a, ok_b) = (left.is_some() && self.condition(a, sign), right.is_some() && self.condition(b, sign));
         let (Some(x), Some(y), true, true) = (left, right, ok_a, ok_b) else { return Checked::Error };
         if !self.join_series(id, &[a, b]) {
             return Checked::Error;
@@ -298,7 +303,12 @@ impl Checker<'_> {
             )
             .label("outside the range");
         let text = self.text_of(threshold.0);
-        let d = if unit.is_number() && hi <= 1.0 && t > 1.0 && t <= 100.0 && matches!(self.ast.node(threshold.0).kind, NodeKind::Number(..)) {
+        let d = if unit.is_number()
+            && hi <= 1.0
+            && t > 1.0
+            && t <= 100.0
+            && matches!(self.ast.node(threshold.0).kind, NodeKind::Number(..))
+        {
             d.help(format!("the metric is a ratio: write `{text}%`"))
         } else {
             d
@@ -311,7 +321,11 @@ impl Checker<'_> {
         use crate::metrics::Across;
         let aggregate = match self.graph.node(value).op {
             Op::Input(input) => match &self.graph.inputs[input as usize] {
-                Input::Reduced { aggregate, across: Across::Avg | Across::Min | Across::Max | Across::Quantile(_), .. } => *aggregate,
+                Input::Reduced {
+                    aggregate,
+                    across: Across::Avg | Across::Min | Across::Max | Across::Quantile(_),
+                    ..
+                } => *aggregate,
                 _ => return None,
             },
             Op::InstanceLeaf(aggregate, _) => aggregate,
@@ -321,7 +335,13 @@ impl Checker<'_> {
         let aggregate = &self.graph.aggregates[aggregate.index()];
         let within = matches!(
             aggregate.reduce,
-            Reduce::Avg | Reduce::Min | Reduce::Max | Reduce::First | Reduce::Last | Reduce::Quantile(_) | Reduce::Ewma(_)
+            Reduce::Avg
+                | Reduce::Min
+                | Reduce::Max
+                | Reduce::First
+                | Reduce::Last
+                | Reduce::Quantile(_)
+                | Reduce::Ewma(_)
         );
         self.scope.catalogue().spec(aggregate.metric).range.filter(|_| within)
     }
@@ -356,7 +376,11 @@ impl Checker<'_> {
             Ok(regex) => Some(TextTestKind::Matches(regex)),
             Err(regex::Error::CompiledTooBig(_)) => {
                 let d = self
-                    .error(codes::REGEX_TOO_LARGE, id, format!("the regular expression needs more than {limit} bytes when compiled"))
+                    .error(
+                        codes::REGEX_TOO_LARGE,
+                        id,
+                        format!("the regular expression needs more than {limit} bytes when compiled"),
+                    )
                     .help("repeat less: `{1000}` of a group multiplies its size");
                 self.diagnostics.push(d);
                 None
@@ -395,7 +419,9 @@ impl Checker<'_> {
             if matches!(self.checked[b.index()], Checked::Error) {
                 return Checked::Error;
             }
-            let d = self.error(codes::BAD_LIST, b, "`in` needs a list on its right".to_owned()).help("write `x in ['a', 'b']`");
+            let d = self
+                .error(codes::BAD_LIST, b, "`in` needs a list on its right".to_owned())
+                .help("write `x in ['a', 'b']`");
             self.diagnostics.push(d);
             return Checked::Error;
         };
@@ -424,9 +450,14 @@ impl Checker<'_> {
                     let message = if constant.is_none() {
                         format!("`{text}` is not a literal")
                     } else {
-                        format!("`{text}` is {}, and the left side is {}", self.graph.ty(value).describe(), subject_type.describe())
+                        format!(
+                            "`{text}` is {}, and the left side is {}",
+                            self.graph.ty(value).describe(),
+                            subject_type.describe()
+                        )
                     };
-                    let d = self.error(codes::BAD_LIST, element, message).help("write `x in ['a', 'b']`, all of one type");
+                    let d =
+                        self.error(codes::BAD_LIST, element, message).help("write `x in ['a', 'b']`, all of one type");
                     self.diagnostics.push(d);
                     return Checked::Error;
                 }

@@ -26,7 +26,11 @@ impl Checker<'_> {
             _ => {
                 let text = self.text_of(of);
                 let d = self
-                    .error(codes::WINDOW_OF_NON_METRIC, of, format!("`{text}` is not a metric and has no samples over time"))
+                    .error(
+                        codes::WINDOW_OF_NON_METRIC,
+                        of,
+                        format!("`{text}` is not a metric and has no samples over time"),
+                    )
                     .label("not a metric");
                 let d = match self.ast.node(of).kind {
                     NodeKind::Call(..) => d.help("write the window inside the function: `avg(cpu[5m])`"),
@@ -89,7 +93,11 @@ impl Checker<'_> {
             _ => {
                 let text = self.text_of(of);
                 let d = self
-                    .error(codes::WINDOW_OF_NON_METRIC, id, format!("`offset` moves a metric or a window, and `{text}` is neither"))
+                    .error(
+                        codes::WINDOW_OF_NON_METRIC,
+                        id,
+                        format!("`offset` moves a metric or a window, and `{text}` is neither"),
+                    )
                     .help("write it right after the window: `avg(cpu[5m] offset 1d)`");
                 self.diagnostics.push(d);
                 Checked::Error
@@ -107,7 +115,11 @@ impl Checker<'_> {
         if self.graph.ty(value) != Type::Number(Unit::SECONDS) && !(length == 0.0 && zero_allowed) {
             let text = self.text_of(id);
             let d = self
-                .error(codes::UNIT_MISMATCH, id, format!("a duration is needed, and `{text}` is {}", self.graph.ty(value).describe()))
+                .error(
+                    codes::UNIT_MISMATCH,
+                    id,
+                    format!("a duration is needed, and `{text}` is {}", self.graph.ty(value).describe()),
+                )
                 .label("not a duration")
                 .help(format!("write `{text}s`, `{text}m`, `{text}h` or `{text}d`"));
             self.diagnostics.push(d);
@@ -134,7 +146,11 @@ impl Checker<'_> {
         let plain = self.graph.ty(value) == Type::NUMBER;
         if !plain || count.fract() != 0.0 || !(1.0..=1e6).contains(&count) {
             let d = self
-                .error(codes::BAD_WINDOW_LENGTH, id, "a number of samples is a whole number from 1 to 1000000".to_owned())
+                .error(
+                    codes::BAD_WINDOW_LENGTH,
+                    id,
+                    "a number of samples is a whole number from 1 to 1000000".to_owned(),
+                )
                 .help("write `[20 samples]`");
             self.diagnostics.push(d);
             return None;
@@ -182,7 +198,14 @@ impl Checker<'_> {
 
     /// An aggregate where it stands: each instance's, or all instances' together. `test` is the index of a test that only the
     /// language can make.
-    pub(super) fn leaf(&mut self, id: NodeId, aggregate: Aggregate, test: Option<u32>, across: Across, ty: Type) -> GraphId {
+    pub(super) fn leaf(
+        &mut self,
+        id: NodeId,
+        aggregate: Aggregate,
+        test: Option<u32>,
+        across: Across,
+        ty: Type,
+    ) -> GraphId {
         let aggregate = self.graph.aggregate(aggregate);
         if self.wants[id.index()] == Want::Each {
             return self.graph.add(Op::InstanceLeaf(aggregate, test), ty);

@@ -27,7 +27,13 @@ pub(super) struct Foreign {
 
 impl Foreign {
     fn op(write: &'static str, means: BinaryOp) -> Foreign {
-        Foreign { code: codes::WORD_OPERATOR, write: Some(write), hint: "", means: Some(means), level: level::of(means) }
+        Foreign {
+            code: codes::WORD_OPERATOR,
+            write: Some(write),
+            hint: "",
+            means: Some(means),
+            level: level::of(means),
+        }
     }
 
     fn hint(hint: &'static str, level: u8) -> Foreign {
@@ -85,7 +91,8 @@ pub(super) fn foreign_operator(text: &str) -> Foreign {
     match text {
         "=" | ":=" => Foreign::op("==", BinaryOp::Equal).code(codes::ASSIGNMENT),
         "+=" | "-=" | "*=" | "/=" => {
-            Foreign::hint("expressions change nothing; to compare write `==`", level::COMPARISON).code(codes::ASSIGNMENT)
+            Foreign::hint("expressions change nothing; to compare write `==`", level::COMPARISON)
+                .code(codes::ASSIGNMENT)
         }
         "===" => Foreign::op("==", BinaryOp::Equal),
         "!==" | "<>" => Foreign::op("!=", BinaryOp::NotEqual),
@@ -102,7 +109,9 @@ pub(super) fn foreign_operator(text: &str) -> Foreign {
             "for whole numbers write `floor(a / b)`; comments belong in the rule's `doc` field",
             level::MULTIPLY,
         ),
-        ";" => Foreign::hint("an expression has no end mark: remove it", level::CONDITIONAL).code(codes::UNKNOWN_CHARACTER),
+        ";" => {
+            Foreign::hint("an expression has no end mark: remove it", level::CONDITIONAL).code(codes::UNKNOWN_CHARACTER)
+        }
         _ => Foreign::hint("the expression reference lists the operators", level::MULTIPLY),
     }
 }
@@ -201,7 +210,8 @@ impl Parser<'_> {
 
     /// The whole text, changed by `change`, where that is short enough to read.
     fn whole(&self, change: impl FnOnce(&str) -> String) -> Option<String> {
-        (self.source.len() <= CORRECTED && !self.source.contains(['\n', '\r'])).then(|| change(self.source).trim().to_owned())
+        (self.source.len() <= CORRECTED && !self.source.contains(['\n', '\r']))
+            .then(|| change(self.source).trim().to_owned())
     }
 
     // ----- limits
@@ -238,14 +248,20 @@ impl Parser<'_> {
         let text = self.text(token.span);
         if token.kind == Kind::Selector {
             self.report(
-                Diagnostic::new(codes::UNKNOWN_CHARACTER, token.span, format!("`{}` is not part of an expression", self.shown(token.span)))
-                    .label("a label selector")
-                    .help("which series a metric has is said by its query in the rule document"),
+                Diagnostic::new(
+                    codes::UNKNOWN_CHARACTER,
+                    token.span,
+                    format!("`{}` is not part of an expression", self.shown(token.span)),
+                )
+                .label("a label selector")
+                .help("which series a metric has is said by its query in the rule document"),
             );
             return;
         }
         let first = text.chars().next().unwrap_or(' ');
-        let message = if text.chars().any(|c| c.is_whitespace() || c.is_control()) || text.len() == first.len_utf8() && !first.is_ascii() {
+        let message = if text.chars().any(|c| c.is_whitespace() || c.is_control())
+            || text.len() == first.len_utf8() && !first.is_ascii()
+        {
             format!("the character `{}` (U+{:04X}) is not part of the language", one_line(quote(text)), first as u32)
         } else {
             format!("`{}` is not part of the language", one_line(quote(text)))
@@ -302,12 +318,17 @@ impl Parser<'_> {
         let diagnostic = Diagnostic::new(codes::MALFORMED_NAME, at, format!("`{}` is not a name", self.shown(at)))
             .label("each part between dots begins with a letter or `_`");
         let all_letters = text.split('.').all(|p| p.is_empty() || super::super::token::is_part(p));
-        self.report(if all_letters { diagnostic.help(format!("write `{}`", quote(&parts.join(".")))) } else { diagnostic });
+        self.report(if all_letters {
+            diagnostic.help(format!("write `{}`", quote(&parts.join("."))))
+        } else {
+            diagnostic
+        });
     }
 
     pub(super) fn faulty_literal(&mut self, code: Code, token: Span, fault: Fault) {
         let start = token.start as usize;
-        let mut diagnostic = Diagnostic::new(code, Span::new(start + fault.start, start + fault.end), fault.message).label(fault.label);
+        let mut diagnostic =
+            Diagnostic::new(code, Span::new(start + fault.start, start + fault.end), fault.message).label(fault.label);
         diagnostic.help = fault.help;
         self.report(diagnostic);
     }
@@ -324,9 +345,13 @@ impl Parser<'_> {
             None => "ask with `defined(x)`, replace with `x ?? 0`".to_owned(),
         };
         self.report(
-            Diagnostic::new(codes::NOT_A_VALUE, at, format!("there is no `{word}`: a value is there, or it is undefined"))
-                .label("not a value of this language")
-                .help(help),
+            Diagnostic::new(
+                codes::NOT_A_VALUE,
+                at,
+                format!("there is no `{word}`: a value is there, or it is undefined"),
+            )
+            .label("not a value of this language")
+            .help(help),
         );
     }
 
@@ -338,11 +363,20 @@ impl Parser<'_> {
         let Some(previous) = self.previous() else {
             if !at_end {
                 let text = self.shown(token.span).into_owned();
-                self.missing(token.span, format!("a value is missing before `{text}`"), "expected a value before this", None);
+                self.missing(
+                    token.span,
+                    format!("a value is missing before `{text}`"),
+                    "expected a value before this",
+                    None,
+                );
             } else if !self.swallowed {
-                let diagnostic = Diagnostic::new(codes::EMPTY_EXPRESSION, Span::new(0, self.source.len()), "the expression is empty")
-                    .label("nothing to evaluate")
-                    .help("write a value or condition, for example `cpu > 80%`");
+                let diagnostic = Diagnostic::new(
+                    codes::EMPTY_EXPRESSION,
+                    Span::new(0, self.source.len()),
+                    "the expression is empty",
+                )
+                .label("nothing to evaluate")
+                .help("write a value or condition, for example `cpu > 80%`");
                 self.report(diagnostic);
             }
             return;
@@ -372,7 +406,12 @@ impl Parser<'_> {
         let (before, here) = (self.shown(previous.span).into_owned(), self.shown(token.span).into_owned());
         if previous.kind == Kind::Question && token.kind == Kind::Colon {
             let help = "to replace an undefined value write `value ?? other`";
-            self.missing(previous.span.to(token.span), "a value is missing between `?` and `:`".to_owned(), "no value here", Some(help.into()));
+            self.missing(
+                previous.span.to(token.span),
+                "a value is missing between `?` and `:`".to_owned(),
+                "no value here",
+                Some(help.into()),
+            );
         } else if previous.kind == Kind::Comma || token.kind == Kind::Comma {
             let what = match self.innermost() {
                 Some(Frame::List { .. }) => "an element",
@@ -383,19 +422,44 @@ impl Parser<'_> {
                 Kind::Comma if previous.kind.opens() || previous.kind == Kind::Comma => (token.span, "before", &here),
                 _ => (previous.span, "after", &before),
             };
-            self.missing(span, format!("{what} is missing {side} `{text}`"), &format!("expected a value {side} this"), None);
+            self.missing(
+                span,
+                format!("{what} is missing {side} `{text}`"),
+                &format!("expected a value {side} this"),
+                None,
+            );
         } else if at_end || token.kind.closes() && !previous.kind.opens() {
-            self.missing(previous.span, format!("a value is missing after `{before}`"), "expected a value after this", None);
+            self.missing(
+                previous.span,
+                format!("a value is missing after `{before}`"),
+                "expected a value after this",
+                None,
+            );
         } else if token.kind.closes() {
             let span = previous.span.to(token.span);
-            self.missing(span, format!("a value is missing between `{before}` and `{here}`"), "nothing between the brackets", None);
+            self.missing(
+                span,
+                format!("a value is missing between `{before}` and `{here}`"),
+                "nothing between the brackets",
+                None,
+            );
         } else if previous.kind.opens() {
-            self.missing(token.span, format!("a value is missing before `{here}`"), "expected a value before this", None);
+            self.missing(
+                token.span,
+                format!("a value is missing before `{here}`"),
+                "expected a value before this",
+                None,
+            );
         } else {
             let joined = format!("{before}{here}");
             let known = [">=", "<=", "==", "!=", "=~", "!~", "&&", "||", "??"].contains(&joined.as_str());
             let help = known.then(|| format!("write `{joined}` without a space"));
-            self.missing(token.span, format!("a value is missing between `{before}` and `{here}`"), "expected a value before this", help);
+            self.missing(
+                token.span,
+                format!("a value is missing between `{before}` and `{here}`"),
+                "expected a value before this",
+                help,
+            );
         }
     }
 
@@ -415,7 +479,8 @@ impl Parser<'_> {
     }
 
     pub(super) fn unary_plus(&mut self, at: Span) {
-        let diagnostic = Diagnostic::new(codes::UNARY_PLUS, at, "there is no unary `+`").label("a value is expected here");
+        let diagnostic =
+            Diagnostic::new(codes::UNARY_PLUS, at, "there is no unary `+`").label("a value is expected here");
         let help = self.corrected().map_or("remove it".to_owned(), |c| format!("write `{c}`"));
         self.report(diagnostic.help(help));
     }
@@ -425,7 +490,9 @@ impl Parser<'_> {
     pub(super) fn foreign_prefix(&mut self, at: Span) {
         let help = self.write("!");
         self.report(
-            Diagnostic::new(codes::WORD_OPERATOR, at, "`~` is not an operator of this language").label("negation is `!`").help(help),
+            Diagnostic::new(codes::WORD_OPERATOR, at, "`~` is not an operator of this language")
+                .label("negation is `!`")
+                .help(help),
         );
     }
 
@@ -433,7 +500,9 @@ impl Parser<'_> {
         let text = self.shown(at).into_owned();
         let diagnostic = if found.code == codes::POWER_OPERATOR {
             let help = self.power().unwrap_or_else(|| found.hint.to_owned());
-            Diagnostic::new(found.code, at, format!("there is no operator `{text}`")).label("powers are a function").help(help)
+            Diagnostic::new(found.code, at, format!("there is no operator `{text}`"))
+                .label("powers are a function")
+                .help(help)
         } else if found.code == codes::ASSIGNMENT {
             let help = found.write.map_or_else(|| found.hint.to_owned(), |w| self.write(w));
             Diagnostic::new(found.code, at, format!("`{text}` would assign, and expressions assign nothing"))
@@ -441,11 +510,15 @@ impl Parser<'_> {
                 .help(help)
         } else if let Some(write) = found.write {
             let label = match write {
-                "&&" | "||" if matches!(&*text, "&" | "|") => format!("for logic, write `{write}`; there are no bitwise operators"),
+                "&&" | "||" if matches!(&*text, "&" | "|") => {
+                    format!("for logic, write `{write}`; there are no bitwise operators")
+                }
                 _ => format!("here it is written `{write}`"),
             };
             let help = self.write(write);
-            Diagnostic::new(found.code, at, format!("`{text}` is not an operator of this language")).label(label).help(help)
+            Diagnostic::new(found.code, at, format!("`{text}` is not an operator of this language"))
+                .label(label)
+                .help(help)
         } else {
             Diagnostic::new(found.code, at, format!("`{text}` is not an operator of this language"))
                 .label("unknown operator")
@@ -466,9 +539,13 @@ impl Parser<'_> {
     pub(super) fn word_not(&mut self, at: Span) {
         let help = self.write("!");
         self.report(
-            Diagnostic::new(codes::WORD_OPERATOR, at, format!("`{}` is not an operator of this language", self.shown(at)))
-                .label("negation is `!`")
-                .help(help),
+            Diagnostic::new(
+                codes::WORD_OPERATOR,
+                at,
+                format!("`{}` is not an operator of this language", self.shown(at)),
+            )
+            .label("negation is `!`")
+            .help(help),
         );
     }
 
@@ -484,7 +561,8 @@ impl Parser<'_> {
     /// `if a then b else c` in this language, with the author's own texts.
     fn if_as_conditional(&self) -> Option<String> {
         let rest = self.tokens.get(self.at + 1..)?;
-        let find = |word: &str| rest.iter().find(|t| t.kind == Kind::Word && self.text(t.span).eq_ignore_ascii_case(word));
+        let find =
+            |word: &str| rest.iter().find(|t| t.kind == Kind::Word && self.text(t.span).eq_ignore_ascii_case(word));
         let (then, otherwise) = (find("then")?.span, find("else")?.span);
         let between = |from: u32, to: u32| Span { start: from, end: to };
         let start = self.token().span.end;
@@ -525,7 +603,9 @@ impl Parser<'_> {
         let (left, here) = (self.shown(left).into_owned(), self.shown(token.span).into_owned());
         let percent = self.text(previous.span).strip_suffix('%').filter(|_| previous.kind == Kind::Number);
         let help = match (percent, self.innermost()) {
-            (Some(number), _) => format!("if the remainder is meant, put a space before `%`: `{} % {here}`", quote(number)),
+            (Some(number), _) => {
+                format!("if the remainder is meant, put a space before `%`: `{} % {here}`", quote(number))
+            }
             (_, Some(Frame::Call { .. } | Frame::List { .. })) => "put a `,` or an operator between them".to_owned(),
             _ if token.kind == Kind::Number => format!("put an operator between them, for example `{left} > {here}`"),
             _ if matches!(token.kind, Kind::Word | Kind::True | Kind::False) => {
@@ -534,9 +614,13 @@ impl Parser<'_> {
             _ => "put an operator between them".to_owned(),
         };
         self.report(
-            Diagnostic::new(codes::MISSING_OPERATOR, token.span, format!("an operator is missing between `{left}` and `{here}`"))
-                .label("expected an operator before this")
-                .help(help),
+            Diagnostic::new(
+                codes::MISSING_OPERATOR,
+                token.span,
+                format!("an operator is missing between `{left}` and `{here}`"),
+            )
+            .label("expected an operator before this")
+            .help(help),
         );
     }
 
@@ -581,9 +665,13 @@ impl Parser<'_> {
             return;
         }
         let comparison = self.shown(operand.outer).into_owned();
-        let diagnostic = Diagnostic::new(codes::CHAINED_COMPARISON, at, format!("`{}` cannot follow the list of `in`", self.shown(at)))
-            .label("the list is the whole right side")
-            .help(format!("put the comparison in brackets: `({comparison})`"));
+        let diagnostic = Diagnostic::new(
+            codes::CHAINED_COMPARISON,
+            at,
+            format!("`{}` cannot follow the list of `in`", self.shown(at)),
+        )
+        .label("the list is the whole right side")
+        .help(format!("put the comparison in brackets: `({comparison})`"));
         self.report(diagnostic);
     }
 
@@ -624,16 +712,21 @@ impl Parser<'_> {
                     let (start, end) = (token.span.start as usize, token.span.end as usize);
                     format!("{}{}", &s[..start], s[end..].trim_start_matches(' '))
                 });
-                let help = help.filter(|h| !h.is_empty()).map_or("remove it".to_owned(), |h| format!("remove it: `{h}`"));
+                let help =
+                    help.filter(|h| !h.is_empty()).map_or("remove it".to_owned(), |h| format!("remove it: `{h}`"));
                 Diagnostic::new(codes::UNMATCHED_BRACKET, token.span, format!("`{text}` closes nothing"))
                     .label("no bracket is open here")
                     .help(help)
             }
             Some((frame, open)) => {
                 let closing = if frame.is_round() { ")" } else { "]" };
-                Diagnostic::new(codes::UNMATCHED_BRACKET, token.span, format!("`{text}` does not close `{}`", self.text(open)))
-                    .label(format!("expected `{closing}`"))
-                    .help(format!("write `{closing}`"))
+                Diagnostic::new(
+                    codes::UNMATCHED_BRACKET,
+                    token.span,
+                    format!("`{text}` does not close `{}`", self.text(open)),
+                )
+                .label(format!("expected `{closing}`"))
+                .help(format!("write `{closing}`"))
             }
         };
         self.report(diagnostic);
@@ -685,7 +778,9 @@ impl Parser<'_> {
         let simple = next.kind.begins_value() && next.kind != Kind::OpenRound;
         let help = if simple { help } else { "a list is written `[a, b]`".to_owned() };
         let message = format!("`in` needs a list, and `{right}` is none");
-        self.report(Diagnostic::new(codes::BAD_LIST, at.to(next.span), message).label("expected `[` after `in`").help(help));
+        self.report(
+            Diagnostic::new(codes::BAD_LIST, at.to(next.span), message).label("expected `[` after `in`").help(help),
+        );
     }
 
     pub(super) fn in_with_round_brackets(&mut self, at: Span, open: Span) {

@@ -83,8 +83,12 @@ pub fn parse_recovering(source: &Arc<str>, limits: &Limits) -> (Ast, Diagnostics
 fn too_long(bytes: usize, limits: &Limits) -> Option<Diagnostic> {
     let most = limits.max_bytes.min(u32::MAX as usize - 1);
     (bytes > most).then(|| {
-        Diagnostic::new(codes::TOO_LONG, Span::default(), format!("the expression has {bytes} bytes; at most {most} are allowed"))
-            .help("split it into named definitions, or raise the limit where the library is called")
+        Diagnostic::new(
+            codes::TOO_LONG,
+            Span::default(),
+            format!("the expression has {bytes} bytes; at most {most} are allowed"),
+        )
+        .help("split it into named definitions, or raise the limit where the library is called")
     })
 }
 
@@ -371,10 +375,11 @@ impl<'a> Parser<'a> {
 
     /// The token `ahead` of the current one; the end stays the end.
     fn peek(&self, ahead: usize) -> Token {
-        self.tokens.get(self.at + ahead).or(self.tokens.last()).copied().unwrap_or(Token {
-            kind: Kind::End,
-            span: Span::new(self.source.len(), self.source.len()),
-        })
+        self.tokens
+            .get(self.at + ahead)
+            .or(self.tokens.last())
+            .copied()
+            .unwrap_or(Token { kind: Kind::End, span: Span::new(self.source.len(), self.source.len()) })
     }
 
     fn previous(&self) -> Option<Token> {
@@ -977,11 +982,8 @@ impl<'a> Parser<'a> {
                     Shape::LastIn => WindowSyntax::Last(self.pop().id, Some(operand.id)),
                 };
                 let of = self.pop();
-                let kind = if bad {
-                    NodeKind::Error
-                } else {
-                    NodeKind::Window { of: of.id, window, across_marks: across }
-                };
+                let kind =
+                    if bad { NodeKind::Error } else { NodeKind::Window { of: of.id, window, across_marks: across } };
                 self.push(kind, of.outer.to(closing));
             }
             (Frame::OffsetRound { .. }, Some(operand)) => {
