@@ -75,7 +75,12 @@ impl fmt::Display for Undefined {
             Undefined::NoInstance => f.write_str("no live instance"),
             Undefined::NoSample => f.write_str("no sample in the window"),
             Undefined::TooFewSamples { have, need } => write!(f, "{have} of at least {need} samples"),
-            Undefined::Coverage { have, expected, covered, required } => write!(
+            Undefined::Coverage {
+                have,
+                expected,
+                covered,
+                required,
+            } => write!(
                 f,
                 "{have} of {expected} samples, covering {}% of the window where {}% are required",
                 covered / 10,

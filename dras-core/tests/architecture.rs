@@ -40,15 +40,17 @@ fn objection(from: &str, to: &str) -> Option<String> {
         return None;
     }
     let Some(own) = floor(from) else {
-        return Some(format!("`{from}` has no floor: add it to the table in tests/architecture.rs"));
+        return Some(format!(
+            "`{from}` has no floor: add it to the table in tests/architecture.rs"
+        ));
     };
     match floor(to) {
-        None => {
-            Some(format!("`crate::{to}` names no stage: import from the stage that owns it, or give `{to}` a floor"))
-        }
-        Some(other) if other > own => {
-            Some(format!("`{from}` (floor {own}) imports from `{to}` (floor {other}) above it"))
-        }
+        None => Some(format!(
+            "`crate::{to}` names no stage: import from the stage that owns it, or give `{to}` a floor"
+        )),
+        Some(other) if other > own => Some(format!(
+            "`{from}` (floor {own}) imports from `{to}` (floor {other}) above it"
+        )),
         Some(other) if other == own => Some(format!("`{from}` imports from `{to}` beside it on floor {own}")),
         Some(_) => None,
     }
@@ -100,7 +102,10 @@ fn tokens(source: &str) -> Vec<Token> {
             }
             '\'' if at(i + 2) == '\'' => i += 3,
             ':' if at(i + 1) == ':' => {
-                found.push(Token { text: "::".to_owned(), line });
+                found.push(Token {
+                    text: "::".to_owned(),
+                    line,
+                });
                 i += 2;
             }
             c if is_name(c) => {
@@ -121,7 +126,10 @@ fn tokens(source: &str) -> Vec<Token> {
             }
             c if c.is_whitespace() => i += 1,
             c => {
-                found.push(Token { text: c.to_string(), line });
+                found.push(Token {
+                    text: c.to_string(),
+                    line,
+                });
                 i += 1;
             }
         }
@@ -223,7 +231,11 @@ fn path(tokens: &[Token], mut i: usize, mut base: Vec<String>, found: &mut Vec<(
 
 /// Every import of one file that the table does not allow, as `file:line: why`. `file` is relative to `src`, with `/`.
 fn violations(file: &str, source: &str) -> Vec<String> {
-    let module: Vec<&str> = file.trim_end_matches(".rs").split('/').filter(|&part| part != "mod").collect();
+    let module: Vec<&str> = file
+        .trim_end_matches(".rs")
+        .split('/')
+        .filter(|&part| part != "mod")
+        .collect();
     if module == ["lib"] {
         return Vec::new();
     }
@@ -252,14 +264,26 @@ fn imports_only_look_down() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
     let mut files = BTreeSet::new();
     sources(&root, &mut files);
-    assert!(files.contains(&root.join("lib.rs")) && files.len() > 5, "the sources were not found: {files:?}");
+    assert!(
+        files.contains(&root.join("lib.rs")) && files.len() > 5,
+        "the sources were not found: {files:?}"
+    );
     let mut found = Vec::new();
     for file in &files {
-        let parts: Vec<String> =
-            file.strip_prefix(&root).unwrap().iter().map(|p| p.to_str().unwrap().to_owned()).collect();
+        let parts: Vec<String> = file
+            .strip_prefix(&root)
+            .unwrap()
+            .iter()
+            .map(|p| p.to_str().unwrap().to_owned())
+            .collect();
         found.extend(violations(&parts.join("/"), &std::fs::read_to_string(file).unwrap()));
     }
-    assert!(found.is_empty(), "{} imports do not look down:\n{}", found.len(), found.join("\n"));
+    assert!(
+        found.is_empty(),
+        "{} imports do not look down:\n{}",
+        found.len(),
+        found.join("\n")
+    );
 }
 
 #[test]
@@ -267,7 +291,10 @@ fn every_stage_has_one_floor() {
     let all: Vec<&&str> = FLOORS.iter().copied().flatten().collect();
     assert_eq!(all.iter().collect::<BTreeSet<_>>().len(), all.len());
     for (from, to) in BESIDE {
-        assert!(floor(from).is_some() && floor(from) == floor(to), "{from} and {to} are not on one floor");
+        assert!(
+            floor(from).is_some() && floor(from) == floor(to),
+            "{from} and {to} are not on one floor"
+        );
     }
 }
 
@@ -277,26 +304,74 @@ type Case = (&'static str, &'static str, Option<(&'static str, usize)>);
 #[test]
 fn violations_are_found() {
     let cases: &[Case] = &[
-        ("lang/check.rs", "use crate::metrics::Catalogue;\nuse crate::units::Unit;", None),
-        ("lang/check.rs", "use crate::units;\nuse crate::engine::Policy;", Some(("engine", 2))),
-        ("lang/check.rs", "use crate::{metrics::query, engine};", Some(("engine", 1))),
+        (
+            "lang/check.rs",
+            "use crate::metrics::Catalogue;\nuse crate::units::Unit;",
+            None,
+        ),
+        (
+            "lang/check.rs",
+            "use crate::units;\nuse crate::engine::Policy;",
+            Some(("engine", 2)),
+        ),
+        (
+            "lang/check.rs",
+            "use crate::{metrics::query, engine};",
+            Some(("engine", 1)),
+        ),
         (
             "lang/check.rs",
             "use crate::{\n  metrics::{self, query as q},\n  backtest::replay::Step,\n};",
             Some(("backtest", 3)),
         ),
-        ("lang/check.rs", "fn f() {\n  let x = crate::engine::Policy::default();\n}", Some(("engine", 2))),
-        ("lang/check.rs", "fn f() -> Vec<crate::engine::Policy<'static>> {}", Some(("engine", 1))),
-        ("lang/check.rs", "macro_rules! m { () => { $crate::engine::run() } }", Some(("engine", 1))),
-        ("lang/check.rs", "use super::super::engine::Policy;", Some(("engine", 1))),
-        ("lang/check.rs", "use super::super::metrics::Kind;\nuse super::engine;", None),
+        (
+            "lang/check.rs",
+            "fn f() {\n  let x = crate::engine::Policy::default();\n}",
+            Some(("engine", 2)),
+        ),
+        (
+            "lang/check.rs",
+            "fn f() -> Vec<crate::engine::Policy<'static>> {}",
+            Some(("engine", 1)),
+        ),
+        (
+            "lang/check.rs",
+            "macro_rules! m { () => { $crate::engine::run() } }",
+            Some(("engine", 1)),
+        ),
+        (
+            "lang/check.rs",
+            "use super::super::engine::Policy;",
+            Some(("engine", 1)),
+        ),
+        (
+            "lang/check.rs",
+            "use super::super::metrics::Kind;\nuse super::engine;",
+            None,
+        ),
         ("lang/check.rs", "mod tests { use super::super::engine; }", None),
-        ("lang/check.rs", "mod tests { use super::super::super::engine; }", Some(("engine", 1))),
-        ("lang/check.rs", "mod a { fn f() { {} } }\nuse super::super::engine;", Some(("engine", 2))),
-        ("lang/check.rs", "use super::{ast, super::{units, engine::Policy}};", Some(("engine", 1))),
+        (
+            "lang/check.rs",
+            "mod tests { use super::super::super::engine; }",
+            Some(("engine", 1)),
+        ),
+        (
+            "lang/check.rs",
+            "mod a { fn f() { {} } }\nuse super::super::engine;",
+            Some(("engine", 2)),
+        ),
+        (
+            "lang/check.rs",
+            "use super::{ast, super::{units, engine::Policy}};",
+            Some(("engine", 1)),
+        ),
         ("lang/mod.rs", "use super::engine;", Some(("engine", 1))),
         ("lang.rs", "use super::engine;", Some(("engine", 1))),
-        ("lang/mod.rs", "pub use ast::Ast;\npub(crate) use self::ast::Node;", None),
+        (
+            "lang/mod.rs",
+            "pub use ast::Ast;\npub(crate) use self::ast::Node;",
+            None,
+        ),
         ("lang/check.rs", "pub(in crate::lang) fn f() {}", None),
         ("lang/check.rs", "use crate::action::Proposal;", Some(("action", 1))),
         ("metrics/store.rs", "use crate::rules::Document;", Some(("rules", 1))),
@@ -304,7 +379,11 @@ fn violations_are_found() {
         ("undefined.rs", "use crate::units::Millis;", None),
         ("units.rs", "use crate::undefined::Undefined;", Some(("undefined", 1))),
         ("undefined.rs", "use crate::diagnostic::Span;", Some(("diagnostic", 1))),
-        ("engine/mod.rs", "use crate::{action, lang, metrics, resources, rules, undefined, units, diagnostic};", None),
+        (
+            "engine/mod.rs",
+            "use crate::{action, lang, metrics, resources, rules, undefined, units, diagnostic};",
+            None,
+        ),
         ("engine/mod.rs", "use crate::Decision;", Some(("Decision", 1))),
         ("engine/mod.rs", "use crate::*;", Some(("*", 1))),
         ("helpers.rs", "use crate::units::Unit;", Some(("helpers", 1))),

@@ -42,13 +42,21 @@ const DIFFERENCES: &[(&str, fn(&Vector) -> bool, &str)] = &[
         |v| v.tag("integer_division"),
         "division is real division; whole numbers come from floor or trunc",
     ),
-    ("64-bit integers", |v| v.tag("int64"), "numbers are 64-bit floats; beyond 2^53 whole numbers round"),
+    (
+        "64-bit integers",
+        |v| v.tag("int64"),
+        "numbers are 64-bit floats; beyond 2^53 whole numbers round",
+    ),
     (
         "absorbed errors",
         |v| v.tag("cel_absorbs_errors_of_the_left_operand"),
         "operands of the wrong type are found when the rule is compiled",
     ),
-    ("decimals", |v| v.tag("decimal_semantics"), "numbers are binary floats: 0.1 + 0.2 is not 0.3"),
+    (
+        "decimals",
+        |v| v.tag("decimal_semantics"),
+        "numbers are binary floats: 0.1 + 0.2 is not 0.3",
+    ),
     (
         "built texts",
         |v| v.expr.contains("replace(") || v.expr.contains("string(") || v.built_text(),
@@ -56,7 +64,11 @@ const DIFFERENCES: &[(&str, fn(&Vector) -> bool, &str)] = &[
     ),
     (
         "dates",
-        |v| ["year(", "monthOfYear(", "dayOfWeek(", "dayOfYear(", "weekdayString("].iter().any(|f| v.expr.contains(f)),
+        |v| {
+            ["year(", "monthOfYear(", "dayOfWeek(", "dayOfYear(", "weekdayString("]
+                .iter()
+                .any(|f| v.expr.contains(f))
+        },
         "the core has no calendar in expressions; excluded periods are guards",
     ),
     (
@@ -64,13 +76,21 @@ const DIFFERENCES: &[(&str, fn(&Vector) -> bool, &str)] = &[
         |v| v.tag("duration") && v.error() == Some("range"),
         "durations are numbers of seconds, without CEL's limit",
     ),
-    ("duration parts", |v| v.expr.contains("hours(") || v.expr.contains("minutes("), "write `d / 1h`"),
+    (
+        "duration parts",
+        |v| v.expr.contains("hours(") || v.expr.contains("minutes("),
+        "write `d / 1h`",
+    ),
     (
         "duration texts",
         |v| v.expr.contains("duration(\"") && !v.error_expected(),
         "durations are literals, not texts that are parsed when the rule runs",
     ),
-    ("numeric texts", |v| v.expr.contains("isNumeric("), "write `defined(number(text))`"),
+    (
+        "numeric texts",
+        |v| v.expr.contains("isNumeric("),
+        "write `defined(number(text))`",
+    ),
     (
         "int range",
         |v| v.expr.contains("int(") && v.error() == Some("range"),
@@ -81,13 +101,21 @@ const DIFFERENCES: &[(&str, fn(&Vector) -> bool, &str)] = &[
         |v| v.expr.contains('%') && v.error() == Some("type_mismatch"),
         "all numbers are floats, and `%` is defined for them",
     ),
-    ("suites disagree", |v| v.tag("suites_disagree"), "the suites contradict each other here"),
+    (
+        "suites disagree",
+        |v| v.tag("suites_disagree"),
+        "the suites contradict each other here",
+    ),
     (
         "subnormal literals",
         |v| v.expr.contains("e-324"),
         "a number too small for a float is refused instead of becoming 0",
     ),
-    ("mixed arms", |v| v.expr.contains("? \"cows\" : 17"), "both arms of `?:` have one type"),
+    (
+        "mixed arms",
+        |v| v.expr.contains("? \"cows\" : 17"),
+        "both arms of `?:` have one type",
+    ),
     (
         "ignored operands",
         |v| v.expr == "false && 32",
@@ -103,7 +131,11 @@ const DIFFERENCES: &[(&str, fn(&Vector) -> bool, &str)] = &[
         |v| v.expr.starts_with("number(") && !v.expr.contains('\'') && !v.expr.contains('"'),
         "`number` reads texts; numbers need no conversion",
     ),
-    ("error class", |v| v.error_expected() && v.expr.contains("dyn"), "a name like any other"),
+    (
+        "error class",
+        |v| v.error_expected() && v.expr.contains("dyn"),
+        "a name like any other",
+    ),
 ];
 
 struct Vector {
@@ -120,12 +152,12 @@ impl Vector {
             id: json["id"].as_str().unwrap().to_owned(),
             expr: json["expr"].as_str().unwrap().to_owned(),
             expect: json["expect"].clone(),
-            tags: json["tags"]
-                .as_array()
-                .map_or(Vec::new(), |t| t.iter().map(|t| t.as_str().unwrap().to_owned()).collect()),
-            vars: json["vars"]
-                .as_object()
-                .map_or(BTreeMap::new(), |v| v.iter().map(|(k, v)| (k.clone(), v.clone())).collect()),
+            tags: json["tags"].as_array().map_or(Vec::new(), |t| {
+                t.iter().map(|t| t.as_str().unwrap().to_owned()).collect()
+            }),
+            vars: json["vars"].as_object().map_or(BTreeMap::new(), |v| {
+                v.iter().map(|(k, v)| (k.clone(), v.clone())).collect()
+            }),
         }
     }
 
@@ -193,7 +225,9 @@ fn lifted(expr: &str, scope: &mut Scope) -> (String, Vec<(dras_core::lang::Varia
             },
         };
         let name = format!("v{}", variables.len());
-        let id = scope.variable(&name, if is_bool { Type::Bool } else { Type::NUMBER }).unwrap();
+        let id = scope
+            .variable(&name, if is_bool { Type::Bool } else { Type::NUMBER })
+            .unwrap();
         variables.push((id, value, is_bool));
         name
     });
@@ -222,14 +256,23 @@ fn run(expr: &str, scope: &Scope, vector: &Vector, variables: &[(dras_core::lang
         }
     }
     for (id, value, is_bool) in variables {
-        if *is_bool { row.set_bool(*id, *value != 0.0) } else { row.set_number(*id, *value) }
+        if *is_bool {
+            row.set_bool(*id, *value != 0.0)
+        } else {
+            row.set_number(*id, *value)
+        }
     }
     let explained = expression.explain(&row);
     let value = expression.evaluate(&mut row).into_owned();
     match (&value, explained.value()) {
         // A missing value's origin may differ by where it was noticed.
         (Value::Undefined(_), Some(Value::Undefined(_))) => {}
-        (value, explained) => assert_eq!(Some(value), explained, "{}: program and explanation of `{expr}`", vector.id),
+        (value, explained) => assert_eq!(
+            Some(value),
+            explained,
+            "{}: program and explanation of `{expr}`",
+            vector.id
+        ),
     }
     match value {
         Value::Number(x) => Got::Value("number".into(), Json::from(x)),
@@ -285,7 +328,10 @@ fn every_vector_agrees_or_differs_for_a_stated_reason() {
             *differences.entry(name).or_default() += 1;
             continue;
         } else {
-            unexplained.push(format!("{} `{}`: expected {}, got {got:?}", vector.id, vector.expr, vector.expect));
+            unexplained.push(format!(
+                "{} `{}`: expected {}, got {got:?}",
+                vector.id, vector.expr, vector.expect
+            ));
             continue;
         }
         // The same without anything to fold. Durations and texts stay literals.
@@ -295,7 +341,12 @@ fn every_vector_agrees_or_differs_for_a_stated_reason() {
             let got = run(&text, &scope, vector, &variables);
             lifted_count += 1;
             // A position in a text or a list element must be a constant nowhere but in lists, which are not lifted.
-            assert!(agrees(vector, &got), "{} lifted to `{text}`: expected {}, got {got:?}", vector.id, vector.expect);
+            assert!(
+                agrees(vector, &got),
+                "{} lifted to `{text}`: expected {}, got {got:?}",
+                vector.id,
+                vector.expect
+            );
         }
     }
     let differing: usize = differences.values().sum();
@@ -307,6 +358,11 @@ fn every_vector_agrees_or_differs_for_a_stated_reason() {
         let reason = DIFFERENCES.iter().find(|d| d.0 == *name).unwrap().2;
         println!("  {count:3} {name}: {reason}");
     }
-    assert!(unexplained.is_empty(), "{}:\n{}", unexplained.len(), unexplained.join("\n"));
+    assert!(
+        unexplained.is_empty(),
+        "{}:\n{}",
+        unexplained.len(),
+        unexplained.join("\n")
+    );
     assert_eq!(agreed + differing, vectors.len());
 }

@@ -87,8 +87,14 @@ impl Screen {
 
     /// A screen with or without colour; `columns` is the width as `COLUMNS` says it, and anything that is not a whole number means 100.
     pub fn new(color: bool, columns: Option<&str>) -> Screen {
-        let width = columns.and_then(|c| c.trim().parse().ok()).filter(|&c| c > 0).unwrap_or(DEFAULT_WIDTH);
-        Screen { color, width: width.clamp(MIN_WIDTH, 1000) }
+        let width = columns
+            .and_then(|c| c.trim().parse().ok())
+            .filter(|&c| c > 0)
+            .unwrap_or(DEFAULT_WIDTH);
+        Screen {
+            color,
+            width: width.clamp(MIN_WIDTH, 1000),
+        }
     }
 
     /// The width that rows are laid out for, in columns.
@@ -113,7 +119,11 @@ impl Screen {
 
     /// A title with a rule as wide as the screen under it.
     pub fn title(&self, text: &str) -> String {
-        format!("{}\n{}\n", self.paint(Style::Strong, text), self.paint(Style::Dim, &"─".repeat(self.width)))
+        format!(
+            "{}\n{}\n",
+            self.paint(Style::Strong, text),
+            self.paint(Style::Dim, &"─".repeat(self.width))
+        )
     }
 
     /// The names of the columns of [`row`](Screen::row); `metric` is the leading metric's.
@@ -131,7 +141,10 @@ impl Screen {
             (Outcome::Held, "held by a guard"),
             (Outcome::Undefined, "not enough data"),
         ];
-        let parts: Vec<String> = all.into_iter().map(|(outcome, name)| self.rule(name, outcome)).collect();
+        let parts: Vec<String> = all
+            .into_iter()
+            .map(|(outcome, name)| self.rule(name, outcome))
+            .collect();
         format!("{}\n", parts.join("   "))
     }
 
@@ -150,11 +163,22 @@ impl Screen {
         );
         let before = TIME + 2 + SPARK + 1 + VALUE + 2;
         let beside = before + SEEN + 2;
-        let longest = row.rules.iter().map(|rule| rule.0.chars().count() + 2).max().unwrap_or(0);
+        let longest = row
+            .rules
+            .iter()
+            .map(|rule| rule.0.chars().count() + 2)
+            .max()
+            .unwrap_or(0);
         // The rules stand beside what was seen and go on under themselves; where the longest does not fit there, on lines of their own.
-        let (indent, mut column) =
-            if beside + longest <= self.width { (beside, beside) } else { (TIME + 2, self.width) };
-        line.push_str(&fit(row.seen, if indent == beside { SEEN } else { self.width - before }));
+        let (indent, mut column) = if beside + longest <= self.width {
+            (beside, beside)
+        } else {
+            (TIME + 2, self.width)
+        };
+        line.push_str(&fit(
+            row.seen,
+            if indent == beside { SEEN } else { self.width - before },
+        ));
         line.push_str("  ");
         for &(name, outcome) in row.rules {
             let name: String = name.chars().take(self.width - indent - 2).collect();
@@ -174,7 +198,12 @@ impl Screen {
             let indent = TIME + 2;
             for (i, part) in wrap(decision, self.width - indent - 2).iter().enumerate() {
                 let arrow = if i == 0 { "→ " } else { "  " };
-                let _ = writeln!(line, "{:indent$}{}", "", self.paint(Style::Strong, &format!("{arrow}{part}")));
+                let _ = writeln!(
+                    line,
+                    "{:indent$}{}",
+                    "",
+                    self.paint(Style::Strong, &format!("{arrow}{part}"))
+                );
             }
         }
         line
@@ -214,7 +243,11 @@ pub fn sparkline(values: &[f64], width: usize, bounds: Option<(f64, f64)>) -> St
         if value.is_nan() {
             return ' ';
         }
-        let share = if high > low { (value / 2.0 - low / 2.0) / (high / 2.0 - low / 2.0) } else { 0.0 };
+        let share = if high > low {
+            (value / 2.0 - low / 2.0) / (high / 2.0 - low / 2.0)
+        } else {
+            0.0
+        };
         // A float becomes an index by saturation: below the range is the lowest block, and infinite is the full one.
         BLOCKS[((share.clamp(0.0, 1.0) * 8.0) as usize).min(7)]
     };
@@ -315,7 +348,13 @@ impl Progress {
     /// A progress line for `total` steps; written with the first [`set`](Progress::set).
     pub fn new(screen: &Screen, what: impl Into<String>, total: u64) -> Progress {
         // One column less than the screen: a full line would make some terminals scroll.
-        Progress { what: what.into(), total, width: screen.width - 1, shown: None, visible: io::stderr().is_terminal() }
+        Progress {
+            what: what.into(),
+            total,
+            width: screen.width - 1,
+            shown: None,
+            visible: io::stderr().is_terminal(),
+        }
     }
 
     /// Says that `done` steps are done; writes only when the percentage changed.
@@ -324,7 +363,11 @@ impl Progress {
         if self.visible && self.shown != Some(percent) {
             self.shown = Some(percent);
             // Nobody misses a progress line that cannot be written.
-            let _ = write!(io::stderr(), "\r{}\x1b[K", progress_line(&self.what, done, self.total, self.width));
+            let _ = write!(
+                io::stderr(),
+                "\r{}\x1b[K",
+                progress_line(&self.what, done, self.total, self.width)
+            );
         }
     }
 }
@@ -372,7 +415,12 @@ mod tests {
           → parallelism 1 → 3: delay 1m28s > 1m, catching up within 10m needs 2.4 slots
 "
         );
-        let quiet = Row { seen: "", rules: &[], decision: None, ..ROW };
+        let quiet = Row {
+            seen: "",
+            rules: &[],
+            decision: None,
+            ..ROW
+        };
         assert_eq!(screen.row(&quiet), "   3m20s            ▁▂▃▅ █      1m28s\n");
     }
 

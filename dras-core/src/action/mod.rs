@@ -184,12 +184,20 @@ impl ResourceLimits {
 pub fn merge(proposals: &[Proposal], limits: &ResourceLimits) -> (Vec<Change>, Vec<Fate>) {
     let mut winners: Vec<Change> = Vec::new();
     for resource in Resource::ALL {
-        let Some(winner) = winner(proposals, resource) else { continue };
+        let Some(winner) = winner(proposals, resource) else {
+            continue;
+        };
         let rules = proposals.iter().filter(|p| same_target(p, &winner)).map(|p| p.rule);
         let mut rules: Vec<u32> = rules.collect();
         rules.sort_unstable();
         rules.dedup();
-        winners.push(Change { resource, from: winner.current, to: winner.target, capped: None, rules });
+        winners.push(Change {
+            resource,
+            from: winner.current,
+            to: winner.target,
+            capped: None,
+            rules,
+        });
     }
 
     // Downs wait while another resource grows, unless a rule asked for both.
@@ -199,7 +207,10 @@ pub fn merge(proposals: &[Proposal], limits: &ResourceLimits) -> (Vec<Change>, V
         let both = change.rules.iter().any(|rule| other.rules.contains(rule));
         (!both).then(|| other.rules.first().copied().unwrap_or_default())
     };
-    let blocked: Vec<Option<u32>> = winners.iter().map(|c| if c.to < c.from { blocker(c) } else { None }).collect();
+    let blocked: Vec<Option<u32>> = winners
+        .iter()
+        .map(|c| if c.to < c.from { blocker(c) } else { None })
+        .collect();
 
     let mut changes = Vec::new();
     for (change, blocked) in winners.iter().zip(&blocked) {
@@ -208,17 +219,25 @@ pub fn merge(proposals: &[Proposal], limits: &ResourceLimits) -> (Vec<Change>, V
         }
         let (to, capped) = limits.apply(change.resource, change.from, change.to);
         if to != change.from {
-            changes.push(Change { to, capped, ..change.clone() });
+            changes.push(Change {
+                to,
+                capped,
+                ..change.clone()
+            });
         }
     }
 
     let fates = proposals
         .iter()
         .map(|p| {
-            let Some(index) = winners.iter().position(|c| c.resource == p.resource) else { return Fate::NoChange };
+            let Some(index) = winners.iter().position(|c| c.resource == p.resource) else {
+                return Fate::NoChange;
+            };
             let winner = &winners[index];
             if !winner.rules.contains(&p.rule) || p.target != winner.to {
-                return Fate::Beaten { by: winner.rules.first().copied().unwrap_or_default() };
+                return Fate::Beaten {
+                    by: winner.rules.first().copied().unwrap_or_default(),
+                };
             }
             match blocked[index] {
                 Some(by) => Fate::DroppedWhileGrowing { by },
@@ -252,11 +271,23 @@ mod tests {
     use super::*;
 
     fn parallelism(rule: u32, target: f64) -> Proposal {
-        Proposal { rule, resource: Resource::Parallelism, current: 4.0, target, priority: 0 }
+        Proposal {
+            rule,
+            resource: Resource::Parallelism,
+            current: 4.0,
+            target,
+            priority: 0,
+        }
     }
 
     fn memory(rule: u32, target: f64) -> Proposal {
-        Proposal { rule, resource: Resource::TaskManagerMemory, current: 2048.0, target, priority: 0 }
+        Proposal {
+            rule,
+            resource: Resource::TaskManagerMemory,
+            current: 2048.0,
+            target,
+            priority: 0,
+        }
     }
 
     #[test]
@@ -275,7 +306,10 @@ mod tests {
 
     #[test]
     fn priority_comes_first() {
-        let strong = Proposal { priority: 1, ..parallelism(0, 2.0) };
+        let strong = Proposal {
+            priority: 1,
+            ..parallelism(0, 2.0)
+        };
         let (changes, fates) = merge(&[strong, parallelism(1, 9.0)], &ResourceLimits::default());
         assert_eq!(changes[0].to, 2.0);
         assert_eq!(fates, [Fate::Taken, Fate::Beaten { by: 0 }]);
@@ -298,12 +332,24 @@ mod tests {
         let mut limits = ResourceLimits::default();
         limits.set(Resource::Parallelism, Some(3.0), Some(5.0));
         let (changes, _) = merge(&[parallelism(0, 9.0)], &limits);
-        assert_eq!((changes[0].to, changes[0].capped), (5.0, Some(Capped { wanted: 9.0, limit: 5.0 })));
+        assert_eq!(
+            (changes[0].to, changes[0].capped),
+            (
+                5.0,
+                Some(Capped {
+                    wanted: 9.0,
+                    limit: 5.0
+                })
+            )
+        );
         let (changes, _) = merge(&[parallelism(0, 1.0)], &limits);
         assert_eq!(changes[0].to, 3.0);
         limits.set(Resource::Parallelism, None, Some(2.0));
         let (changes, fates) = merge(&[parallelism(0, 9.0)], &limits);
-        assert!(changes.is_empty(), "4 is above the limit already; an up must not become a down");
+        assert!(
+            changes.is_empty(),
+            "4 is above the limit already; an up must not become a down"
+        );
         assert_eq!(fates, [Fate::Limited]);
     }
 
@@ -312,7 +358,10 @@ mod tests {
         assert_eq!(Resource::Parallelism.quantise(3.000_000_000_000_000_4), 3.0);
         assert_eq!(Resource::Parallelism.quantise(3.01), 4.0);
         assert_eq!(Resource::Parallelism.quantise(-2.0), 1.0);
-        assert_eq!(Resource::TaskManagerMemory.quantise(100.0 * 1_048_576.0), 128.0 * 1_048_576.0);
+        assert_eq!(
+            Resource::TaskManagerMemory.quantise(100.0 * 1_048_576.0),
+            128.0 * 1_048_576.0
+        );
     }
 
     fn proposals() -> impl Strategy<Value = Vec<Proposal>> {

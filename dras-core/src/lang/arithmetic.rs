@@ -198,7 +198,16 @@ mod tests {
 
     #[test]
     fn undefined_operands_stay_undefined() {
-        for f in [Fn1::Negate, Fn1::Abs, Fn1::Ceil, Fn1::Sqrt, Fn1::Ln, Fn1::Exp, Fn1::Sign, Fn1::Round] {
+        for f in [
+            Fn1::Negate,
+            Fn1::Abs,
+            Fn1::Ceil,
+            Fn1::Sqrt,
+            Fn1::Ln,
+            Fn1::Exp,
+            Fn1::Sign,
+            Fn1::Round,
+        ] {
             assert!(f.apply(f64::NAN).is_nan(), "{f:?}");
         }
         for f in [

@@ -68,7 +68,9 @@ impl Expression {
     /// The expression is no condition, uses texts or windows, or a column's length differs from that of `into`. `into` is unchanged then.
     pub fn conditions(&self, columns: &[Column<'_>], into: &mut [Truth]) -> Result<(), ColumnError> {
         if self.ty() != super::types::Type::Bool {
-            return Err(ColumnError::Type { is: self.ty().describe() });
+            return Err(ColumnError::Type {
+                is: self.ty().describe(),
+            });
         }
         let run = Run::new(self, columns, into.len())?;
         let mut blocks = Blocks::new(&self.compiled().program);
@@ -81,7 +83,11 @@ impl Expression {
                 Output::Bool(literal) => {
                     let mask = &blocks.masks[literal.bit as usize];
                     for (truth, bit) in out.iter_mut().zip(mask) {
-                        *truth = if (*bit != 0) != literal.negate { Truth::True } else { Truth::False };
+                        *truth = if (*bit != 0) != literal.negate {
+                            Truth::True
+                        } else {
+                            Truth::False
+                        };
                     }
                 }
                 Output::Number(_) | Output::Exact => {}
@@ -103,7 +109,9 @@ impl Expression {
     /// The expression is no number, uses texts or windows, or a column's length differs from that of `into`. `into` is unchanged then.
     pub fn numbers(&self, columns: &[Column<'_>], into: &mut [f64]) -> Result<(), ColumnError> {
         if self.ty().unit().is_none() {
-            return Err(ColumnError::Type { is: self.ty().describe() });
+            return Err(ColumnError::Type {
+                is: self.ty().describe(),
+            });
         }
         let run = Run::new(self, columns, into.len())?;
         let mut blocks = Blocks::new(&self.compiled().program);
@@ -117,7 +125,9 @@ impl Expression {
                     Operand::Constant(value) => out.fill(value),
                 }
             }
-            run.exact_rows(&blocks, from, to, |row, value| out[row - from] = value.as_number().unwrap_or(f64::NAN));
+            run.exact_rows(&blocks, from, to, |row, value| {
+                out[row - from] = value.as_number().unwrap_or(f64::NAN)
+            });
         }
         Ok(())
     }
@@ -152,7 +162,11 @@ impl Blocks {
                 registers[into as usize] = vec![0.0; BLOCK];
             }
         }
-        Blocks { registers, masks: vec![vec![0; BLOCK]; program.bits as usize], check: vec![0.0; BLOCK] }
+        Blocks {
+            registers,
+            masks: vec![vec![0; BLOCK]; program.bits as usize],
+            check: vec![0.0; BLOCK],
+        }
     }
 }
 
@@ -177,7 +191,13 @@ impl<'a> Run<'a> {
         let compiled = expression.compiled();
         let program = &compiled.program;
         let variable = |input: &super::graph::Input| matches!(input, super::graph::Input::Variable(_));
-        if compiled.graph.inputs.iter().zip(&program.needed).any(|(input, needed)| *needed && !variable(input)) {
+        if compiled
+            .graph
+            .inputs
+            .iter()
+            .zip(&program.needed)
+            .any(|(input, needed)| *needed && !variable(input))
+        {
             return Err(ColumnError::Window);
         }
         let text_input = |(input, node): (usize, &super::graph::GraphId)| {
@@ -189,15 +209,27 @@ impl<'a> Run<'a> {
         let mut inputs = vec![None; compiled.graph.inputs.len()];
         for column in columns {
             if column.values.len() != rows {
-                let name =
-                    compiled.scope.variables().get(column.variable.index()).map(|v| v.0.clone()).unwrap_or_default();
-                return Err(ColumnError::Length { name, is: column.values.len(), should: rows });
+                let name = compiled
+                    .scope
+                    .variables()
+                    .get(column.variable.index())
+                    .map(|v| v.0.clone())
+                    .unwrap_or_default();
+                return Err(ColumnError::Length {
+                    name,
+                    is: column.values.len(),
+                    should: rows,
+                });
             }
             if let Some(input) = program.input_of(column.variable.index()) {
                 inputs[input as usize] = Some(column.values);
             }
         }
-        Ok(Run { expression, inputs, columns })
+        Ok(Run {
+            expression,
+            inputs,
+            columns,
+        })
     }
 
     fn program(&self) -> &'a Program {
@@ -287,7 +319,19 @@ impl<'a> Run<'a> {
                 macro_rules! each {
                     ($($name:ident),*) => { match f { $(Fn2::$name => binary(out, a, b, |x, y| Fn2::$name.apply(x, y))),* } };
                 }
-                each!(Add, Subtract, Multiply, Divide, Remainder, Min, Max, Pow, RoundTo, Reserve, ReserveOfUsage);
+                each!(
+                    Add,
+                    Subtract,
+                    Multiply,
+                    Divide,
+                    Remainder,
+                    Min,
+                    Max,
+                    Pow,
+                    RoundTo,
+                    Reserve,
+                    ReserveOfUsage
+                );
             }
             NumberOp::Fn3(f, _, a, b, c) => {
                 let (a, b) = (self.operand(blocks, a, from, to), self.operand(blocks, b, from, to));
@@ -301,7 +345,11 @@ impl<'a> Run<'a> {
                 let (a, b) = (self.operand(blocks, a, from, to), self.operand(blocks, b, from, to));
                 let mask = &blocks.masks[literal.bit as usize];
                 for (row, out) in out.iter_mut().enumerate() {
-                    *out = if (mask[row] != 0) != literal.negate { a.at(row) } else { b.at(row) };
+                    *out = if (mask[row] != 0) != literal.negate {
+                        a.at(row)
+                    } else {
+                        b.at(row)
+                    };
                 }
             }
             // Refused with an error before the first block.

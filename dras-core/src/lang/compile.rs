@@ -84,7 +84,11 @@ impl Compiler {
         // In the order of the text, whichever stage found them.
         diagnostics[from..].sort_by_key(|d| d.span);
         let root = outcome.root.filter(|_| !broken);
-        self.definitions.push(Definition { ast, values: outcome.values, root });
+        self.definitions.push(Definition {
+            ast,
+            values: outcome.values,
+            root,
+        });
         ExpressionId(self.definitions.len() as u32 - 1)
     }
 

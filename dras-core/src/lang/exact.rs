@@ -17,7 +17,9 @@ pub(crate) struct Values<'t> {
 
 impl<'t> Values<'t> {
     pub(crate) fn new(graph: &Graph) -> Values<'t> {
-        Values { values: vec![None; graph.nodes.len()] }
+        Values {
+            values: vec![None; graph.nodes.len()],
+        }
     }
 
     pub(crate) fn get(&self, id: GraphId) -> Option<&Value<'t>> {
@@ -62,20 +64,28 @@ impl<'t> Values<'t> {
             Op::Bool(b) => Value::Bool(b),
             Op::Text(index) => Value::Text(Cow::Borrowed(&graph.texts[index as usize])),
             Op::Input(index) => row.value(graph, index, id),
-            op => apply(graph, op, id, |operand| self.values[operand.index()].as_ref().unwrap_or(&UNKNOWN)),
+            op => apply(graph, op, id, |operand| {
+                self.values[operand.index()].as_ref().unwrap_or(&UNKNOWN)
+            }),
         }
     }
 }
 
 /// What a node that was never computed counts as. Callers compute nodes in order, so that it is not met.
-const UNKNOWN: Value<'static> = Value::Undefined(Missing { reason: Undefined::NoAttribute, origin: GraphId(0) });
+const UNKNOWN: Value<'static> = Value::Undefined(Missing {
+    reason: Undefined::NoAttribute,
+    origin: GraphId(0),
+});
 
 /// The value of `op` over constants, where it has one.
 pub(crate) fn constant(graph: &Graph, op: Op) -> Option<Value<'_>> {
-    let values: Vec<(GraphId, Value<'_>)> =
-        op.operands().map(|o| graph.constant(o).map(|v| (o, v))).collect::<Option<_>>()?;
-    let value =
-        apply(graph, op, GraphId(0), |operand| values.iter().find(|v| v.0 == operand).map_or(&UNKNOWN, |v| &v.1));
+    let values: Vec<(GraphId, Value<'_>)> = op
+        .operands()
+        .map(|o| graph.constant(o).map(|v| (o, v)))
+        .collect::<Option<_>>()?;
+    let value = apply(graph, op, GraphId(0), |operand| {
+        values.iter().find(|v| v.0 == operand).map_or(&UNKNOWN, |v| &v.1)
+    });
     Some(value)
 }
 
@@ -85,7 +95,11 @@ fn undefined(reason: Undefined, origin: GraphId) -> Value<'static> {
 }
 
 fn finite(result: f64, origin: GraphId, why: impl FnOnce() -> Undefined) -> Value<'static> {
-    if result.is_finite() { Value::Number(result) } else { undefined(why(), origin) }
+    if result.is_finite() {
+        Value::Number(result)
+    } else {
+        undefined(why(), origin)
+    }
 }
 
 /// What `op` computes from the values of its operands.
@@ -207,7 +221,9 @@ fn slice<'t>(text: &Cow<'t, str>, part: impl Fn(&str) -> Option<&str>) -> Option
 /// A number as people and labels write it; not `inf`, `nan` or anything that overflows.
 fn parse_number(text: &str) -> Option<f64> {
     let text = text.trim();
-    let plain = text.bytes().all(|b| b.is_ascii_digit() || matches!(b, b'+' | b'-' | b'.' | b'e' | b'E'));
+    let plain = text
+        .bytes()
+        .all(|b| b.is_ascii_digit() || matches!(b, b'+' | b'-' | b'.' | b'e' | b'E'));
     text.parse::<f64>().ok().filter(|x| plain && x.is_finite())
 }
 
@@ -234,8 +250,13 @@ fn position(whole: &str, part: &str, from: Option<f64>, last: bool) -> Option<f6
             let start = byte_of(whole, from)?;
             let end = (start + part.len()).min(whole.len());
             // The end may lie inside a character; then no match can end there.
-            let end = (end..=whole.len()).find(|e| whole.is_char_boundary(*e)).unwrap_or(whole.len());
-            whole[..end].rfind(part).filter(|at| *at <= start).or_else(|| whole[..start].rfind(part))
+            let end = (end..=whole.len())
+                .find(|e| whole.is_char_boundary(*e))
+                .unwrap_or(whole.len());
+            whole[..end]
+                .rfind(part)
+                .filter(|at| *at <= start)
+                .or_else(|| whole[..start].rfind(part))
         }
     };
     Some(found.map_or(-1.0, |at| whole[..at].chars().count() as f64))

@@ -65,8 +65,13 @@ impl Explanation {
         values: &mut Values<'t>,
     ) -> Explanation {
         let graph = &compiled.graph;
-        let mut needed: Vec<_> =
-            definition.values.iter().flatten().copied().filter(|id| graph.node(*id).place == Place::Task).collect();
+        let mut needed: Vec<_> = definition
+            .values
+            .iter()
+            .flatten()
+            .copied()
+            .filter(|id| graph.node(*id).place == Place::Task)
+            .collect();
         needed.sort_unstable();
         // A node that folding or simplifying made superfluous may need others that nothing else needs.
         for id in needed {
@@ -123,8 +128,9 @@ impl Explanation {
                 PartKind::Logic | PartKind::Literal => {}
                 PartKind::Name | PartKind::Other => {
                     let inside_comparison = self.ancestors(index).any(|p| matches!(p.kind, PartKind::Comparison(_)));
-                    let inside_other =
-                        part.parent.is_some_and(|p| matches!(self.parts[p].kind, PartKind::Other) && p != 0);
+                    let inside_other = part
+                        .parent
+                        .is_some_and(|p| matches!(self.parts[p].kind, PartKind::Other) && p != 0);
                     if !inside_comparison && !inside_other {
                         lines.push(format!("{} = {}", part.text, self.shown(part)));
                     }
@@ -313,5 +319,9 @@ pub(crate) fn display_window(window: &Window) -> String {
         WindowSpan::Previous(length) => format!("[previous {}{marks}]", duration(length)),
         WindowSpan::Last { count, max_age } => format!("[{count} samples in {}{marks}]", duration(max_age)),
     };
-    if window.offset == 0 { span } else { format!("{span} offset {}", duration(window.offset)) }
+    if window.offset == 0 {
+        span
+    } else {
+        format!("{span} offset {}", duration(window.offset))
+    }
 }

@@ -72,7 +72,10 @@ impl Expression {
             return Err(found);
         }
         match compiler.finish() {
-            Some(compiled) => Ok(Expression { compiled, warnings: found }),
+            Some(compiled) => Ok(Expression {
+                compiled,
+                warnings: found,
+            }),
             // An expression without a root has reported why.
             None => Err(Diagnostics(vec![Diagnostic::new(
                 codes::EMPTY_EXPRESSION,
@@ -104,10 +107,15 @@ impl Expression {
 
     /// The variables that it uses.
     pub fn variables(&self) -> impl Iterator<Item = VariableId> {
-        self.compiled.graph.inputs.iter().zip(&self.compiled.program.needed).filter_map(|(input, needed)| match input {
-            Input::Variable(id) if *needed => Some(*id),
-            _ => None,
-        })
+        self.compiled
+            .graph
+            .inputs
+            .iter()
+            .zip(&self.compiled.program.needed)
+            .filter_map(|(input, needed)| match input {
+                Input::Variable(id) if *needed => Some(*id),
+                _ => None,
+            })
     }
 
     /// A row to set variables in; everything is undefined in it.
@@ -175,11 +183,18 @@ impl Expression {
     fn exact<'t>(&'t self, row: &Row<'t>) -> Value<'t> {
         let root = self.compiled.root_of(0);
         let mut values = Values::new(&self.compiled.graph);
-        values.compute(&self.compiled.graph, row, self.compiled.graph.body(root).outside.into_iter());
+        values.compute(
+            &self.compiled.graph,
+            row,
+            self.compiled.graph.body(root).outside.into_iter(),
+        );
         values
             .get(root)
             .cloned()
-            .unwrap_or(Value::Undefined(super::types::Missing { reason: Undefined::NotAvailable, origin: root }))
+            .unwrap_or(Value::Undefined(super::types::Missing {
+                reason: Undefined::NotAvailable,
+                origin: root,
+            }))
     }
 
     /// What a task's windows must keep so that this expression can be evaluated over them.
@@ -187,7 +202,11 @@ impl Expression {
     /// # Errors
     /// The windows are too long to keep.
     pub fn plan(&self, settings: WindowSettings) -> Result<Plan, PlanError> {
-        Plan::new(self.compiled.scope.catalogue().clone(), self.compiled.aggregates().to_vec(), settings)
+        Plan::new(
+            self.compiled.scope.catalogue().clone(),
+            self.compiled.aggregates().to_vec(),
+            settings,
+        )
     }
 
     /// Answers the expression's windows at `now`; `plan` is its own [`plan`](Self::plan). Set variables before.
@@ -200,7 +219,13 @@ impl Expression {
         row: &mut Row<'t>,
         scratch: &mut Scratch,
     ) {
-        Look { plan, windows, now, task_managers }.fill(&self.compiled, row, scratch);
+        Look {
+            plan,
+            windows,
+            now,
+            task_managers,
+        }
+        .fill(&self.compiled, row, scratch);
     }
 
     pub(super) fn compiled(&self) -> &Compiled {

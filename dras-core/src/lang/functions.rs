@@ -160,11 +160,23 @@ const fn reducer(
     collapse: Collapse,
     needs: Needs,
 ) -> FunctionKind {
-    FunctionKind::Reducer(Reducer { time, instances, unit, collapse, needs })
+    FunctionKind::Reducer(Reducer {
+        time,
+        instances,
+        unit,
+        collapse,
+        needs,
+    })
 }
 
 const fn both(reduce: Reduce, across: Across, unit: UnitRule) -> FunctionKind {
-    reducer(Some(TimeReducer::Plain(reduce)), Some(across), unit, Collapse::Metric, Needs::Gauge)
+    reducer(
+        Some(TimeReducer::Plain(reduce)),
+        Some(across),
+        unit,
+        Collapse::Metric,
+        Needs::Gauge,
+    )
 }
 
 const fn over_time(reduce: Reduce, unit: UnitRule, needs: Needs) -> FunctionKind {
@@ -172,11 +184,23 @@ const fn over_time(reduce: Reduce, unit: UnitRule, needs: Needs) -> FunctionKind
 }
 
 const fn collapsed(reduce: Reduce, unit: UnitRule, across: Across, needs: Needs) -> FunctionKind {
-    reducer(Some(TimeReducer::Plain(reduce)), None, unit, Collapse::As(across), needs)
+    reducer(
+        Some(TimeReducer::Plain(reduce)),
+        None,
+        unit,
+        Collapse::As(across),
+        needs,
+    )
 }
 
 const fn tested(reduce: Reduce, across: Across, unit: UnitRule, collapse: Across) -> FunctionKind {
-    reducer(Some(TimeReducer::Tested(reduce)), Some(across), unit, Collapse::As(collapse), Needs::Anything)
+    reducer(
+        Some(TimeReducer::Tested(reduce)),
+        Some(across),
+        unit,
+        Collapse::As(collapse),
+        Needs::Anything,
+    )
 }
 
 /// The function called `name`.

@@ -40,7 +40,11 @@ pub(crate) enum Input {
     /// Set by the caller.
     Variable(VariableId),
     /// One question about each series of a metric, reduced over the instances.
-    Reduced { aggregate: AggregateId, across: Across, test: Option<Body> },
+    Reduced {
+        aggregate: AggregateId,
+        across: Across,
+        test: Option<Body>,
+    },
     /// The newest text of an event metric in the aggregate's window.
     Text { aggregate: AggregateId },
     /// An expression over each instance, reduced over the instances.
@@ -213,10 +217,14 @@ impl Graph {
     }
 
     pub(crate) fn aggregate(&mut self, aggregate: Aggregate) -> AggregateId {
-        let index = self.aggregates.iter().position(|a| same_aggregate(a, &aggregate)).unwrap_or_else(|| {
-            self.aggregates.push(aggregate);
-            self.aggregates.len() - 1
-        });
+        let index = self
+            .aggregates
+            .iter()
+            .position(|a| same_aggregate(a, &aggregate))
+            .unwrap_or_else(|| {
+                self.aggregates.push(aggregate);
+                self.aggregates.len() - 1
+            });
         AggregateId(index as u32)
     }
 
@@ -225,12 +233,28 @@ impl Graph {
         let same = |a: &Input| match (a, &input) {
             (Input::Variable(a), Input::Variable(b)) => a == b,
             (
-                Input::Reduced { aggregate: a, across: x, test: None },
-                Input::Reduced { aggregate: b, across: y, test: None },
+                Input::Reduced {
+                    aggregate: a,
+                    across: x,
+                    test: None,
+                },
+                Input::Reduced {
+                    aggregate: b,
+                    across: y,
+                    test: None,
+                },
             ) => a == b && x == y,
             (
-                Input::Reduced { aggregate: a, across: x, test: Some(s) },
-                Input::Reduced { aggregate: b, across: y, test: Some(t) },
+                Input::Reduced {
+                    aggregate: a,
+                    across: x,
+                    test: Some(s),
+                },
+                Input::Reduced {
+                    aggregate: b,
+                    across: y,
+                    test: Some(t),
+                },
             ) => a == b && x == y && s.root == t.root,
             (Input::Text { aggregate: a }, Input::Text { aggregate: b }) => a == b,
             (Input::EachInstance { body: a, across: x, .. }, Input::EachInstance { body: b, across: y, .. }) => {
@@ -346,7 +370,9 @@ impl Graph {
             for operand in self.nodes[index].op.operands() {
                 needed[operand.index()] = true;
             }
-            let Op::Input(input) = self.nodes[index].op else { continue };
+            let Op::Input(input) = self.nodes[index].op else {
+                continue;
+            };
             if !bodies {
                 continue;
             }
@@ -371,9 +397,18 @@ impl Graph {
 fn same_aggregate(a: &Aggregate, b: &Aggregate) -> bool {
     let same_test = match (&a.test, &b.test) {
         (None, None) => true,
-        (Some(Test::Within { lo: a, hi: b, negate: c }), Some(Test::Within { lo: x, hi: y, negate: z })) => {
-            a.to_bits() == x.to_bits() && b.to_bits() == y.to_bits() && c == z
-        }
+        (
+            Some(Test::Within {
+                lo: a,
+                hi: b,
+                negate: c,
+            }),
+            Some(Test::Within {
+                lo: x,
+                hi: y,
+                negate: z,
+            }),
+        ) => a.to_bits() == x.to_bits() && b.to_bits() == y.to_bits() && c == z,
         (Some(Test::Text(a)), Some(Test::Text(b))) => a == b,
         (Some(Test::Caller), Some(Test::Caller)) => true,
         _ => false,

@@ -41,16 +41,33 @@ impl<'t> Look<'t> {
             }
             let answer = match input {
                 Input::Variable(_) => continue,
-                Input::Reduced { aggregate, across, test: None } => {
+                Input::Reduced {
+                    aggregate,
+                    across,
+                    test: None,
+                } => {
                     let expected = self.expected(*aggregate);
-                    self.windows.reduced(self.plan, *aggregate, *across, expected, self.now, None, scratch)
+                    self.windows
+                        .reduced(self.plan, *aggregate, *across, expected, self.now, None, scratch)
                 }
-                Input::Reduced { aggregate, across, test: Some(body) } => {
+                Input::Reduced {
+                    aggregate,
+                    across,
+                    test: Some(body),
+                } => {
                     let values = values.get_or_insert_with(|| Values::new(&compiled.graph));
                     values.compute(&compiled.graph, row, body.outside.iter().copied());
                     let expected = self.expected(*aggregate);
                     let mut test = |sample: SampleRef<'_>| passes(&compiled.graph, row, values, body, sample);
-                    self.windows.reduced(self.plan, *aggregate, *across, expected, self.now, Some(&mut test), scratch)
+                    self.windows.reduced(
+                        self.plan,
+                        *aggregate,
+                        *across,
+                        expected,
+                        self.now,
+                        Some(&mut test),
+                        scratch,
+                    )
                 }
                 Input::Text { aggregate } => match self.newest_text(*aggregate) {
                     Ok(text) => {
@@ -116,7 +133,11 @@ impl<'t> Look<'t> {
         }
         instances.sort_by_key(|id| self.windows.instance_name(*id));
         instances.dedup();
-        let expected = if expected == 0 { instances.len() as u32 } else { expected };
+        let expected = if expected == 0 {
+            instances.len() as u32
+        } else {
+            expected
+        };
 
         let mut numbers: Vec<f64> = Vec::with_capacity(instances.len());
         let mut failure: Option<Undefined> = None;
@@ -131,12 +152,21 @@ impl<'t> Look<'t> {
             }
             let value = values.element(graph, row, body, |op, id| {
                 let Op::InstanceLeaf(aggregate, test) = op else {
-                    return Value::Undefined(Missing { reason: Undefined::NoSample, origin: id });
+                    return Value::Undefined(Missing {
+                        reason: Undefined::NoSample,
+                        origin: id,
+                    });
                 };
                 match answers.iter().find(|a| a.0 == aggregate && a.1 == test) {
                     Some((_, _, Ok(value))) => value.clone(),
-                    Some((_, _, Err(reason))) => Value::Undefined(Missing { reason: *reason, origin: id }),
-                    None => Value::Undefined(Missing { reason: Undefined::NoSample, origin: id }),
+                    Some((_, _, Err(reason))) => Value::Undefined(Missing {
+                        reason: *reason,
+                        origin: id,
+                    }),
+                    None => Value::Undefined(Missing {
+                        reason: Undefined::NoSample,
+                        origin: id,
+                    }),
                 }
             });
             match value {
@@ -190,17 +220,26 @@ impl<'t> Look<'t> {
         }
         let graph = &compiled.graph;
         let number = match test {
-            None => self.windows.aggregate(self.plan, aggregate, instance, self.now, None, scratch)?,
+            None => self
+                .windows
+                .aggregate(self.plan, aggregate, instance, self.now, None, scratch)?,
             Some(test) => {
                 let body = &graph.caller_tests[test as usize];
                 values.compute(graph, row, body.outside.iter().copied());
                 let mut test = |sample: SampleRef<'_>| passes(graph, row, values, body, sample);
-                self.windows.aggregate(self.plan, aggregate, instance, self.now, Some(&mut test), scratch)?
+                self.windows
+                    .aggregate(self.plan, aggregate, instance, self.now, Some(&mut test), scratch)?
             }
         };
-        let truth =
-            matches!(self.plan.aggregate(aggregate).reduce, crate::metrics::Reduce::All | crate::metrics::Reduce::Any);
-        Ok(if truth { Value::Bool(number != 0.0) } else { Value::Number(number) })
+        let truth = matches!(
+            self.plan.aggregate(aggregate).reduce,
+            crate::metrics::Reduce::All | crate::metrics::Reduce::Any
+        );
+        Ok(if truth {
+            Value::Bool(number != 0.0)
+        } else {
+            Value::Number(number)
+        })
     }
 }
 
@@ -215,7 +254,10 @@ fn passes<'t>(
     let value = values.element(graph, row, body, |_, id| match (sample, graph.ty(id)) {
         (SampleRef::Number(x), Type::Number(_)) => Value::Number(x),
         (SampleRef::Text(text), Type::Text) => Value::Text(Cow::Owned(text.to_owned())),
-        _ => Value::Undefined(Missing { reason: Undefined::NotAvailable, origin: id }),
+        _ => Value::Undefined(Missing {
+            reason: Undefined::NotAvailable,
+            origin: id,
+        }),
     });
     value.as_bool()
 }

@@ -84,22 +84,52 @@ mod tests {
     #[test]
     fn each_kind_is_told_from_its_text() {
         for (text, kind) in [
-            ("java.lang.OutOfMemoryError: Java heap space\n\tat draslab.Faults.maybe", "heap"),
-            ("Caused by: java.lang.OutOfMemoryError: GC overhead limit exceeded", "gc_overhead"),
-            ("java.lang.OutOfMemoryError: Metaspace. The metaspace out-of-memory error has occurred.", "metaspace"),
+            (
+                "java.lang.OutOfMemoryError: Java heap space\n\tat draslab.Faults.maybe",
+                "heap",
+            ),
+            (
+                "Caused by: java.lang.OutOfMemoryError: GC overhead limit exceeded",
+                "gc_overhead",
+            ),
+            (
+                "java.lang.OutOfMemoryError: Metaspace. The metaspace out-of-memory error has occurred.",
+                "metaspace",
+            ),
             (
                 "java.lang.OutOfMemoryError: Direct buffer memory. The direct out-of-memory error has occurred.",
                 "direct",
             ),
-            ("java.lang.OutOfMemoryError: Cannot reserve 4194304 bytes of direct buffer memory", "direct"),
-            ("java.lang.OutOfMemoryError: unable to create native thread: possibly out of memory", "threads"),
-            ("java.lang.OutOfMemoryError: unable to create new native thread", "threads"),
+            (
+                "java.lang.OutOfMemoryError: Cannot reserve 4194304 bytes of direct buffer memory",
+                "direct",
+            ),
+            (
+                "java.lang.OutOfMemoryError: unable to create native thread: possibly out of memory",
+                "threads",
+            ),
+            (
+                "java.lang.OutOfMemoryError: unable to create new native thread",
+                "threads",
+            ),
             ("Container killed on request. Exit code is 137", "container"),
-            ("Container [pid=1] is running beyond physical memory limits", "container"),
+            (
+                "Container [pid=1] is running beyond physical memory limits",
+                "container",
+            ),
             ("Pod was OOMKilled", "container"),
-            ("java.io.IOException: Insufficient number of network buffers: required 17", "network"),
-            ("java.lang.OutOfMemoryError: Requested array size exceeds VM limit", "other"),
-            ("java.util.concurrent.TimeoutException: Heartbeat of TaskManager timed out", "none"),
+            (
+                "java.io.IOException: Insufficient number of network buffers: required 17",
+                "network",
+            ),
+            (
+                "java.lang.OutOfMemoryError: Requested array size exceeds VM limit",
+                "other",
+            ),
+            (
+                "java.util.concurrent.TimeoutException: Heartbeat of TaskManager timed out",
+                "none",
+            ),
             ("", "none"),
         ] {
             assert_eq!(kind_of(text).name(), kind, "{text}");

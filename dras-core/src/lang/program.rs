@@ -189,7 +189,9 @@ impl Program {
             for atom in &stage.texts {
                 let (bit, passed) = match *atom {
                     TextAtom::Test { bit, input, test } => {
-                        let Some(text) = row.texts[input as usize] else { return false };
+                        let Some(text) = row.texts[input as usize] else {
+                            return false;
+                        };
                         (bit, graph.tests[test as usize].passes(text))
                     }
                     TextAtom::Exact { bit, body } => match self.exact_value(graph, row, body) {
@@ -230,7 +232,11 @@ impl Program {
     fn holds(&self, term: &Term, bits: &[u64]) -> bool {
         let mut parts = self.parts[term.parts.0 as usize..term.parts.1 as usize].iter();
         let set = |p: &Part| (bits[p.word as usize] ^ p.flip) & p.mask;
-        if term.all { parts.all(|p| set(p) == p.mask) } else { parts.any(|p| set(p) != 0) }
+        if term.all {
+            parts.all(|p| set(p) == p.mask)
+        } else {
+            parts.any(|p| set(p) != 0)
+        }
     }
 
     fn exact_value<'t>(&'t self, graph: &'t Graph, row: &Row<'t>, body: u32) -> Option<Value<'t>> {
@@ -244,7 +250,11 @@ impl Program {
 impl Atoms {
     #[inline]
     fn test(&self, first_bit: u32, numbers: &[f64], bits: &mut [u64]) {
-        let columns = self.register.chunks_exact(8).zip(self.lo.chunks_exact(8)).zip(self.hi.chunks_exact(8));
+        let columns = self
+            .register
+            .chunks_exact(8)
+            .zip(self.lo.chunks_exact(8))
+            .zip(self.hi.chunks_exact(8));
         for (chunk, ((register, lo), hi)) in columns.enumerate() {
             let mut byte = 0_u64;
             for k in 0..8 {
@@ -346,7 +356,11 @@ impl<'g> Lowering<'g> {
         for (index, node) in graph.nodes.iter().enumerate().filter(|n| needed[n.0]) {
             for operand in node.op.operands() {
                 let uses = &mut uses[operand.index()];
-                *uses = if matches!(uses, Uses::None) { Uses::One(GraphId(index as u32)) } else { Uses::Several };
+                *uses = if matches!(uses, Uses::None) {
+                    Uses::One(GraphId(index as u32))
+                } else {
+                    Uses::Several
+                };
             }
         }
         for output in outputs {
@@ -392,7 +406,10 @@ impl<'g> Lowering<'g> {
 
     fn new_bit(&mut self) -> Literal {
         self.bits += 1;
-        Literal { bit: self.bits - 1, negate: false }
+        Literal {
+            bit: self.bits - 1,
+            negate: false,
+        }
     }
 
     fn temporary(&mut self) -> Slot {
@@ -473,7 +490,11 @@ impl<'g> Lowering<'g> {
             Op::TextTest(test, a) => match self.graph.node(a).op {
                 Op::Input(input) => {
                     let literal = self.new_bit();
-                    self.stages[0].texts.push(TextAtom::Test { bit: literal.bit, input, test });
+                    self.stages[0].texts.push(TextAtom::Test {
+                        bit: literal.bit,
+                        input,
+                        test,
+                    });
                     Lowered::Bool(literal, 0)
                 }
                 _ => self.exact_bool(id),
@@ -493,7 +514,10 @@ impl<'g> Lowering<'g> {
     }
 
     fn exact_body(&mut self, root: GraphId) -> u32 {
-        self.exact.push(ExactBody { nodes: self.graph.body(root).outside, root });
+        self.exact.push(ExactBody {
+            nodes: self.graph.body(root).outside,
+            root,
+        });
         self.exact.len() as u32 - 1
     }
 
@@ -520,7 +544,13 @@ impl<'g> Lowering<'g> {
                 (literal, stage)
             }
         };
-        Lowered::Bool(Literal { bit: literal.bit, negate }, stage)
+        Lowered::Bool(
+            Literal {
+                bit: literal.bit,
+                negate,
+            },
+            stage,
+        )
     }
 
     fn compare(&mut self, compare: Compare, a: GraphId, b: GraphId) -> Lowered {
@@ -667,12 +697,18 @@ impl<'g> Lowering<'g> {
                 next += 1;
             }
         }
-        let literal = |l: Literal| Literal { bit: bit_of[l.bit as usize], negate: l.negate };
+        let literal = |l: Literal| Literal {
+            bit: bit_of[l.bit as usize],
+            negate: l.negate,
+        };
 
         let mut parts: Vec<Part> = Vec::new();
         let mut stages = Vec::new();
         for (draft, first_bit) in std::mem::take(&mut self.stages).into_iter().zip(first_bits) {
-            let mut stage = Stage { first_bit, ..Stage::default() };
+            let mut stage = Stage {
+                first_bit,
+                ..Stage::default()
+            };
             stage.ops = draft
                 .ops
                 .iter()
@@ -703,8 +739,15 @@ impl<'g> Lowering<'g> {
                 .texts
                 .iter()
                 .map(|t| match *t {
-                    TextAtom::Test { bit, input, test } => TextAtom::Test { bit: bit_of[bit as usize], input, test },
-                    TextAtom::Exact { bit, body } => TextAtom::Exact { bit: bit_of[bit as usize], body },
+                    TextAtom::Test { bit, input, test } => TextAtom::Test {
+                        bit: bit_of[bit as usize],
+                        input,
+                        test,
+                    },
+                    TextAtom::Exact { bit, body } => TextAtom::Exact {
+                        bit: bit_of[bit as usize],
+                        body,
+                    },
                 })
                 .collect();
             for (bit, all, literals) in draft.terms {
@@ -715,14 +758,22 @@ impl<'g> Lowering<'g> {
                     let (word, one) = (l.bit / 64, 1_u64 << (l.bit % 64));
                     let flip = if l.negate { one } else { 0 };
                     match parts[from as usize..].last_mut() {
-                        Some(Part { word: last, mask, flip: flips }) if *last == word => {
+                        Some(Part {
+                            word: last,
+                            mask,
+                            flip: flips,
+                        }) if *last == word => {
                             *mask |= one;
                             *flips |= flip;
                         }
                         _ => parts.push(Part { word, mask: one, flip }),
                     }
                 }
-                stage.terms.push(Term { bit: bit_of[bit as usize], all, parts: (from, parts.len() as u32) });
+                stage.terms.push(Term {
+                    bit: bit_of[bit as usize],
+                    all,
+                    parts: (from, parts.len() as u32),
+                });
             }
             stages.push(stage);
         }
@@ -730,7 +781,12 @@ impl<'g> Lowering<'g> {
         let mut start = vec![0.0; differences_at + self.differences as usize];
         start[constants_at..differences_at].copy_from_slice(&self.constants);
         let with_bodies = self.graph.needed(outputs.iter().copied(), true);
-        let needed: Vec<bool> = self.graph.input_nodes.iter().map(|id| with_bodies[id.index()]).collect();
+        let needed: Vec<bool> = self
+            .graph
+            .input_nodes
+            .iter()
+            .map(|id| with_bodies[id.index()])
+            .collect();
         let mut by_variable = vec![UNUSED; variables];
         for (index, input) in self.graph.inputs.iter().enumerate() {
             if let super::graph::Input::Variable(v) = input
@@ -774,7 +830,13 @@ impl<'g> Lowering<'g> {
 fn negated(lowered: Lowered) -> Lowered {
     match lowered {
         Lowered::KnownBool(b) => Lowered::KnownBool(!b),
-        Lowered::Bool(l, stage) => Lowered::Bool(Literal { bit: l.bit, negate: !l.negate }, stage),
+        Lowered::Bool(l, stage) => Lowered::Bool(
+            Literal {
+                bit: l.bit,
+                negate: !l.negate,
+            },
+            stage,
+        ),
         other => other,
     }
 }

@@ -63,7 +63,11 @@ impl<'t> Row<'t> {
         if value.is_finite() {
             self.numbers[input as usize] = value;
         } else {
-            let reason = if value.is_nan() { Undefined::NotAvailable } else { Undefined::NotFinite };
+            let reason = if value.is_nan() {
+                Undefined::NotAvailable
+            } else {
+                Undefined::NotFinite
+            };
             self.put_undefined(input, reason);
         }
     }
@@ -81,7 +85,12 @@ impl<'t> Row<'t> {
     /// The value of an input, for the exact evaluator.
     pub(crate) fn value(&self, graph: &Graph, input: InputIndex, origin: GraphId) -> Value<'t> {
         let index = input as usize;
-        let missing = || Value::Undefined(Missing { reason: self.reasons[index], origin });
+        let missing = || {
+            Value::Undefined(Missing {
+                reason: self.reasons[index],
+                origin,
+            })
+        };
         match graph.ty(origin) {
             Type::Text => self.texts[index].map_or_else(missing, |text| Value::Text(Cow::Borrowed(text))),
             Type::Number(_) | Type::Bool if self.numbers[index].is_nan() => missing(),

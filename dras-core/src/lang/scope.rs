@@ -67,8 +67,15 @@ impl Scope {
 
     /// A scope with the metrics of `catalogue`.
     pub fn with_metrics(catalogue: Catalogue) -> Scope {
-        let names = catalogue.iter().map(|(id, spec)| (spec.name.clone(), Meaning::Metric(id))).collect();
-        Scope { names, catalogue, variables: Vec::new() }
+        let names = catalogue
+            .iter()
+            .map(|(id, spec)| (spec.name.clone(), Meaning::Metric(id)))
+            .collect();
+        Scope {
+            names,
+            catalogue,
+            variables: Vec::new(),
+        }
     }
 
     /// Adds a variable that the caller sets before each evaluation.

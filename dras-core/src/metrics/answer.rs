@@ -200,12 +200,15 @@ impl Windows {
     /// [`Plan::retention`] are not there.
     pub fn samples(&self, plan: &Plan, instance: InstanceId, metric: MetricId) -> impl Iterator<Item = (Millis, f64)> {
         let column = match plan.slot(metric) {
-            Some(Slot::Column { group, column }) => {
-                self.get(instance).and_then(|i| i.blocks[usize::from(group)].as_ref()).map(|b| (b, usize::from(column)))
-            }
+            Some(Slot::Column { group, column }) => self
+                .get(instance)
+                .and_then(|i| i.blocks[usize::from(group)].as_ref())
+                .map(|b| (b, usize::from(column))),
             _ => None,
         };
-        column.into_iter().flat_map(|(block, column)| values(block, column, 0, block.len()))
+        column
+            .into_iter()
+            .flat_map(|(block, column)| values(block, column, 0, block.len()))
     }
 
     /// The events of one series, by time; for plots.
@@ -233,7 +236,11 @@ impl Windows {
         scratch: &mut Scratch,
     ) -> Result<f64, Undefined> {
         let spec = plan.catalogue().spec(aggregate.metric);
-        let block = |group: u16| instance.blocks[usize::from(group)].as_ref().ok_or(Undefined::NoInstance);
+        let block = |group: u16| {
+            instance.blocks[usize::from(group)]
+                .as_ref()
+                .ok_or(Undefined::NoInstance)
+        };
         match prepared.source {
             Source::Raw { group, column } => {
                 let (block, column) = (block(group)?, usize::from(column));
@@ -241,23 +248,55 @@ impl Windows {
                 if aggregate.window.span == Span::Latest {
                     self.latest(aggregate, spec, instance, block, column, bounds, now, test, scratch)
                 } else {
-                    self.of_rows(plan, aggregate, prepared, spec, block, column, bounds, now, test, scratch)
+                    self.of_rows(
+                        plan, aggregate, prepared, spec, block, column, bounds, now, test, scratch,
+                    )
                 }
             }
-            Source::Panes { group, column, set, passed } => {
+            Source::Panes {
+                group,
+                column,
+                set,
+                passed,
+            } => {
                 let (block, column) = (block(group)?, usize::from(column));
                 let bounds = self.bounds(plan, aggregate, spec, now)?;
-                let extent = Extent { left: bounds.left, right: bounds.right, now, floor: bounds.floor };
+                let extent = Extent {
+                    left: bounds.left,
+                    right: bounds.right,
+                    now,
+                    floor: bounds.floor,
+                };
                 let (panes, set) = (&instance.panes[usize::from(set)], &plan.pane_sets[usize::from(set)]);
                 let tail = values(block, column, block.upto(block.columns[column].folded), block.len());
-                let answer = Panes::answer(panes.as_ref(), set, aggregate.reduce, passed, &extent, tail, &self.marks);
+                let answer = Panes::answer(
+                    panes.as_ref(),
+                    set,
+                    aggregate.reduce,
+                    passed,
+                    &extent,
+                    tail,
+                    &self.marks,
+                );
                 let covered = answer.covered.min(bounds.length);
                 let asked = || asked_in_vain(block, column, bounds.start(), bounds.right);
-                enough(plan, prepared, spec, answer.samples, covered, bounds.length, aggregate.reduce, asked)?;
+                enough(
+                    plan,
+                    prepared,
+                    spec,
+                    answer.samples,
+                    covered,
+                    bounds.length,
+                    aggregate.reduce,
+                    asked,
+                )?;
                 if aggregate.reduce == Reduce::Coverage {
                     return Ok(covered as f64 / bounds.length as f64);
                 }
-                let few = Undefined::TooFewSamples { have: answer.samples, need: prepared.need };
+                let few = Undefined::TooFewSamples {
+                    have: answer.samples,
+                    need: prepared.need,
+                };
                 answer.value.ok_or(few).and_then(|v| finite(Some(v), spec))
             }
             Source::Events(slot) => match &instance.logs[usize::from(slot)] {
@@ -280,12 +319,16 @@ impl Windows {
         };
         let floor = mark.saturating_add(plan.settings().warm_up);
         if floor >= at {
-            return Err(Undefined::WarmingUp { left: floor.saturating_sub(at) });
+            return Err(Undefined::WarmingUp {
+                left: floor.saturating_sub(at),
+            });
         }
         if floor >= bounds.right {
             // A window that ended before the mark: the next one may hold samples from after it.
             let next = bounds.right.saturating_add(bounds.length);
-            return Err(Undefined::WarmingUp { left: next.saturating_sub(at) });
+            return Err(Undefined::WarmingUp {
+                left: next.saturating_sub(at),
+            });
         }
         bounds.floor = floor;
         Ok(bounds)
@@ -320,7 +363,10 @@ impl Windows {
         let Some(row) = found.filter(|row| fresh(block.times()[*row])) else {
             return Err(match newest {
                 Some(t) if fresh(t) => Undefined::NotAvailable,
-                Some(t) => Undefined::Stale { age: bounds.right.saturating_sub(t), limit: spec.staleness },
+                Some(t) => Undefined::Stale {
+                    age: bounds.right.saturating_sub(t),
+                    limit: spec.staleness,
+                },
                 None => Undefined::NoSample,
             });
         };
@@ -328,8 +374,19 @@ impl Windows {
             return Err(Undefined::NoSample);
         }
         let (times, values) = (&block.times()[row..=row], &block.cells(column)[row..=row]);
-        let samples = Samples { times, values, anchor: None, starts: &[], anchor_start: NO_START };
-        let frame = Frame { start: bounds.start(), end: bounds.right, now, max_gap: spec.max_gap };
+        let samples = Samples {
+            times,
+            values,
+            anchor: None,
+            starts: &[],
+            anchor_start: NO_START,
+        };
+        let frame = Frame {
+            start: bounds.start(),
+            end: bounds.right,
+            now,
+            max_gap: spec.max_gap,
+        };
         if aggregate.reduce == Reduce::Last {
             return finite(Some(values[0]), spec);
         }
@@ -371,7 +428,11 @@ impl Windows {
             scratch.values.clear();
             let mut skip = 0;
             if limit < usize::MAX {
-                skip = cells[first..last].iter().filter(|c| is_value(**c)).count().saturating_sub(limit);
+                skip = cells[first..last]
+                    .iter()
+                    .filter(|c| is_value(**c))
+                    .count()
+                    .saturating_sub(limit);
             }
             for row in first..last {
                 if !is_value(cells[row]) {
@@ -393,20 +454,36 @@ impl Windows {
             near.then(|| (times[row], cells[row]))
         };
         let anchor = before_first(first);
-        let (times, values) =
-            if whole { (&times[first..last], &cells[first..last]) } else { (&*scratch.times, &*scratch.values) };
-        let mut samples = Samples { times, values, anchor, starts: &[], anchor_start: NO_START };
+        let (times, values) = if whole {
+            (&times[first..last], &cells[first..last])
+        } else {
+            (&*scratch.times, &*scratch.values)
+        };
+        let mut samples = Samples {
+            times,
+            values,
+            anchor,
+            starts: &[],
+            anchor_start: NO_START,
+        };
         let from = anchor.map_or(start, |a| a.0.min(start));
         if counts_resets(aggregate.reduce)
             && let Some(newest) = times.last()
             && self.marks.restarted(from, *newest)
         {
             scratch.starts.clear();
-            scratch.starts.extend(times.iter().map(|t| self.marks.restart_upto(*t).unwrap_or(NO_START)));
+            scratch
+                .starts
+                .extend(times.iter().map(|t| self.marks.restart_upto(*t).unwrap_or(NO_START)));
             samples.starts = &scratch.starts;
             samples.anchor_start = anchor.and_then(|a| self.marks.restart_upto(a.0)).unwrap_or(NO_START);
         }
-        let mut frame = Frame { start, end: bounds.right, now, max_gap: spec.max_gap };
+        let mut frame = Frame {
+            start,
+            end: bounds.right,
+            now,
+            max_gap: spec.max_gap,
+        };
         let have = times.len() as u32;
         if let Span::Last { count, .. } = aggregate.window.span {
             frame.start = anchor.map_or(times.first().map_or(start, |t| t - 1), |a| a.0);
@@ -423,15 +500,36 @@ impl Windows {
                 0
             };
             let asked = || asked_in_vain(block, column, start, bounds.right);
-            enough(plan, prepared, spec, have, covered, bounds.length, aggregate.reduce, asked)?;
+            enough(
+                plan,
+                prepared,
+                spec,
+                have,
+                covered,
+                bounds.length,
+                aggregate.reduce,
+                asked,
+            )?;
             if aggregate.reduce == Reduce::Coverage {
-                return Ok(if bounds.length > 0 { covered as f64 / bounds.length as f64 } else { 0.0 });
+                return Ok(if bounds.length > 0 {
+                    covered as f64 / bounds.length as f64
+                } else {
+                    0.0
+                });
             }
         }
         if times.is_empty() && aggregate.reduce != Reduce::Count {
             return Err(self.few(block, column, first_row, last, 0, prepared.need.max(1)));
         }
-        value(aggregate, &samples, &frame, test, &mut scratch.work, prepared.need, spec)
+        value(
+            aggregate,
+            &samples,
+            &frame,
+            test,
+            &mut scratch.work,
+            prepared.need,
+            spec,
+        )
     }
 
     /// Why a window has too few samples.
@@ -439,7 +537,10 @@ impl Windows {
     fn few(&self, block: &Block, column: usize, first: usize, last: usize, have: u32, need: u32) -> Undefined {
         if have > 0 {
             Undefined::TooFewSamples { have, need }
-        } else if block.cells(column)[first..last].iter().any(|c| super::block::is_sample(*c)) {
+        } else if block.cells(column)[first..last]
+            .iter()
+            .any(|c| super::block::is_sample(*c))
+        {
             Undefined::NotAvailable
         } else {
             Undefined::NoSample
@@ -455,7 +556,11 @@ impl Windows {
     #[expect(clippy::unused_self, reason = "reads like the other questions")]
     fn event_bounds(&self, plan: &Plan, aggregate: &Aggregate, now: Millis) -> Bounds {
         let spec = plan.catalogue().spec(aggregate.metric);
-        edges(aggregate.window.span, spec.staleness, now.saturating_sub(aggregate.window.offset))
+        edges(
+            aggregate.window.span,
+            spec.staleness,
+            now.saturating_sub(aggregate.window.offset),
+        )
     }
 
     fn of_events(
@@ -473,7 +578,11 @@ impl Windows {
         let bounds = self.event_bounds(plan, aggregate, now);
         let events = limited(aggregate, log.between(bounds.left, bounds.right));
         let observed = self.is_observed(plan, slot, bounds.right);
-        let none = if observed { Undefined::NoSample } else { Undefined::NotObserved };
+        let none = if observed {
+            Undefined::NoSample
+        } else {
+            Undefined::NotObserved
+        };
         let age = |t: Millis| now.saturating_sub(t) as f64 / 1000.0;
         let mut tally = Tally::default();
         for (_, text) in events {
@@ -500,10 +609,16 @@ impl Windows {
 
     /// Why no instance is live.
     fn why_not_live(&self, plan: &Plan, source: Source, spec: &MetricSpec, at: Millis) -> Undefined {
-        let youngest =
-            self.in_order().filter(|i| !has_ended(i, source, at)).filter_map(|i| newest(plan, i, source, at)).max();
+        let youngest = self
+            .in_order()
+            .filter(|i| !has_ended(i, source, at))
+            .filter_map(|i| newest(plan, i, source, at))
+            .max();
         match youngest {
-            Some(t) => Undefined::Stale { age: at.saturating_sub(t), limit: spec.staleness },
+            Some(t) => Undefined::Stale {
+                age: at.saturating_sub(t),
+                limit: spec.staleness,
+            },
             None => Undefined::NoInstance,
         }
     }
@@ -529,7 +644,12 @@ fn edges(span: Span, staleness: Millis, at: Millis) -> Bounds {
             (right.saturating_sub(length), right, length)
         }
     };
-    Bounds { left, right, floor: Millis::MIN, length }
+    Bounds {
+        left,
+        right,
+        floor: Millis::MIN,
+        length,
+    }
 }
 
 /// The events of a window that count: the last ones where it is a window of so many samples.
@@ -565,7 +685,11 @@ fn enough(
     asked_in_vain: impl FnOnce() -> bool,
 ) -> Result<(), Undefined> {
     if have == 0 && !matches!(reduce, Reduce::Count | Reduce::Coverage) {
-        return Err(if asked_in_vain() { Undefined::NotAvailable } else { Undefined::NoSample });
+        return Err(if asked_in_vain() {
+            Undefined::NotAvailable
+        } else {
+            Undefined::NoSample
+        });
     }
     if !prepared.covered {
         return Ok(());
@@ -582,7 +706,10 @@ fn enough(
         });
     }
     if have < prepared.need {
-        return Err(Undefined::TooFewSamples { have, need: prepared.need });
+        return Err(Undefined::TooFewSamples {
+            have,
+            need: prepared.need,
+        });
     }
     Ok(())
 }
@@ -657,7 +784,10 @@ fn value(
     };
     match result {
         Some(_) => finite(result, spec),
-        None => Err(Undefined::TooFewSamples { have: samples.values.len() as u32, need: need.max(2) }),
+        None => Err(Undefined::TooFewSamples {
+            have: samples.values.len() as u32,
+            need: need.max(2),
+        }),
     }
 }
 
@@ -675,13 +805,18 @@ fn finite(value: Option<f64>, spec: &MetricSpec) -> Result<f64, Undefined> {
 /// The time of the newest sample at or before `at`, as far as it is known.
 fn newest(plan: &Plan, instance: &Instance, source: Source, at: Millis) -> Option<Millis> {
     match source {
-        Source::Raw { group, column } => {
-            instance.blocks[usize::from(group)].as_ref()?.newest_upto(usize::from(column), at)
-        }
+        Source::Raw { group, column } => instance.blocks[usize::from(group)]
+            .as_ref()?
+            .newest_upto(usize::from(column), at),
         Source::Panes { group, column, set, .. } => {
-            let raw = instance.blocks[usize::from(group)].as_ref()?.newest_upto(usize::from(column), at);
-            let panes =
-                || instance.panes[usize::from(set)].as_ref()?.newest_upto(&plan.pane_sets[usize::from(set)], at);
+            let raw = instance.blocks[usize::from(group)]
+                .as_ref()?
+                .newest_upto(usize::from(column), at);
+            let panes = || {
+                instance.panes[usize::from(set)]
+                    .as_ref()?
+                    .newest_upto(&plan.pane_sets[usize::from(set)], at)
+            };
             raw.or_else(panes)
         }
         Source::Events(slot) => {
@@ -709,7 +844,9 @@ fn has_ended(instance: &Instance, source: Source, at: Millis) -> bool {
 /// Whether the series counts for the aggregates over instances at `at`.
 fn is_live(plan: &Plan, instance: &Instance, source: Source, spec: &MetricSpec, at: Millis) -> bool {
     if let Source::Events(slot) = source {
-        return instance.logs[usize::from(slot)].as_ref().is_some_and(|l| !l.all().is_empty());
+        return instance.logs[usize::from(slot)]
+            .as_ref()
+            .is_some_and(|l| !l.all().is_empty());
     }
     newest(plan, instance, source, at).is_some_and(|t| at.saturating_sub(t) <= spec.staleness)
         && !has_ended(instance, source, at)

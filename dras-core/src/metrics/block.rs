@@ -65,7 +65,12 @@ pub(super) struct Block {
 
 impl Block {
     pub(super) fn new(columns: usize, capacity: usize) -> Block {
-        let column = Column { newest: Millis::MIN, folded: Millis::MIN, ended: Millis::MIN, holes: 0 };
+        let column = Column {
+            newest: Millis::MIN,
+            folded: Millis::MIN,
+            ended: Millis::MIN,
+            holes: 0,
+        };
         Block {
             times: vec![0; capacity],
             cells: vec![0.0; capacity * columns],
@@ -121,7 +126,10 @@ impl Block {
             return (newest > Millis::MIN).then_some(newest);
         }
         let rows = self.upto(t);
-        self.cells(column)[..rows].iter().rposition(|c| is_sample(*c)).map(|i| self.times()[i])
+        self.cells(column)[..rows]
+            .iter()
+            .rposition(|c| is_sample(*c))
+            .map(|i| self.times()[i])
     }
 
     /// Whether a new row would have to move others, to allocate, or to be refused.
@@ -257,8 +265,13 @@ mod tests {
 
     #[test]
     fn the_larger_of_two_values_stays_in_either_order() {
-        for (a, b) in [(1.0, 2.0), (-0.0, 0.0), (f64::NAN, -1e300), (not_available(), f64::NAN), (not_available(), 0.0)]
-        {
+        for (a, b) in [
+            (1.0, 2.0),
+            (-0.0, 0.0),
+            (f64::NAN, -1e300),
+            (not_available(), f64::NAN),
+            (not_available(), 0.0),
+        ] {
             assert_eq!(resolve(a, b, Duplicates::Larger).to_bits(), b.to_bits());
             assert_eq!(resolve(b, a, Duplicates::Larger).to_bits(), b.to_bits());
             assert_eq!(resolve(b, a, Duplicates::Last).to_bits(), a.to_bits());

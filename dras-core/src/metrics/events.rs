@@ -65,7 +65,12 @@ impl EventLog {
     }
 
     pub(super) fn bytes(&self) -> usize {
-        let texts = self.events.iter().chain(&self.displaced).map(|e| e.1.len()).sum::<usize>();
+        let texts = self
+            .events
+            .iter()
+            .chain(&self.displaced)
+            .map(|e| e.1.len())
+            .sum::<usize>();
         self.events.capacity() * size_of::<(Millis, Box<str>)>() + texts
     }
 }

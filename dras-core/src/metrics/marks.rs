@@ -32,7 +32,8 @@ impl Marks {
             self.all.remove(0);
         }
         self.restarts.clear();
-        self.restarts.extend(self.all.iter().filter(|m| m.1 == Mark::Restart).map(|m| m.0));
+        self.restarts
+            .extend(self.all.iter().filter(|m| m.1 == Mark::Restart).map(|m| m.0));
     }
 
     pub(super) fn all(&self) -> &[(Millis, Mark)] {

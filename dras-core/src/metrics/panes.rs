@@ -178,7 +178,11 @@ impl PaneSet {
 fn add(sum: &mut f64, compensation: &mut f64, x: f64) {
     let total = *sum + x;
     if total.is_finite() {
-        *compensation += if sum.abs() >= x.abs() { (*sum - total) + x } else { (x - total) + *sum };
+        *compensation += if sum.abs() >= x.abs() {
+            (*sum - total) + x
+        } else {
+            (x - total) + *sum
+        };
     }
     *sum = total;
 }
@@ -418,7 +422,10 @@ impl Panes {
     /// Reads the wanted parts of a pane.
     fn load(&self, set: &PaneSet, slot: usize, wanted: &[Part]) -> Parts {
         let cells = &self.parts[slot * usize::from(set.width_of_pane)..];
-        let mut p = Parts { samples: self.census[slot].0, ..EMPTY };
+        let mut p = Parts {
+            samples: self.census[slot].0,
+            ..EMPTY
+        };
         for part in wanted {
             let column = usize::from(set.columns[*part as usize]);
             let one = || cells[column];
@@ -478,7 +485,9 @@ impl Panes {
         if set.across_marks {
             return None;
         }
-        let floor = marks.newest_upto(t.saturating_sub(warm_up).saturating_sub(1))?.saturating_add(warm_up);
+        let floor = marks
+            .newest_upto(t.saturating_sub(warm_up).saturating_sub(1))?
+            .saturating_add(warm_up);
         (floor >= self.last).then_some(floor)
     }
 
@@ -490,7 +499,9 @@ impl Panes {
         while right > from && pane >= oldest {
             let left = set.left(pane).max(from);
             let slot = self.slot(pane);
-            self.census[slot].1 = self.census[slot].1.saturating_add(u32::try_from(right - left).unwrap_or(u32::MAX));
+            self.census[slot].1 = self.census[slot]
+                .1
+                .saturating_add(u32::try_from(right - left).unwrap_or(u32::MAX));
             right = left;
             pane -= 1;
         }
@@ -513,7 +524,11 @@ impl Panes {
         let mut first = extent.left.max(floor).div_euclid(set.width);
         let final_pane = set.pane(extent.right);
         // A window with an offset ends with a whole pane.
-        let right = if extent.right < extent.now { set.left(final_pane + 1).min(extent.now) } else { extent.right };
+        let right = if extent.right < extent.now {
+            set.left(final_pane + 1).min(extent.now)
+        } else {
+            extent.right
+        };
         let this = this.filter(|p| p.last > floor);
         if let Some(panes) = this
             && set.left(first) < floor
@@ -593,7 +608,9 @@ impl Panes {
             return (self.last > Millis::MIN).then_some(self.last);
         }
         let oldest = self.newest - self.census.len() as i64 + 1;
-        let pane = (oldest..=self.newest.min(set.pane(at))).rev().find(|p| self.census[self.slot(*p)].0 > 0)?;
+        let pane = (oldest..=self.newest.min(set.pane(at)))
+            .rev()
+            .find(|p| self.census[self.slot(*p)].0 > 0)?;
         Some(set.left(pane + 1).min(at))
     }
 
@@ -603,8 +620,12 @@ impl Panes {
             return None;
         }
         let edge = set.left(first);
-        let oldest = set.pane(edge.saturating_sub(set.max_gap)).max(self.newest - self.census.len() as i64 + 1);
-        let pane = (oldest..first.min(self.newest + 1)).rev().find(|p| self.census[self.slot(*p)].0 > 0)?;
+        let oldest = set
+            .pane(edge.saturating_sub(set.max_gap))
+            .max(self.newest - self.census.len() as i64 + 1);
+        let pane = (oldest..first.min(self.newest + 1))
+            .rev()
+            .find(|p| self.census[self.slot(*p)].0 > 0)?;
         let last = self.load(set, self.slot(pane), &[Part::Last]).last;
         let t = last.0 as Millis;
         (t > floor && edge - t <= set.max_gap).then_some(last)

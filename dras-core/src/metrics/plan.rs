@@ -170,7 +170,10 @@ fn pane_width(length: Millis) -> Millis {
 fn panes_needed(length: Millis, offset: Millis, max_gap: Millis) -> i64 {
     let width = pane_width(length);
     let panes = |part: Millis| part.max(0) / width + i64::from(part % width != 0);
-    panes(length).saturating_add(panes(offset)).saturating_add(panes(max_gap)).saturating_add(2)
+    panes(length)
+        .saturating_add(panes(offset))
+        .saturating_add(panes(max_gap))
+        .saturating_add(2)
 }
 
 /// Why a [`Plan`] cannot be made.
@@ -256,8 +259,16 @@ pub(super) enum Slot {
 /// Where the answer to an aggregate comes from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Source {
-    Raw { group: u16, column: u16 },
-    Panes { group: u16, column: u16, set: u16, passed: Option<u16> },
+    Raw {
+        group: u16,
+        column: u16,
+    },
+    Panes {
+        group: u16,
+        column: u16,
+        set: u16,
+        passed: Option<u16>,
+    },
     Events(u16),
 }
 
@@ -345,14 +356,22 @@ impl Plan {
         for (i, aggregate) in aggregates.iter().enumerate() {
             let metric = aggregate.metric.index();
             let Some(need) = needs.get_mut(metric) else {
-                return Err(PlanError::UnknownMetric { aggregate: i, metric, metrics: catalogue.len() });
+                return Err(PlanError::UnknownMetric {
+                    aggregate: i,
+                    metric,
+                    metrics: catalogue.len(),
+                });
             };
             let spec = catalogue.spec(aggregate.metric);
             check_aggregate(spec, aggregate)?;
             if !need.used {
                 check_spec(spec)?;
                 // A series counts as alive for its staleness, and samples wait for late ones before they are folded into panes.
-                *need = Need { used: true, retention: spec.staleness.max(spec.max_lateness), reach: 0 };
+                *need = Need {
+                    used: true,
+                    retention: spec.staleness.max(spec.max_lateness),
+                    reach: 0,
+                };
             }
             let (window, offset) = (&aggregate.window, aggregate.window.offset);
             let length = match window.span {
@@ -367,7 +386,10 @@ impl Plan {
             match rows_needed(spec, window, aggregate.reduce, constant_test(aggregate)) {
                 RowsNeeded::Panes => {}
                 RowsNeeded::Raw(rows) if rows > MAX_RAW_ROWS => {
-                    return Err(PlanError::TooManyRows { metric: spec.name.clone(), rows });
+                    return Err(PlanError::TooManyRows {
+                        metric: spec.name.clone(),
+                        rows,
+                    });
                 }
                 RowsNeeded::Raw(_) => need.retention = need.retention.max(reach).max(offset + spec.staleness),
             }
@@ -380,7 +402,13 @@ impl Plan {
             pane_sets: Vec::new(),
             events: Vec::new(),
             series_ttl: needs.iter().map(|n| n.reach.max(n.retention)).max().unwrap_or(0),
-            ended_ttl: needs.iter().map(|n| n.retention).max().unwrap_or(0).min(600_000).max(ended_ttl),
+            ended_ttl: needs
+                .iter()
+                .map(|n| n.retention)
+                .max()
+                .unwrap_or(0)
+                .min(600_000)
+                .max(ended_ttl),
             catalogue,
             aggregates,
             settings,
@@ -389,8 +417,12 @@ impl Plan {
         plan.prepare();
         for group in &mut plan.groups {
             for column in &mut group.columns {
-                column.pane_reach =
-                    column.panes.iter().map(|set| plan.pane_sets[usize::from(*set)].reach()).max().unwrap_or(0);
+                column.pane_reach = column
+                    .panes
+                    .iter()
+                    .map(|set| plan.pane_sets[usize::from(*set)].reach())
+                    .max()
+                    .unwrap_or(0);
             }
         }
         Ok(plan)
@@ -406,7 +438,10 @@ impl Plan {
             }
             if spec.kind == Kind::Event {
                 self.slots[id.index()] = Slot::Events(self.events.len() as u16);
-                self.events.push(EventPlan { retention: need.retention, staleness: spec.staleness });
+                self.events.push(EventPlan {
+                    retention: need.retention,
+                    staleness: spec.staleness,
+                });
                 continue;
             }
             let per = match spec.per {
@@ -426,7 +461,10 @@ impl Plan {
             let mut columns = Vec::with_capacity(metrics.len());
             for metric in metrics {
                 let spec = self.catalogue.spec(metric);
-                self.slots[metric.index()] = Slot::Column { group, column: columns.len() as u16 };
+                self.slots[metric.index()] = Slot::Column {
+                    group,
+                    column: columns.len() as u16,
+                };
                 columns.push(ColumnPlan {
                     metric,
                     factor: spec.unit.factor,
@@ -469,7 +507,8 @@ impl Plan {
                                 s.metric() == aggregate.metric && s.width() == width && s.across_marks() == across
                             };
                             let set = self.pane_sets.iter().position(same).unwrap_or_else(|| {
-                                self.pane_sets.push(PaneSet::new(aggregate.metric, width, spec.max_gap, across));
+                                self.pane_sets
+                                    .push(PaneSet::new(aggregate.metric, width, spec.max_gap, across));
                                 self.groups[usize::from(group)].columns[usize::from(column)]
                                     .panes
                                     .push((self.pane_sets.len() - 1) as u16);
@@ -477,14 +516,23 @@ impl Plan {
                             });
                             let panes = panes_needed(length, aggregate.window.offset, spec.max_gap);
                             let passed = self.pane_sets[set].require(aggregate, panes);
-                            Source::Panes { group, column, set: set as u16, passed }
+                            Source::Panes {
+                                group,
+                                column,
+                                set: set as u16,
+                                passed,
+                            }
                         }
                     }
                 }
                 // Every aggregate's metric is used.
                 Slot::Unused => continue,
             };
-            let need = if covered { minimum.max(self.settings.min_samples) } else { minimum };
+            let need = if covered {
+                minimum.max(self.settings.min_samples)
+            } else {
+                minimum
+            };
             self.prepared.push(Prepared { source, covered, need });
         }
     }
@@ -532,7 +580,11 @@ impl Plan {
             for set in group.columns.iter().flat_map(|c| &c.panes) {
                 bytes += self.pane_sets[usize::from(*set)].bytes();
             }
-            *(if group.per == Per::Task { &mut task } else { &mut instance }) += bytes;
+            *(if group.per == Per::Task {
+                &mut task
+            } else {
+                &mut instance
+            }) += bytes;
         }
         let each = super::store::instance_bytes(self);
         size_of::<super::store::Windows>() + task + each + instances * (instance + each)
@@ -556,15 +608,35 @@ fn check_settings(s: &WindowSettings) -> Result<(), PlanError> {
     let share = |x: f64| (0.0..=1.0).contains(&x);
     let length = |x: Millis| (0..=MAX_LENGTH).contains(&x);
     let checks = [
-        (length(s.max_future), "max_future", s.max_future as f64, "0 ms to 5 years"),
+        (
+            length(s.max_future),
+            "max_future",
+            s.max_future as f64,
+            "0 ms to 5 years",
+        ),
         (length(s.warm_up), "warm_up", s.warm_up as f64, "0 ms to 5 years"),
         (share(s.min_coverage), "min_coverage", s.min_coverage, "0 to 1"),
-        (s.min_samples >= 1, "min_samples", f64::from(s.min_samples), "at least 1"),
+        (
+            s.min_samples >= 1,
+            "min_samples",
+            f64::from(s.min_samples),
+            "at least 1",
+        ),
         (share(s.min_instances), "min_instances", s.min_instances, "0 to 1"),
-        (s.max_instances >= 1, "max_instances", f64::from(s.max_instances), "at least 1"),
+        (
+            s.max_instances >= 1,
+            "max_instances",
+            f64::from(s.max_instances),
+            "at least 1",
+        ),
         (s.max_rows >= 1, "max_rows", f64::from(s.max_rows), "at least 1"),
         (s.max_events >= 1, "max_events", f64::from(s.max_events), "at least 1"),
-        (s.max_event_bytes >= 4, "max_event_bytes", f64::from(s.max_event_bytes), "at least 4"),
+        (
+            s.max_event_bytes >= 4,
+            "max_event_bytes",
+            f64::from(s.max_event_bytes),
+            "at least 4",
+        ),
     ];
     match checks.into_iter().find(|c| !c.0) {
         Some((_, name, given, allowed)) => Err(PlanError::Setting { name, given, allowed }),
@@ -574,17 +646,45 @@ fn check_settings(s: &WindowSettings) -> Result<(), PlanError> {
 
 fn check_spec(spec: &MetricSpec) -> Result<(), PlanError> {
     let checks = [
-        ((1..=MAX_LENGTH).contains(&spec.interval), "interval", spec.interval, "1 ms to 5 years"),
-        ((1..=MAX_LENGTH).contains(&spec.staleness), "staleness", spec.staleness, "1 ms to 5 years"),
-        ((1..=MAX_LENGTH).contains(&spec.max_gap), "max_gap", spec.max_gap, "1 ms to 5 years"),
-        ((0..=MAX_LENGTH).contains(&spec.max_lateness), "max_lateness", spec.max_lateness, "0 ms to 5 years"),
+        (
+            (1..=MAX_LENGTH).contains(&spec.interval),
+            "interval",
+            spec.interval,
+            "1 ms to 5 years",
+        ),
+        (
+            (1..=MAX_LENGTH).contains(&spec.staleness),
+            "staleness",
+            spec.staleness,
+            "1 ms to 5 years",
+        ),
+        (
+            (1..=MAX_LENGTH).contains(&spec.max_gap),
+            "max_gap",
+            spec.max_gap,
+            "1 ms to 5 years",
+        ),
+        (
+            (0..=MAX_LENGTH).contains(&spec.max_lateness),
+            "max_lateness",
+            spec.max_lateness,
+            "0 ms to 5 years",
+        ),
     ];
     if let Some((_, field, given, allowed)) = checks.into_iter().find(|c| !c.0) {
-        return Err(PlanError::Metric { metric: spec.name.clone(), field, given, allowed });
+        return Err(PlanError::Metric {
+            metric: spec.name.clone(),
+            field,
+            given,
+            allowed,
+        });
     }
     let rows = (spec.staleness.max(spec.max_lateness) / spec.interval) as u64;
     if spec.kind != Kind::Event && rows > MAX_RAW_ROWS {
-        return Err(PlanError::TooManyRows { metric: spec.name.clone(), rows });
+        return Err(PlanError::TooManyRows {
+            metric: spec.name.clone(),
+            rows,
+        });
     }
     Ok(())
 }
@@ -598,7 +698,11 @@ fn check_aggregate(spec: &MetricSpec, aggregate: &Aggregate) -> Result<(), PlanE
         Span::Last { count, max_age } => count > 0 && possible(max_age),
     };
     if !span || !(0..=MAX_LENGTH).contains(&window.offset) {
-        return Err(PlanError::Window { metric: spec.name.clone(), span: window.span, offset: window.offset });
+        return Err(PlanError::Window {
+            metric: spec.name.clone(),
+            span: window.span,
+            offset: window.offset,
+        });
     }
     let event = spec.kind == Kind::Event;
     let problem = match (aggregate.reduce, &aggregate.test) {
@@ -615,5 +719,8 @@ fn check_aggregate(spec: &MetricSpec, aggregate: &Aggregate) -> Result<(), PlanE
         }
         _ => return Ok(()),
     };
-    Err(PlanError::Test { metric: spec.name.clone(), problem })
+    Err(PlanError::Test {
+        metric: spec.name.clone(),
+        problem,
+    })
 }

@@ -173,7 +173,11 @@ impl Instance {
 
     /// When its newest sample of any kind was, or else when it was made.
     fn newest(&self) -> Millis {
-        let samples = self.blocks.iter().flatten().flat_map(|b| b.columns.iter().map(|c| c.newest));
+        let samples = self
+            .blocks
+            .iter()
+            .flatten()
+            .flat_map(|b| b.columns.iter().map(|c| c.newest));
         let events = self.logs.iter().flatten().filter_map(|l| l.all().last().map(|e| e.0));
         samples.chain(events).max().unwrap_or(Millis::MIN).max(self.made)
     }
@@ -181,11 +185,11 @@ impl Instance {
     /// Whether all of its series have ended.
     fn has_ended(&self) -> bool {
         self.logs.iter().flatten().all(|l| l.all().is_empty())
-            && self
-                .blocks
-                .iter()
-                .flatten()
-                .all(|b| b.columns.iter().all(|c| c.newest == Millis::MIN || self.ended.max(c.ended) >= c.newest))
+            && self.blocks.iter().flatten().all(|b| {
+                b.columns
+                    .iter()
+                    .all(|c| c.newest == Millis::MIN || self.ended.max(c.ended) >= c.newest)
+            })
     }
 }
 
@@ -257,7 +261,10 @@ impl Windows {
             self.places[slot as usize].instance = instance;
             slot
         } else {
-            self.places.push(Place { instance, generation: 0 });
+            self.places.push(Place {
+                instance,
+                generation: 0,
+            });
             (self.places.len() - 1) as u32
         };
         self.by_name.insert(at, slot);
@@ -287,11 +294,18 @@ impl Windows {
     }
 
     fn id(&self, slot: u32) -> InstanceId {
-        InstanceId { slot, generation: self.places[slot as usize].generation }
+        InstanceId {
+            slot,
+            generation: self.places[slot as usize].generation,
+        }
     }
 
     pub(super) fn get(&self, id: InstanceId) -> Option<&Instance> {
-        self.places.get(id.slot as usize).filter(|p| p.generation == id.generation)?.instance.as_ref()
+        self.places
+            .get(id.slot as usize)
+            .filter(|p| p.generation == id.generation)?
+            .instance
+            .as_ref()
     }
 
     /// The latest `now` seen.
@@ -352,7 +366,10 @@ impl Windows {
         self.check(now, instance)?;
         let slot = number_slot(plan, metric)?;
         if times.len() != values.len() {
-            return Err(IngestError::ColumnLengths { times: times.len(), values: values.len() });
+            return Err(IngestError::ColumnLengths {
+                times: times.len(),
+                values: values.len(),
+            });
         }
         let before = self.counters;
         self.now = now;
@@ -493,7 +510,11 @@ impl Windows {
                     log.remove_upto(now.saturating_sub(events.retention));
                 }
             }
-            let mut into = Into { instance, marks: &self.marks, counters: &mut self.counters };
+            let mut into = Into {
+                instance,
+                marks: &self.marks,
+                counters: &mut self.counters,
+            };
             for group in 0..plan.groups.len() {
                 into.evict(plan, group, now);
                 into.fold_complete(plan, group, now);
@@ -544,13 +565,23 @@ impl Windows {
     }
 
     fn into(&mut self, id: InstanceId) -> Option<Into<'_>> {
-        let place = self.places.get_mut(id.slot as usize).filter(|p| p.generation == id.generation)?;
-        Some(Into { instance: place.instance.as_mut()?, marks: &self.marks, counters: &mut self.counters })
+        let place = self
+            .places
+            .get_mut(id.slot as usize)
+            .filter(|p| p.generation == id.generation)?;
+        Some(Into {
+            instance: place.instance.as_mut()?,
+            marks: &self.marks,
+            counters: &mut self.counters,
+        })
     }
 }
 
 fn unknown(plan: &Plan, metric: MetricId) -> IngestError {
-    IngestError::UnknownMetric { metric: metric.index(), metrics: plan.catalogue().len() }
+    IngestError::UnknownMetric {
+        metric: metric.index(),
+        metrics: plan.catalogue().len(),
+    }
 }
 
 /// The place of a metric of numbers.
@@ -558,7 +589,9 @@ fn number_slot(plan: &Plan, metric: MetricId) -> Result<Slot, IngestError> {
     let slot = plan.slot(metric).ok_or_else(|| unknown(plan, metric))?;
     let spec = plan.catalogue().spec(metric);
     if spec.kind == super::catalogue::Kind::Event {
-        return Err(IngestError::NotANumberMetric { metric: spec.name.clone() });
+        return Err(IngestError::NotANumberMetric {
+            metric: spec.name.clone(),
+        });
     }
     Ok(slot)
 }
@@ -568,7 +601,9 @@ fn event_slot(plan: &Plan, metric: MetricId) -> Result<Option<usize>, IngestErro
     let slot = plan.slot(metric).ok_or_else(|| unknown(plan, metric))?;
     let spec = plan.catalogue().spec(metric);
     if spec.kind != super::catalogue::Kind::Event {
-        return Err(IngestError::NotAnEventMetric { metric: spec.name.clone() });
+        return Err(IngestError::NotAnEventMetric {
+            metric: spec.name.clone(),
+        });
     }
     Ok(match slot {
         Slot::Events(slot) => Some(usize::from(slot)),
@@ -600,7 +635,9 @@ impl Into<'_> {
             self.counters.infinite += 1;
             return;
         };
-        let newest = self.instance.blocks[group_at].as_ref().map_or(Millis::MIN, |b| b.columns[column_at].newest);
+        let newest = self.instance.blocks[group_at]
+            .as_ref()
+            .map_or(Millis::MIN, |b| b.columns[column_at].newest);
         if newest > Millis::MIN && t <= newest.saturating_sub(column.max_lateness) && t != newest {
             self.counters.late += 1;
             return;
@@ -630,7 +667,9 @@ impl Into<'_> {
 
     /// A sample that no raw window can reach: it goes straight to the panes, if there are any and it is the newest of its series.
     fn old_sample(&mut self, plan: &Plan, now: Millis, group: usize, column: usize, t: Millis, value: f64) {
-        let newest = self.instance.blocks[group].as_ref().map_or(Millis::MIN, |b| b.columns[column].newest);
+        let newest = self.instance.blocks[group]
+            .as_ref()
+            .map_or(Millis::MIN, |b| b.columns[column].newest);
         if t <= newest || t <= now.saturating_sub(plan.groups[group].columns[column].pane_reach) {
             self.counters.too_old += 1;
             return;
@@ -639,7 +678,14 @@ impl Into<'_> {
         self.fold_upto(plan, group, column, t);
         if is_value(value) {
             self.counters.accepted += 1;
-            fold(plan, &plan.groups[group].columns[column], &mut self.instance.panes, self.marks, t, value);
+            fold(
+                plan,
+                &plan.groups[group].columns[column],
+                &mut self.instance.panes,
+                self.marks,
+                t,
+                value,
+            );
         } else {
             self.counters.not_available += 1;
         }
@@ -668,7 +714,12 @@ impl Into<'_> {
             if let (false, Some(block)) = (column.panes.is_empty(), &self.instance.blocks[group]) {
                 let newest = block.columns[at].newest;
                 if newest > Millis::MIN {
-                    self.fold_upto(plan, group, at, newest.saturating_sub(column.max_lateness.max(1)).min(now));
+                    self.fold_upto(
+                        plan,
+                        group,
+                        at,
+                        newest.saturating_sub(column.max_lateness.max(1)).min(now),
+                    );
                 }
             }
         }

@@ -66,7 +66,11 @@ impl TextTest {
             TextTestKind::Matches(pattern) => ('~', pattern.as_str().to_owned()),
         };
         // The number of texts tells `['a\0b']` from `['a', 'b']`.
-        let count = if let TextTestKind::OneOf(texts) = &self.kind { texts.len() } else { 1 };
+        let count = if let TextTestKind::OneOf(texts) = &self.kind {
+            texts.len()
+        } else {
+            1
+        };
         format!("{}{kind}{count}{parts}", if self.negate { '!' } else { ' ' })
     }
 }

@@ -174,7 +174,10 @@ pub struct Trace {
 #[derive(Debug, thiserror::Error)]
 pub enum TraceError {
     /// There is no scenario and no readable file of this name.
-    #[error("`{given}` is neither a scenario nor a readable file ({source}); the scenarios are {}", names())]
+    #[error(
+        "`{given}` is neither a scenario nor a readable file ({source}); the scenarios are {}",
+        names()
+    )]
     Unreadable {
         /// What was asked for.
         given: String,
@@ -269,7 +272,10 @@ impl Trace {
             Some(scenario) => Trace::parse(scenario.text),
             None => match std::fs::read_to_string(Path::new(name)) {
                 Ok(text) => Trace::parse(&text),
-                Err(source) => Err(TraceError::Unreadable { given: name.to_owned(), source }),
+                Err(source) => Err(TraceError::Unreadable {
+                    given: name.to_owned(),
+                    source,
+                }),
             },
         }
     }
@@ -281,7 +287,10 @@ impl Trace {
     pub fn parse(text: &str) -> Result<Trace, TraceError> {
         let mut reader = read::Reader::default();
         for (index, line) in text.lines().enumerate() {
-            reader.line(line).map_err(|problem| TraceError::Line { line: index + 1, problem })?;
+            reader.line(line).map_err(|problem| TraceError::Line {
+                line: index + 1,
+                problem,
+            })?;
         }
         reader.finish()
     }

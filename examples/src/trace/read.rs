@@ -90,10 +90,21 @@ impl Reader {
         let cells = cells(line)?;
         let cell = |i: usize| cells.get(i).map_or("", String::as_str);
         let need = |need: usize| {
-            if cells.len() == need { Ok(()) } else { Err(Problem::Cells { have: cells.len(), need }) }
+            if cells.len() == need {
+                Ok(())
+            } else {
+                Err(Problem::Cells {
+                    have: cells.len(),
+                    need,
+                })
+            }
         };
         let once = |seen: bool| {
-            if seen { Err(Problem::Twice(cells[0].clone())) } else { Ok(()) }
+            if seen {
+                Err(Problem::Twice(cells[0].clone()))
+            } else {
+                Ok(())
+            }
         };
         match cell(0) {
             "trace" => {
@@ -137,11 +148,19 @@ impl Reader {
                     "gauge" => Kind::Gauge,
                     "counter" => Kind::Counter,
                     other => {
-                        return Err(Problem::Cell { cell: other.to_owned(), wanted: "`gauge` or `counter`" });
+                        return Err(Problem::Cell {
+                            cell: other.to_owned(),
+                            wanted: "`gauge` or `counter`",
+                        });
                     }
                 };
                 let [name, prometheus, unit] = [1, 2, 3].map(|i| cell(i).to_owned());
-                self.metrics.push(Metric { name, prometheus, unit, kind });
+                self.metrics.push(Metric {
+                    name,
+                    prometheus,
+                    unit,
+                    kind,
+                });
             }
             "series" => self.series(&cells)?,
             "fact" => self.fact(&cells)?,
@@ -151,7 +170,10 @@ impl Reader {
                 if self.events.last().is_some_and(|e| e.time > time) {
                     return Err(Problem::Order(time));
                 }
-                self.events.push(Event { time, what: cell(2).to_owned() });
+                self.events.push(Event {
+                    time,
+                    what: cell(2).to_owned(),
+                });
             }
             "exception" => {
                 need(4)?;
@@ -159,7 +181,11 @@ impl Reader {
                 if self.exceptions.last().is_some_and(|e| e.time > time) {
                     return Err(Problem::Order(time));
                 }
-                self.exceptions.push(Exception { time, class: cell(2).to_owned(), text: cell(3).to_owned() });
+                self.exceptions.push(Exception {
+                    time,
+                    class: cell(2).to_owned(),
+                    text: cell(3).to_owned(),
+                });
             }
             other => return Err(Problem::UnknownRecord(other.to_owned())),
         }
@@ -174,17 +200,31 @@ impl Reader {
     fn series(&mut self, cells: &[String]) -> Result<(), Problem> {
         let (first, step, count) = self.clock.ok_or_else(|| before("clock"))?;
         let [_, metric, task_manager, task, subtask, values @ ..] = cells else {
-            return Err(Problem::Cells { have: cells.len(), need: 5 + count });
+            return Err(Problem::Cells {
+                have: cells.len(),
+                need: 5 + count,
+            });
         };
         if !self.metrics.iter().any(|m| m.name == *metric) {
             return Err(Problem::UnknownMetric(metric.clone()));
         }
-        let parts = [task_manager, task, subtask].into_iter().map(String::as_str).filter(|part| !part.is_empty());
+        let parts = [task_manager, task, subtask]
+            .into_iter()
+            .map(String::as_str)
+            .filter(|part| !part.is_empty());
         let instance = parts.collect::<Vec<_>>().join("/");
-        if self.series.iter().any(|s| s.metric == *metric && s.instance == instance) {
+        if self
+            .series
+            .iter()
+            .any(|s| s.metric == *metric && s.instance == instance)
+        {
             return Err(Problem::Twice(format!("{metric} {instance}")));
         }
-        let subtask = if subtask.is_empty() { None } else { Some(read(subtask, "the index of a subtask")?) };
+        let subtask = if subtask.is_empty() {
+            None
+        } else {
+            Some(read(subtask, "the index of a subtask")?)
+        };
         let mut series = Series {
             metric: metric.clone(),
             instance,
@@ -208,7 +248,10 @@ impl Reader {
 
     fn fact(&mut self, cells: &[String]) -> Result<(), Problem> {
         let [_, name, values @ ..] = cells else {
-            return Err(Problem::Cells { have: cells.len(), need: 2 });
+            return Err(Problem::Cells {
+                have: cells.len(),
+                need: 2,
+            });
         };
         if name == "time" {
             if self.timed {
@@ -229,7 +272,10 @@ impl Reader {
             return Err(before("fact,time"));
         }
         let Some(known) = FACTS.into_iter().find(|fact| fact == name) else {
-            return Err(Problem::Cell { cell: name.clone(), wanted: "the name of a fact" });
+            return Err(Problem::Cell {
+                cell: name.clone(),
+                wanted: "the name of a fact",
+            });
         };
         let mut rest = self.facts.as_mut_slice();
         for (value, count) in runs(values, rest.len())? {
@@ -239,13 +285,19 @@ impl Reader {
                 fact.set(known, &value)?;
             }
         }
-        if self.known.insert(known) { Ok(()) } else { Err(Problem::Twice(format!("fact,{known}"))) }
+        if self.known.insert(known) {
+            Ok(())
+        } else {
+            Err(Problem::Twice(format!("fact,{known}")))
+        }
     }
 
     pub(super) fn finish(self) -> Result<Trace, TraceError> {
         let (name, about) = self.head.ok_or(TraceError::Incomplete("trace"))?;
         let start = self.start.ok_or(TraceError::Incomplete("start"))?;
-        let task_manager_memory = self.task_manager_memory.ok_or(TraceError::Incomplete("task_manager_memory"))?;
+        let task_manager_memory = self
+            .task_manager_memory
+            .ok_or(TraceError::Incomplete("task_manager_memory"))?;
         let (first, interval, count) = self.clock.ok_or(TraceError::Incomplete("clock"))?;
         if !self.timed {
             return Err(TraceError::Incomplete("fact,time"));
@@ -280,14 +332,20 @@ fn before(record: &'static str) -> Problem {
 }
 
 fn read<T: std::str::FromStr>(cell: &str, wanted: &'static str) -> Result<T, Problem> {
-    cell.parse().map_err(|_| Problem::Cell { cell: cell.to_owned(), wanted })
+    cell.parse().map_err(|_| Problem::Cell {
+        cell: cell.to_owned(),
+        wanted,
+    })
 }
 
 fn time(cell: &str) -> Result<i64, Problem> {
     let wanted = "a time in ms";
     match read(cell, wanted)? {
         time if (-MAX_TIME..=MAX_TIME).contains(&time) => Ok(time),
-        _ => Err(Problem::Cell { cell: cell.to_owned(), wanted }),
+        _ => Err(Problem::Cell {
+            cell: cell.to_owned(),
+            wanted,
+        }),
     }
 }
 
@@ -336,5 +394,9 @@ fn runs(cells: &[String], need: usize) -> Result<Vec<(String, usize)>, Problem> 
         have = have.saturating_add(count);
         found.push((value.to_owned(), count));
     }
-    if have == need { Ok(found) } else { Err(Problem::Values { have, need }) }
+    if have == need {
+        Ok(found)
+    } else {
+        Err(Problem::Values { have, need })
+    }
 }

@@ -48,13 +48,21 @@ impl Checker<'_> {
         if (from..=to).contains(&args.len()) {
             return true;
         }
-        let needs = if from == to { from.to_string() } else { format!("{from} to {to}") };
+        let needs = if from == to {
+            from.to_string()
+        } else {
+            format!("{from} to {to}")
+        };
         let plural = if to == 1 { "" } else { "s" };
         let d = self
             .error(
                 codes::WRONG_ARGUMENT_COUNT,
                 id,
-                format!("`{}` takes {needs} argument{plural}, and {} are given", function.name, args.len()),
+                format!(
+                    "`{}` takes {needs} argument{plural}, and {} are given",
+                    function.name,
+                    args.len()
+                ),
             )
             .help(format!("write `{}`", function.signature));
         self.diagnostics.push(d);
@@ -89,7 +97,11 @@ impl Checker<'_> {
             .error(
                 codes::UNIT_MISMATCH,
                 arg,
-                format!("`{}` needs a plain number, and `{text}` is {}", function.name, ty.describe()),
+                format!(
+                    "`{}` needs a plain number, and `{text}` is {}",
+                    function.name,
+                    ty.describe()
+                ),
             )
             .label(format!("in {unit}"))
             .help(format!("say of what: `{}({text} / {per})`", function.name));
@@ -145,7 +157,9 @@ impl Checker<'_> {
             FunctionKind::Number(f, unit) => match unit {
                 NumberUnit::Plain => Some((Op::Fn1(f, self.plain_argument(function, first)?), Type::NUMBER)),
                 NumberUnit::Same => self.number_argument(function, first).map(|(x, ty)| (Op::Fn1(f, x), ty)),
-                NumberUnit::Drops => self.number_argument(function, first).map(|(x, _)| (Op::Fn1(f, x), Type::NUMBER)),
+                NumberUnit::Drops => self
+                    .number_argument(function, first)
+                    .map(|(x, _)| (Op::Fn1(f, x), Type::NUMBER)),
                 NumberUnit::Root => {
                     let (x, ty) = self.number_argument(function, first)?;
                     match ty.unit().and_then(Unit::square_root) {
@@ -176,12 +190,18 @@ impl Checker<'_> {
                 Some((Op::Fn2(Fn2::RoundTo, x, to), ty))
             }
             FunctionKind::Pow => {
-                let (x, y) = (self.plain_argument(function, first), self.plain_argument(function, args[1]));
+                let (x, y) = (
+                    self.plain_argument(function, first),
+                    self.plain_argument(function, args[1]),
+                );
                 Some((Op::Fn2(Fn2::Pow, x?, y?), Type::NUMBER))
             }
             FunctionKind::Clamp => {
                 let x = self.number_argument(function, first);
-                let (lo, hi) = (self.number_argument(function, args[1]), self.number_argument(function, args[2]));
+                let (lo, hi) = (
+                    self.number_argument(function, args[1]),
+                    self.number_argument(function, args[2]),
+                );
                 let ((x, tx), (lo, tl), (hi, th)) = (x?, lo?, hi?);
                 let ty = self.same_unit(id, (first, tx), (args[1], tl), "the arguments of `clamp`")?;
                 let ty = self.same_unit(id, (first, ty), (args[2], th), "the arguments of `clamp`")?;
@@ -189,7 +209,10 @@ impl Checker<'_> {
             }
             FunctionKind::ScaleTo => {
                 let current = self.plain_argument(function, first);
-                let (load, target) = (self.number_argument(function, args[1]), self.number_argument(function, args[2]));
+                let (load, target) = (
+                    self.number_argument(function, args[1]),
+                    self.number_argument(function, args[2]),
+                );
                 let (current, (load, tl), (target, tt)) = (current?, load?, target?);
                 self.same_unit(id, (args[1], tl), (args[2], tt), "load and target of `scale_to`")?;
                 Some((Op::Fn3(Fn3::ScaleTo, current, load, target), Type::NUMBER))
@@ -223,7 +246,9 @@ impl Checker<'_> {
         }
         let mut operands = Vec::new();
         for (position, &arg) in args.iter().enumerate() {
-            let Some(value) = self.operand(arg) else { return Checked::Error };
+            let Some(value) = self.operand(arg) else {
+                return Checked::Error;
+            };
             let is_text = position == 0 || (position == 1 && f != TextFn::Substring);
             let ty = self.graph.ty(value);
             if is_text && ty != Type::Text {
@@ -288,16 +313,24 @@ impl Checker<'_> {
         reducer: &Reducer,
         args: &[NodeId],
     ) -> Checked {
-        let f = if matches!(reducer.time, Some(TimeReducer::Plain(Reduce::Min))) { Fn2::Min } else { Fn2::Max };
+        let f = if matches!(reducer.time, Some(TimeReducer::Plain(Reduce::Min))) {
+            Fn2::Min
+        } else {
+            Fn2::Max
+        };
         let what = format!("the arguments of `{}`", function.name);
         let mut values = Vec::new();
         for &arg in args {
             values.push(self.number_argument(function, arg).map(|v| (arg, v)));
         }
-        let Some(values) = values.into_iter().collect::<Option<Vec<_>>>() else { return Checked::Error };
+        let Some(values) = values.into_iter().collect::<Option<Vec<_>>>() else {
+            return Checked::Error;
+        };
         let (mut at, (mut result, mut ty)) = values[0];
         for &(arg, (value, arg_ty)) in &values[1..] {
-            let Some(common) = self.same_unit(id, (at, ty), (arg, arg_ty), &what) else { return Checked::Error };
+            let Some(common) = self.same_unit(id, (at, ty), (arg, arg_ty), &what) else {
+                return Checked::Error;
+            };
             result = self.graph.add(Op::Fn2(f, result, value), common);
             (at, ty) = (arg, common);
         }
@@ -316,9 +349,17 @@ impl Checker<'_> {
         }
         let text = self.text_of(arg);
         let d = self
-            .error(codes::CONSTANT_OUT_OF_RANGE, arg, format!("`{text}` is outside {lo} to {hi}"))
+            .error(
+                codes::CONSTANT_OUT_OF_RANGE,
+                arg,
+                format!("`{text}` is outside {lo} to {hi}"),
+            )
             .label(format!("from {lo} to {hi}"));
-        let d = if x > 1.0 && x <= 100.0 && hi == 1.0 { d.help(format!("write `{text}%`")) } else { d };
+        let d = if x > 1.0 && x <= 100.0 && hi == 1.0 {
+            d.help(format!("write `{text}%`"))
+        } else {
+            d
+        };
         self.diagnostics.push(d);
         None
     }
@@ -358,15 +399,28 @@ impl Checker<'_> {
             },
             _ => return Checked::Error,
         };
-        let Some(time) = reducer.time else { return Checked::Error };
-        let Some(reduce) = self.time_reduce(function, time, args) else { return Checked::Error };
-        let Some(test) = self.sample_test(function, subject, time, reduce, test) else { return Checked::Error };
+        let Some(time) = reducer.time else {
+            return Checked::Error;
+        };
+        let Some(reduce) = self.time_reduce(function, time, args) else {
+            return Checked::Error;
+        };
+        let Some(test) = self.sample_test(function, subject, time, reduce, test) else {
+            return Checked::Error;
+        };
         if !self.suits_kind(id, function, reducer, metric, subject, reduce, &test) {
             return Checked::Error;
         }
         let sample = self.sample_type(metric);
-        let Some(ty) = self.result_type(id, reducer.unit, sample) else { return Checked::Error };
-        let aggregate = Aggregate { metric, window, reduce, test: test.as_ref().map(|t| t.0.clone()) };
+        let Some(ty) = self.result_type(id, reducer.unit, sample) else {
+            return Checked::Error;
+        };
+        let aggregate = Aggregate {
+            metric,
+            window,
+            reduce,
+            test: test.as_ref().map(|t| t.0.clone()),
+        };
         if !self.fits_in_memory(id, function, &aggregate) {
             return Checked::Error;
         }
@@ -394,7 +448,11 @@ impl Checker<'_> {
             None if takes_test && reduce != Reduce::Count => {
                 let text = self.text_of(subject);
                 let d = self
-                    .error(codes::WRONG_ARGUMENT, subject, format!("`{}` needs a test of the samples", function.name))
+                    .error(
+                        codes::WRONG_ARGUMENT,
+                        subject,
+                        format!("`{}` needs a test of the samples", function.name),
+                    )
                     .label("samples without a test")
                     .help(format!("write `{}({text} > …)`", function.name));
                 self.diagnostics.push(d);
@@ -462,10 +520,15 @@ impl Checker<'_> {
             }
             _ => {
                 let body = self.graph.body(value);
-                let index = self.graph.caller_tests.iter().position(|b| b.root == body.root).unwrap_or_else(|| {
-                    self.graph.caller_tests.push(body);
-                    self.graph.caller_tests.len() - 1
-                });
+                let index = self
+                    .graph
+                    .caller_tests
+                    .iter()
+                    .position(|b| b.root == body.root)
+                    .unwrap_or_else(|| {
+                        self.graph.caller_tests.push(body);
+                        self.graph.caller_tests.len() - 1
+                    });
                 (Test::Caller, Some(index as u32))
             }
         }
@@ -495,7 +558,9 @@ impl Checker<'_> {
                         format!("`{}` needs numbers, and `{name}` holds texts", function.name),
                     )
                     .label("texts")
-                    .help(format!("count them: `count({text})`, `any({text} =~ 'OutOfMemoryError')`"));
+                    .help(format!(
+                        "count them: `count({text})`, `any({text} =~ 'OutOfMemoryError')`"
+                    ));
                 self.diagnostics.push(d);
                 false
             }
@@ -507,13 +572,19 @@ impl Checker<'_> {
                         format!("`{}` needs a counter, and `{name}` is a gauge", function.name),
                     )
                     .label("a gauge")
-                    .help(format!("write `delta({text})` or `slope({text})`, or declare the metric as a counter"));
+                    .help(format!(
+                        "write `delta({text})` or `slope({text})`, or declare the metric as a counter"
+                    ));
                 self.diagnostics.push(d);
                 false
             }
             (Kind::Counter, Needs::Gauge) if test.is_none() && reduce != Reduce::Last => {
                 let d = self
-                    .error(codes::COUNTER_AS_GAUGE, id, format!("`{name}` counts since the start of its process"))
+                    .error(
+                        codes::COUNTER_AS_GAUGE,
+                        id,
+                        format!("`{name}` counts since the start of its process"),
+                    )
                     .label("the values of a counter")
                     .help(format!("write `rate({text})` or `increase({text})`"));
                 self.diagnostics.push(d);
@@ -554,7 +625,11 @@ impl Checker<'_> {
             UnitRule::Truth => Some(Type::Bool),
         };
         if ty.is_none() {
-            let d = self.error(codes::UNIT_OVERFLOW, id, format!("the unit of `{}` has no meaning", self.text_of(id)));
+            let d = self.error(
+                codes::UNIT_OVERFLOW,
+                id,
+                format!("the unit of `{}` has no meaning", self.text_of(id)),
+            );
             self.diagnostics.push(d);
         }
         ty
@@ -580,14 +655,19 @@ impl Checker<'_> {
             across => across,
         };
         // `count(exceptions)`: texts have no instances to count.
-        let Some(value) = self.operand(subject) else { return Checked::Error };
+        let Some(value) = self.operand(subject) else {
+            return Checked::Error;
+        };
         let node = *self.graph.node(value);
         let text = self.text_of(subject);
         if node.place == Place::Task {
             let help = match (reducer.time, self.ast.node(subject).kind) {
                 (_, NodeKind::Name(_)) if node.ty == Type::Bool => format!("`{text}` is one truth value already"),
                 (Some(TimeReducer::Plain(Reduce::Min | Reduce::Max)), _) => {
-                    format!("`{text}` is one value already; to compare values write `{}(a, b)`", function.name)
+                    format!(
+                        "`{text}` is one value already; to compare values write `{}(a, b)`",
+                        function.name
+                    )
                 }
                 _ => format!("`{text}` is one value already"),
             };
@@ -624,7 +704,11 @@ impl Checker<'_> {
                     .error(
                         codes::WRONG_ARGUMENT,
                         subject,
-                        format!("`{}` needs a condition, and `{text}` is {}", function.name, node.ty.describe()),
+                        format!(
+                            "`{}` needs a condition, and `{text}` is {}",
+                            function.name,
+                            node.ty.describe()
+                        ),
                     )
                     .label("not true or false")
                     .help(format!("write `{}({text} > …)`", function.name));
@@ -634,13 +718,22 @@ impl Checker<'_> {
             _ => {}
         }
         let sample = if node.ty == Type::Bool { Type::NUMBER } else { node.ty };
-        let Some(ty) = self.result_type(id, reducer.unit, sample) else { return Checked::Error };
+        let Some(ty) = self.result_type(id, reducer.unit, sample) else {
+            return Checked::Error;
+        };
         let input = match node.op {
             Op::InstanceLeaf(aggregate, test) if node.ty != Type::Bool || truth => {
                 let test = test.map(|index| self.graph.caller_tests[index as usize].clone());
-                Input::Reduced { aggregate, across, test }
+                Input::Reduced {
+                    aggregate,
+                    across,
+                    test,
+                }
             }
-            _ => Input::EachInstance { body: self.graph.body(value), across },
+            _ => Input::EachInstance {
+                body: self.graph.body(value),
+                across,
+            },
         };
         let value = self.graph.input(input, ty);
         self.value(id, value)
@@ -665,9 +758,16 @@ impl Checker<'_> {
         };
         let d = match (summed, reducer.needs) {
             (Some((outer, inner)), Needs::Counter) => self
-                .error(codes::RATE_OF_SUM, id, format!("`{}` of a value over all instances", function.name))
+                .error(
+                    codes::RATE_OF_SUM,
+                    id,
+                    format!("`{}` of a value over all instances", function.name),
+                )
                 .label("falls when one instance restarts")
-                .help(format!("`{}` of each instance first: `{outer}({}({inner}[5m]))`", function.name, function.name)),
+                .help(format!(
+                    "`{}` of each instance first: `{outer}({}({inner}[5m]))`",
+                    function.name, function.name
+                )),
             _ => self
                 .error(
                     codes::NEEDS_SAMPLES,

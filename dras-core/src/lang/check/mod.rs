@@ -40,7 +40,11 @@ enum Checked {
     /// A value, at the task's, an instance's or a sample's place.
     Value(GraphId),
     /// A metric with a window, not yet reduced; `range` where the author wrote a window.
-    Series { metric: MetricId, window: Window, range: bool },
+    Series {
+        metric: MetricId,
+        window: Window,
+        range: bool,
+    },
     /// The right side of `in`, checked by its operator.
     List,
 }
@@ -115,8 +119,13 @@ impl<'a> Checker<'a> {
             self.checked.push(checked);
         }
         let root = self.root(expected);
-        let failed = self.diagnostics[before..].iter().any(|d| d.severity() == crate::diagnostic::Severity::Error);
-        Outcome { root: root.filter(|_| !failed), values: self.values }
+        let failed = self.diagnostics[before..]
+            .iter()
+            .any(|d| d.severity() == crate::diagnostic::Severity::Error);
+        Outcome {
+            root: root.filter(|_| !failed),
+            values: self.values,
+        }
     }
 
     fn find_ranges(&mut self) {
@@ -197,7 +206,11 @@ impl<'a> Checker<'a> {
             NodeKind::Binary(op, a, b) => self.binary(id, op, a, b),
             NodeKind::Conditional(c, a, b) => self.conditional(id, c, a, b),
             NodeKind::Call(name, span, args) => self.call(id, name, span, args),
-            NodeKind::Window { of, window, across_marks } => self.window(id, of, window, across_marks),
+            NodeKind::Window {
+                of,
+                window,
+                across_marks,
+            } => self.window(id, of, window, across_marks),
             NodeKind::Offset(of, by) => self.offset(id, of, by),
             NodeKind::List(_) => Checked::List,
         }
@@ -223,7 +236,11 @@ impl<'a> Checker<'a> {
                 };
                 self.value(id, value)
             }
-            Meaning::Metric(metric) => Checked::Series { metric: *metric, window: Window::latest(), range: false },
+            Meaning::Metric(metric) => Checked::Series {
+                metric: *metric,
+                window: Window::latest(),
+                range: false,
+            },
             Meaning::Definition(ExpressionId(index)) => {
                 match self.definitions.get(*index as usize).and_then(|d| d.root) {
                     Some(root) => self.value(id, root),
@@ -262,14 +279,20 @@ impl<'a> Checker<'a> {
 
     pub(super) fn unknown_function(&mut self, name: &str, span: Span) {
         let diagnostic = match self.scope.get(name) {
-            Some(Meaning::Metric(_)) => {
-                Diagnostic::new(codes::VALUE_AS_FUNCTION, span, format!("`{name}` is a metric, not a function"))
-                    .label("not a function")
-                    .help(format!("write a window in square brackets: `{name}[5m]`"))
-            }
-            Some(_) => Diagnostic::new(codes::VALUE_AS_FUNCTION, span, format!("`{name}` is a value, not a function"))
-                .label("not a function")
-                .help("write the name without round brackets"),
+            Some(Meaning::Metric(_)) => Diagnostic::new(
+                codes::VALUE_AS_FUNCTION,
+                span,
+                format!("`{name}` is a metric, not a function"),
+            )
+            .label("not a function")
+            .help(format!("write a window in square brackets: `{name}[5m]`")),
+            Some(_) => Diagnostic::new(
+                codes::VALUE_AS_FUNCTION,
+                span,
+                format!("`{name}` is a value, not a function"),
+            )
+            .label("not a function")
+            .help("write the name without round brackets"),
             None => {
                 let diagnostic = Diagnostic::new(codes::UNKNOWN_FUNCTION, span, format!("unknown function `{name}`"))
                     .label("no such function");
@@ -290,7 +313,8 @@ impl<'a> Checker<'a> {
         let root = self.ast.root();
         if matches!(self.checked[root.index()], Checked::List) {
             let d = self.error(codes::BAD_LIST, root, "a list is not a value".to_owned());
-            self.diagnostics.push(d.help("lists stand on the right of `in`: `task_type in ['sql', 'cep']`"));
+            self.diagnostics
+                .push(d.help("lists stand on the right of `in`: `task_type in ['sql', 'cep']`"));
             return None;
         }
         let value = self.one(root)?;
@@ -304,7 +328,8 @@ impl<'a> Checker<'a> {
                     root,
                     format!("a condition is needed, and this is {}", ty.describe()),
                 );
-                self.diagnostics.push(d.label("not true or false").help(self.as_condition(root, ty)));
+                self.diagnostics
+                    .push(d.label("not true or false").help(self.as_condition(root, ty)));
                 return None;
             }
             Expected::Value(wanted) if ty == wanted => {}
@@ -343,7 +368,8 @@ impl<'a> Checker<'a> {
         // A rule that says `true` or `false` says so on purpose.
         if !matches!(self.ast.node(root).kind, NodeKind::Bool(_)) {
             let d = self.error(code, root, what.to_owned());
-            self.diagnostics.push(d.help("it does not depend on anything that is measured"));
+            self.diagnostics
+                .push(d.help("it does not depend on anything that is measured"));
         }
     }
 
@@ -362,8 +388,13 @@ impl<'a> Checker<'a> {
             && self.graph.constant(value).is_none();
         if undefined_for_ever {
             let text = self.text_of(id);
-            let d = self.error(codes::ALWAYS_UNDEFINED, id, format!("`{text}` is undefined, whatever is measured"));
-            self.diagnostics.push(d.help("it divides by zero, overflows, or leaves a function's domain"));
+            let d = self.error(
+                codes::ALWAYS_UNDEFINED,
+                id,
+                format!("`{text}` is undefined, whatever is measured"),
+            );
+            self.diagnostics
+                .push(d.help("it divides by zero, overflows, or leaves a function's domain"));
         }
         self.value(id, value)
     }
@@ -381,7 +412,8 @@ impl<'a> Checker<'a> {
             Checked::Error => None,
             Checked::List => {
                 let d = self.error(codes::BAD_LIST, id, "a list is not a value".to_owned());
-                self.diagnostics.push(d.help("lists stand on the right of `in`: `task_type in ['sql', 'cep']`"));
+                self.diagnostics
+                    .push(d.help("lists stand on the right of `in`: `task_type in ['sql', 'cep']`"));
                 self.checked[id.index()] = Checked::Error;
                 None
             }
@@ -413,7 +445,11 @@ impl<'a> Checker<'a> {
             }
             _ => format!("test the samples: `all({text})`, `any({text})`, `share({text}) > 90%`"),
         };
-        let d = self.error(codes::RANGE_AS_VALUE, id, format!("`{text}` holds many samples where one value is needed"));
+        let d = self.error(
+            codes::RANGE_AS_VALUE,
+            id,
+            format!("`{text}` holds many samples where one value is needed"),
+        );
         self.diagnostics.push(d.label("many samples").help(help));
     }
 
@@ -421,10 +457,16 @@ impl<'a> Checker<'a> {
     fn join_series(&mut self, id: NodeId, operands: &[NodeId]) -> bool {
         let mut joined: Option<(MetricId, Window)> = None;
         for operand in operands {
-            let Some(series) = self.series[operand.index()] else { continue };
+            let Some(series) = self.series[operand.index()] else {
+                continue;
+            };
             if joined.is_some_and(|j| j != series) {
                 let d = self
-                    .error(codes::TWO_RANGES, id, "samples of two different windows do not line up".to_owned())
+                    .error(
+                        codes::TWO_RANGES,
+                        id,
+                        "samples of two different windows do not line up".to_owned(),
+                    )
                     .label("two windows")
                     .help("reduce one of them over time first, e.g. `avg(…)`");
                 self.diagnostics.push(d);
@@ -444,7 +486,11 @@ impl<'a> Checker<'a> {
     fn text_of(&self, id: NodeId) -> String {
         const SHOWN: usize = 80;
         let text = super::format::format_node(self.ast, id);
-        if text.chars().count() > SHOWN { text.chars().take(SHOWN).chain(['…']).collect() } else { text }
+        if text.chars().count() > SHOWN {
+            text.chars().take(SHOWN).chain(['…']).collect()
+        } else {
+            text
+        }
     }
 
     fn is_literal_zero(&self, id: NodeId) -> bool {

@@ -13,7 +13,9 @@ use crate::units::{DATA_UNITS, TIME_UNITS, Unit, display_quantity};
 
 impl Checker<'_> {
     pub(super) fn unary(&mut self, id: NodeId, op: UnaryOp, a: NodeId) -> Checked {
-        let Some(value) = self.operand(a) else { return Checked::Error };
+        let Some(value) = self.operand(a) else {
+            return Checked::Error;
+        };
         match op {
             UnaryOp::Minus => match self.number(id, a, "`-`") {
                 Some((value, ty)) => self.make(id, Op::Fn1(Fn1::Negate, value), ty),
@@ -54,7 +56,11 @@ impl Checker<'_> {
             let text = self.text_of(id);
             let inner = self.text_of(operand);
             let d = self
-                .error(codes::SAMPLE_TEST_TOO_COMPLEX, id, format!("`{text}` computes with the samples of a window"))
+                .error(
+                    codes::SAMPLE_TEST_TOO_COMPLEX,
+                    id,
+                    format!("`{text}` computes with the samples of a window"),
+                )
                 .label("samples can be compared, not computed with")
                 .help(format!("reduce over time first: `avg({inner})`"));
             self.diagnostics.push(d);
@@ -93,22 +99,36 @@ impl Checker<'_> {
             Fn2::Subtract => "`-`",
             _ => "`%`",
         };
-        let Some(((x, tx), (y, ty))) = self.numbers(id, a, b, sign) else { return Checked::Error };
-        let Some(ty) = self.same_unit(id, (a, tx), (b, ty), sign) else { return Checked::Error };
+        let Some(((x, tx), (y, ty))) = self.numbers(id, a, b, sign) else {
+            return Checked::Error;
+        };
+        let Some(ty) = self.same_unit(id, (a, tx), (b, ty), sign) else {
+            return Checked::Error;
+        };
         self.make(id, Op::Fn2(f, x, y), ty)
     }
 
     fn product(&mut self, id: NodeId, f: Fn2, a: NodeId, b: NodeId) -> Checked {
         let sign = if f == Fn2::Multiply { "`*`" } else { "`/`" };
-        let Some(((x, tx), (y, ty))) = self.numbers(id, a, b, sign) else { return Checked::Error };
+        let Some(((x, tx), (y, ty))) = self.numbers(id, a, b, sign) else {
+            return Checked::Error;
+        };
         let (ux, uy) = (tx.unit().unwrap_or_default(), ty.unit().unwrap_or_default());
-        let unit = if f == Fn2::Multiply { ux.multiply(uy) } else { ux.divide(uy) };
+        let unit = if f == Fn2::Multiply {
+            ux.multiply(uy)
+        } else {
+            ux.divide(uy)
+        };
         match unit {
             Some(unit) => self.make(id, Op::Fn2(f, x, y), Type::Number(unit)),
             None => {
-                let d =
-                    self.error(codes::UNIT_OVERFLOW, id, format!("the unit of `{}` has no meaning", self.text_of(id)));
-                self.diagnostics.push(d.help("the exponents of time or data grew beyond 127"));
+                let d = self.error(
+                    codes::UNIT_OVERFLOW,
+                    id,
+                    format!("the unit of `{}` has no meaning", self.text_of(id)),
+                );
+                self.diagnostics
+                    .push(d.help("the exponents of time or data grew beyond 127"));
                 Checked::Error
             }
         }
@@ -127,12 +147,17 @@ impl Checker<'_> {
             NodeKind::Number(value, _) if ty.unit().is_some_and(Unit::is_number) => Some(value),
             _ => None,
         };
-        let missing =
-            plain_literal(self, a).map(|v| (a.0, v, ub)).or_else(|| plain_literal(self, b).map(|v| (b.0, v, ua)));
+        let missing = plain_literal(self, a)
+            .map(|v| (a.0, v, ub))
+            .or_else(|| plain_literal(self, b).map(|v| (b.0, v, ua)));
         if let Some((at, value, unit)) = missing {
             let text = self.text_of(at);
             let d = self
-                .error(codes::UNIT_MISSING, at, format!("{what} of {} and the plain number `{text}`", unit.describe()))
+                .error(
+                    codes::UNIT_MISSING,
+                    at,
+                    format!("{what} of {} and the plain number `{text}`", unit.describe()),
+                )
                 .label("without a unit");
             let d = match with_units(value, &text, unit) {
                 Some(help) => d.help(help),
@@ -145,7 +170,11 @@ impl Checker<'_> {
                 .error(
                     codes::UNIT_MISMATCH,
                     id,
-                    format!("{what} of different units: `{ta}` is {}, `{tb}` is {}", ua.describe(), ub.describe()),
+                    format!(
+                        "{what} of different units: `{ta}` is {}, `{tb}` is {}",
+                        ua.describe(),
+                        ub.describe()
+                    ),
                 )
                 .label(format!("{ua} and {ub}"))
                 .help("bring both to one unit, e.g. by dividing by `1s` or `1MiB`");
@@ -164,7 +193,11 @@ impl Checker<'_> {
         let text = self.text_of(id);
         let help = self.as_condition(id, ty);
         let d = self
-            .error(codes::NOT_A_CONDITION, id, format!("{what} needs a condition, and `{text}` is {}", ty.describe()))
+            .error(
+                codes::NOT_A_CONDITION,
+                id,
+                format!("{what} needs a condition, and `{text}` is {}", ty.describe()),
+            )
             .label("not true or false")
             .help(help);
         self.diagnostics.push(d);
@@ -175,19 +208,32 @@ impl Checker<'_> {
         let sign = if op == BinaryOp::And { "`&&`" } else { "`||`" };
         let (left, right) = (self.operand(a), self.operand(b));
         // A side with an error of its own does not hide the other's.
-        let (ok_a, ok_b) = (left.is_some() && self.condition(a, sign), right.is_some() && self.condition(b, sign));
-        let (Some(x), Some(y), true, true) = (left, right, ok_a, ok_b) else { return Checked::Error };
+        let (ok_a, ok_b) = (
+            left.is_some() && self.condition(a, sign),
+            right.is_some() && self.condition(b, sign),
+        );
+        let (Some(x), Some(y), true, true) = (left, right, ok_a, ok_b) else {
+            return Checked::Error;
+        };
         if !self.join_series(id, &[a, b]) {
             return Checked::Error;
         }
-        let op = if op == BinaryOp::And { Op::And(x, y) } else { Op::Or(x, y) };
+        let op = if op == BinaryOp::And {
+            Op::And(x, y)
+        } else {
+            Op::Or(x, y)
+        };
         self.make(id, op, Type::Bool)
     }
 
     fn otherwise(&mut self, id: NodeId, a: NodeId, b: NodeId) -> Checked {
         let (x, y) = (self.one(a), self.one(b));
-        let (Some(x), Some(y)) = (x, y) else { return Checked::Error };
-        let Some(ty) = self.same_type(id, a, b, "both sides of `??`") else { return Checked::Error };
+        let (Some(x), Some(y)) = (x, y) else {
+            return Checked::Error;
+        };
+        let Some(ty) = self.same_type(id, a, b, "both sides of `??`") else {
+            return Checked::Error;
+        };
         self.make(id, Op::Else(x, y), ty)
     }
 
@@ -204,7 +250,11 @@ impl Checker<'_> {
                     .error(
                         codes::TYPE_MISMATCH,
                         id,
-                        format!("{what} need one type: `{ta}` is {}, `{tb}` is {}", tx.describe(), ty.describe()),
+                        format!(
+                            "{what} need one type: `{ta}` is {}, `{tb}` is {}",
+                            tx.describe(),
+                            ty.describe()
+                        ),
                     )
                     .label(format!("{} and {}", tx.describe(), ty.describe()));
                 let d = match (tx, ty) {
@@ -221,14 +271,20 @@ impl Checker<'_> {
     pub(super) fn conditional(&mut self, id: NodeId, c: NodeId, a: NodeId, b: NodeId) -> Checked {
         let (condition, x, y) = (self.one(c), self.one(a), self.one(b));
         let ok = condition.is_some() && self.condition(c, "`?`");
-        let (Some(condition), Some(x), Some(y), true) = (condition, x, y, ok) else { return Checked::Error };
-        let Some(ty) = self.same_type(id, a, b, "both arms of `?:`") else { return Checked::Error };
+        let (Some(condition), Some(x), Some(y), true) = (condition, x, y, ok) else {
+            return Checked::Error;
+        };
+        let Some(ty) = self.same_type(id, a, b, "both arms of `?:`") else {
+            return Checked::Error;
+        };
         self.make(id, Op::Select(condition, x, y), ty)
     }
 
     fn compare(&mut self, id: NodeId, op: BinaryOp, a: NodeId, b: NodeId) -> Checked {
         let (x, y) = (self.operand(a), self.operand(b));
-        let (Some(x), Some(y)) = (x, y) else { return Checked::Error };
+        let (Some(x), Some(y)) = (x, y) else {
+            return Checked::Error;
+        };
         let what = match op {
             BinaryOp::Equal => "`==`",
             BinaryOp::NotEqual => "`!=`",
@@ -237,7 +293,9 @@ impl Checker<'_> {
             BinaryOp::Greater => "`>`",
             _ => "`>=`",
         };
-        let Some(ty) = self.same_type(id, a, b, &format!("the sides of {what}")) else { return Checked::Error };
+        let Some(ty) = self.same_type(id, a, b, &format!("the sides of {what}")) else {
+            return Checked::Error;
+        };
         if !self.join_series(id, &[a, b]) {
             return Checked::Error;
         }
@@ -253,7 +311,10 @@ impl Checker<'_> {
             };
             if let Some(text) = wanted {
                 let kind = TextTestKind::OneOf(vec![text.into()]);
-                let test = self.graph.test(TextTest { kind, negate: op == BinaryOp::NotEqual });
+                let test = self.graph.test(TextTest {
+                    kind,
+                    negate: op == BinaryOp::NotEqual,
+                });
                 return self.make(id, Op::TextTest(test, subject), Type::Bool);
             }
         }
@@ -281,7 +342,9 @@ impl Checker<'_> {
             (Some(threshold), None) => (b.1, (a.0, threshold), mirrored(op)),
             _ => return,
         };
-        let Some((lo, hi)) = self.declared_range(subject) else { return };
+        let Some((lo, hi)) = self.declared_range(subject) else {
+            return;
+        };
         let (t, unit) = (threshold.1, self.graph.ty(subject).unit().unwrap_or_default());
         let always = match op {
             BinaryOp::Greater if t >= hi => Some(false),
@@ -347,18 +410,28 @@ impl Checker<'_> {
     }
 
     fn matches(&mut self, id: NodeId, a: NodeId, b: NodeId, negate: bool) -> Checked {
-        let Some(subject) = self.text(a, "`=~`") else { return Checked::Error };
-        let Some(pattern) = self.operand(b) else { return Checked::Error };
+        let Some(subject) = self.text(a, "`=~`") else {
+            return Checked::Error;
+        };
+        let Some(pattern) = self.operand(b) else {
+            return Checked::Error;
+        };
         let Some(Value::Text(pattern)) = self.graph.constant(pattern) else {
             let d = self
-                .error(codes::PATTERN_NOT_LITERAL, b, "the pattern of `=~` must be a literal text".to_owned())
+                .error(
+                    codes::PATTERN_NOT_LITERAL,
+                    b,
+                    "the pattern of `=~` must be a literal text".to_owned(),
+                )
                 .label("not known when the rule is compiled")
                 .help("to look for a text that changes: `contains(a, b)`");
             self.diagnostics.push(d);
             return Checked::Error;
         };
         let pattern = pattern.into_owned();
-        let Some(kind) = self.pattern(b, &pattern) else { return Checked::Error };
+        let Some(kind) = self.pattern(b, &pattern) else {
+            return Checked::Error;
+        };
         if !self.join_series(id, &[a]) {
             return Checked::Error;
         }
@@ -372,7 +445,11 @@ impl Checker<'_> {
             return Some(TextTestKind::Contains(pattern.into()));
         }
         let limit = self.limits.max_regex_bytes;
-        match RegexBuilder::new(pattern).size_limit(limit).dfa_size_limit(limit).build() {
+        match RegexBuilder::new(pattern)
+            .size_limit(limit)
+            .dfa_size_limit(limit)
+            .build()
+        {
             Ok(regex) => Some(TextTestKind::Matches(regex)),
             Err(regex::Error::CompiledTooBig(_)) => {
                 let d = self
@@ -388,7 +465,12 @@ impl Checker<'_> {
             Err(error) => {
                 // The last line says what is wrong; the lines before repeat the pattern.
                 let text = error.to_string();
-                let reason = text.lines().last().unwrap_or(&text).trim_start_matches("error: ").to_owned();
+                let reason = text
+                    .lines()
+                    .last()
+                    .unwrap_or(&text)
+                    .trim_start_matches("error: ")
+                    .to_owned();
                 let d = self
                     .error(codes::BAD_REGEX, id, format!("invalid regular expression: {reason}"))
                     .help("patterns are linear-time regular expressions: no look-around, no back-references");
@@ -407,14 +489,20 @@ impl Checker<'_> {
         }
         let text = self.text_of(id);
         let d = self
-            .error(codes::TYPE_MISMATCH, id, format!("{what} needs a text, and `{text}` is {}", ty.describe()))
+            .error(
+                codes::TYPE_MISMATCH,
+                id,
+                format!("{what} needs a text, and `{text}` is {}", ty.describe()),
+            )
             .label(ty.describe());
         self.diagnostics.push(d);
         None
     }
 
     fn is_in(&mut self, id: NodeId, a: NodeId, b: NodeId) -> Checked {
-        let Some(subject) = self.operand(a) else { return Checked::Error };
+        let Some(subject) = self.operand(a) else {
+            return Checked::Error;
+        };
         let NodeKind::List(list) = self.ast.node(b).kind else {
             if matches!(self.checked[b.index()], Checked::Error) {
                 return Checked::Error;
@@ -430,13 +518,18 @@ impl Checker<'_> {
         let mut texts: Vec<Box<str>> = Vec::new();
         let mut equal: Option<GraphId> = None;
         for element in elements {
-            let Some(value) = self.operand(element) else { return Checked::Error };
+            let Some(value) = self.operand(element) else {
+                return Checked::Error;
+            };
             let constant = self.graph.constant(value).map(Value::into_owned);
             match (constant, subject_type) {
                 (Some(Value::Text(text)), Type::Text) => texts.push(text.into()),
                 (Some(Value::Number(_)), Type::Number(_)) => {
                     let ty = self.graph.ty(value);
-                    if self.same_unit(element, (a, subject_type), (element, ty), "`in`").is_none() {
+                    if self
+                        .same_unit(element, (a, subject_type), (element, ty), "`in`")
+                        .is_none()
+                    {
                         return Checked::Error;
                     }
                     let one = self.graph.add(Op::Compare(Compare::Equal, subject, value), Type::Bool);
@@ -456,8 +549,9 @@ impl Checker<'_> {
                             subject_type.describe()
                         )
                     };
-                    let d =
-                        self.error(codes::BAD_LIST, element, message).help("write `x in ['a', 'b']`, all of one type");
+                    let d = self
+                        .error(codes::BAD_LIST, element, message)
+                        .help("write `x in ['a', 'b']`, all of one type");
                     self.diagnostics.push(d);
                     return Checked::Error;
                 }
@@ -467,14 +561,19 @@ impl Checker<'_> {
             return Checked::Error;
         }
         if subject_type == Type::Text {
-            let test = self.graph.test(TextTest { kind: TextTestKind::OneOf(texts), negate: false });
+            let test = self.graph.test(TextTest {
+                kind: TextTestKind::OneOf(texts),
+                negate: false,
+            });
             return self.make(id, Op::TextTest(test, subject), Type::Bool);
         }
         match equal {
             Some(value) => self.value(id, value),
             None => {
                 // `x in []` is false for every x that is defined; the comparison with itself keeps an undefined x undefined.
-                let same = self.graph.add(Op::Compare(Compare::Equal, subject, subject), Type::Bool);
+                let same = self
+                    .graph
+                    .add(Op::Compare(Compare::Equal, subject, subject), Type::Bool);
                 self.make(id, Op::Not(same), Type::Bool)
             }
         }
@@ -500,7 +599,10 @@ fn with_units(value: f64, text: &str, unit: Unit) -> Option<String> {
         Unit::BYTES => DATA_UNITS[..4].iter().map(|u| format!("`{text}{}`", u.0)).collect(),
         Unit::SECONDS => TIME_UNITS[..4].iter().map(|u| format!("`{text}{}`", u.0)).collect(),
         Unit::PER_SECOND => ["s", "m", "h"].iter().map(|u| format!("`{text}/{u}`")).collect(),
-        Unit::BYTES_PER_SECOND => ["B/s", "KiB/s", "MiB/s"].iter().map(|u| format!("`{text}{u}`")).collect(),
+        Unit::BYTES_PER_SECOND => ["B/s", "KiB/s", "MiB/s"]
+            .iter()
+            .map(|u| format!("`{text}{u}`"))
+            .collect(),
         _ => return None,
     };
     Some(format!("write {} …", names.join(", ")))

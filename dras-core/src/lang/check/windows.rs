@@ -14,7 +14,11 @@ const LONGEST: Millis = 100 * 365 * 86_400_000;
 impl Checker<'_> {
     pub(super) fn window(&mut self, id: NodeId, of: NodeId, window: WindowSyntax, across_marks: bool) -> Checked {
         let metric = match self.checked[of.index()] {
-            Checked::Series { metric, window, range: false } if window == Window::latest() => metric,
+            Checked::Series {
+                metric,
+                window,
+                range: false,
+            } if window == Window::latest() => metric,
             Checked::Error => return Checked::Error,
             Checked::Series { .. } => {
                 let d = self
@@ -43,11 +47,17 @@ impl Checker<'_> {
         let interval = self.scope.catalogue().spec(metric).interval;
         let span = match window {
             WindowSyntax::Sliding(length) => {
-                let Some(length) = self.duration(length, false) else { return Checked::Error };
+                let Some(length) = self.duration(length, false) else {
+                    return Checked::Error;
+                };
                 let is_event = self.scope.catalogue().spec(metric).kind == Kind::Event;
                 if length < 2 * interval && !is_event {
                     let d = self
-                        .error(codes::SHORT_WINDOW, id, "this window often holds one sample or none".to_owned())
+                        .error(
+                            codes::SHORT_WINDOW,
+                            id,
+                            "this window often holds one sample or none".to_owned(),
+                        )
                         .label(format!("the metric is sampled every {}", seconds(interval)))
                         .help(format!("make it at least {}", seconds(4 * interval)));
                     self.diagnostics.push(d);
@@ -71,18 +81,35 @@ impl Checker<'_> {
                     // Every sample may stand for up to 2.5 intervals; an older set says nothing about now.
                     None => interval.saturating_mul(Millis::from(count)).saturating_mul(5) / 2,
                 };
-                Span::Last { count, max_age: max_age.min(LONGEST) }
+                Span::Last {
+                    count,
+                    max_age: max_age.min(LONGEST),
+                }
             }
         };
-        let window = Window { span, offset: 0, across_marks };
+        let window = Window {
+            span,
+            offset: 0,
+            across_marks,
+        };
         self.series[id.index()] = Some((metric, window));
-        Checked::Series { metric, window, range: true }
+        Checked::Series {
+            metric,
+            window,
+            range: true,
+        }
     }
 
     pub(super) fn offset(&mut self, id: NodeId, of: NodeId, by: NodeId) -> Checked {
         match self.checked[of.index()] {
-            Checked::Series { metric, mut window, range } if window.offset == 0 => {
-                let Some(offset) = self.duration(by, true) else { return Checked::Error };
+            Checked::Series {
+                metric,
+                mut window,
+                range,
+            } if window.offset == 0 => {
+                let Some(offset) = self.duration(by, true) else {
+                    return Checked::Error;
+                };
                 window.offset = offset;
                 if range {
                     self.series[id.index()] = Some((metric, window));
@@ -118,7 +145,10 @@ impl Checker<'_> {
                 .error(
                     codes::UNIT_MISMATCH,
                     id,
-                    format!("a duration is needed, and `{text}` is {}", self.graph.ty(value).describe()),
+                    format!(
+                        "a duration is needed, and `{text}` is {}",
+                        self.graph.ty(value).describe()
+                    ),
                 )
                 .label("not a duration")
                 .help(format!("write `{text}s`, `{text}m`, `{text}h` or `{text}d`"));
@@ -129,7 +159,11 @@ impl Checker<'_> {
         let shortest = if zero_allowed { 0.0 } else { 1.0 };
         if !(shortest..=LONGEST as f64).contains(&milliseconds) {
             let d = self
-                .error(codes::BAD_WINDOW_LENGTH, id, "this length of time is impossible here".to_owned())
+                .error(
+                    codes::BAD_WINDOW_LENGTH,
+                    id,
+                    "this length of time is impossible here".to_owned(),
+                )
                 .label("from 1ms to 100 years");
             self.diagnostics.push(d);
             return None;
@@ -163,7 +197,10 @@ impl Checker<'_> {
         let message = if self.graph.ty(value).unit().is_some() {
             format!("`{text}` is not known when the rule is compiled")
         } else {
-            format!("`{text}` is {}, and a constant number is needed", self.graph.ty(value).describe())
+            format!(
+                "`{text}` is {}, and a constant number is needed",
+                self.graph.ty(value).describe()
+            )
         };
         let d = self
             .error(codes::NOT_CONSTANT, id, message)
@@ -182,18 +219,37 @@ impl Checker<'_> {
         if spec.kind == Kind::Counter {
             let name = spec.name.clone();
             let d = self
-                .error(codes::COUNTER_AS_GAUGE, id, format!("`{name}` counts since the start of its process"))
+                .error(
+                    codes::COUNTER_AS_GAUGE,
+                    id,
+                    format!("`{name}` counts since the start of its process"),
+                )
                 .label("the value of a counter")
                 .help(format!("write `rate({name}[5m])` or `increase({name}[5m])`"));
             self.diagnostics.push(d);
         }
-        Some(self.leaf(id, Aggregate { metric, window, reduce: Reduce::Last, test: None }, None, spec.across, ty))
+        Some(self.leaf(
+            id,
+            Aggregate {
+                metric,
+                window,
+                reduce: Reduce::Last,
+                test: None,
+            },
+            None,
+            spec.across,
+            ty,
+        ))
     }
 
     /// The type of one sample of the metric.
     pub(super) fn sample_type(&self, metric: MetricId) -> Type {
         let spec = self.scope.catalogue().spec(metric);
-        if spec.kind == Kind::Event { Type::Text } else { Type::Number(spec.unit.dimension) }
+        if spec.kind == Kind::Event {
+            Type::Text
+        } else {
+            Type::Number(spec.unit.dimension)
+        }
     }
 
     /// An aggregate where it stands: each instance's, or all instances' together. `test` is the index of a test that only the
@@ -214,7 +270,11 @@ impl Checker<'_> {
             Input::Text { aggregate }
         } else {
             let test = test.map(|index| self.graph.caller_tests[index as usize].clone());
-            Input::Reduced { aggregate, across, test }
+            Input::Reduced {
+                aggregate,
+                across,
+                test,
+            }
         };
         self.graph.input(input, ty)
     }

@@ -45,7 +45,10 @@ fn steps(s: &Samples<'_>) -> Vec<(f64, f64, bool)> {
 }
 
 fn increase(s: &Samples<'_>) -> f64 {
-    steps(s).iter().map(|(a, b, r)| if b < a || *r { *b } else { b - a }).sum()
+    steps(s)
+        .iter()
+        .map(|(a, b, r)| if b < a || *r { *b } else { b - a })
+        .sum()
 }
 
 fn pick(values: &[f64], better: impl Fn(f64, f64) -> bool) -> Option<usize> {
@@ -98,7 +101,10 @@ pub fn reduce(reduce: Reduce, s: &Samples<'_>, f: &Frame, scratch: &mut Vec<f64>
             increase(s) / (span as f64 / 1000.0)
         }
         Reduce::Delta => s.values.last()? - base?.1,
-        Reduce::Changes => steps(s).iter().filter(|(a, b, _)| a != b && !(a.is_nan() && b.is_nan())).count() as f64,
+        Reduce::Changes => steps(s)
+            .iter()
+            .filter(|(a, b, _)| a != b && !(a.is_nan() && b.is_nan()))
+            .count() as f64,
         Reduce::Resets => steps(s).iter().filter(|(a, b, r)| b < a || *r).count() as f64,
         Reduce::Coverage => covered(s, f) as f64 / (f.end - f.start) as f64,
         Reduce::Age => age(*s.times.last()?),
