@@ -65,19 +65,8 @@ pub fn parse_bytes(source: &[u8], limits: &Limits) -> Result<Ast, Diagnostics> {
 pub fn parse_recovering(source: &Arc<str>, limits: &Limits) -> (Ast, Diagnostics) {
     let whole = Span::new(0, source.len().min(u32::MAX as usize));
     let refused = |diagnostic: Diagnostic| {
-        let nodes = vec![Node {
-            kind: NodeKind::Error,
-            span: whole,
-        }];
-        (
-            Ast {
-                source: Arc::clone(source),
-                nodes,
-                lists: Vec::new(),
-                texts: Vec::new(),
-            },
-            Diagnostics(vec![diagnostic]),
-        )
+        let nodes = vec![Node { kind: NodeKind::Error, span: whole }];
+        (Ast { source: Arc::clone(source), nodes, lists: Vec::new(), texts: Vec::new() }, Diagnostics(vec![diagnostic]))
     };
     if let Some(diagnostic) = too_long(source.len(), limits) {
         return refused(diagnostic);
@@ -94,12 +83,8 @@ pub fn parse_recovering(source: &Arc<str>, limits: &Limits) -> (Ast, Diagnostics
 fn too_long(bytes: usize, limits: &Limits) -> Option<Diagnostic> {
     let most = limits.max_bytes.min(u32::MAX as usize - 1);
     (bytes > most).then(|| {
-        Diagnostic::new(
-            codes::TOO_LONG,
-            Span::default(),
-            format!("the expression has {bytes} bytes; at most {most} are allowed"),
-        )
-        .help("split it into named definitions, or raise the limit where the library is called")
+        Diagnostic::new(codes::TOO_LONG, Span::default(), format!("the expression has {bytes} bytes; at most {most} are allowed"))
+            .help("split it into named definitions, or raise the limit where the library is called")
     })
 }
 
@@ -368,20 +353,12 @@ impl<'a> Parser<'a> {
         }
         // The root is the last node, always: what ends last was put together last.
         if root.is_none_or(|r| r.index() + 1 != self.nodes.len()) {
-            self.nodes.push(Node {
-                kind: NodeKind::Error,
-                span: Span::new(0, source.len()),
-            });
+            self.nodes.push(Node { kind: NodeKind::Error, span: Span::new(0, source.len()) });
         }
         self.errors.sort_by_key(|d| d.span.start);
         let errors = self.errors.into_iter().map(|d| d.with_source(source)).collect();
         (
-            Ast {
-                source: Arc::clone(source),
-                nodes: self.nodes,
-                lists: self.lists,
-                texts: self.texts,
-            },
+            Ast { source: Arc::clone(source), nodes: self.nodes, lists: self.lists, texts: self.texts },
             Diagnostics(errors),
         )
     }
@@ -394,14 +371,10 @@ impl<'a> Parser<'a> {
 
     /// The token `ahead` of the current one; the end stays the end.
     fn peek(&self, ahead: usize) -> Token {
-        self.tokens
-            .get(self.at + ahead)
-            .or(self.tokens.last())
-            .copied()
-            .unwrap_or(Token {
-                kind: Kind::End,
-                span: Span::new(self.source.len(), self.source.len()),
-            })
+        self.tokens.get(self.at + ahead).or(self.tokens.last()).copied().unwrap_or(Token {
+            kind: Kind::End,
+            span: Span::new(self.source.len(), self.source.len()),
+        })
     }
 
     fn previous(&self) -> Option<Token> {
@@ -458,10 +431,7 @@ impl<'a> Parser<'a> {
     fn pop(&mut self) -> Operand {
         self.operands.pop().unwrap_or_else(|| {
             let span = Span::new(self.source.len(), self.source.len());
-            Operand {
-                id: self.node(NodeKind::Error, span),
-                outer: span,
-            }
+            Operand { id: self.node(NodeKind::Error, span), outer: span }
         })
     }
 
@@ -510,10 +480,7 @@ impl<'a> Parser<'a> {
             match frame {
                 Frame::Prefix { op, start } => {
                     self.depth -= 1;
-                    let span = Span {
-                        start,
-                        end: right.outer.end,
-                    };
+                    let span = Span { start, end: right.outer.end };
                     self.push(NodeKind::Unary(op, right.id), span);
                 }
                 Frame::Otherwise => {
@@ -543,9 +510,7 @@ impl<'a> Parser<'a> {
     fn reduce_to_bracket(&mut self) {
         loop {
             self.reduce(level::CONDITIONAL);
-            let Some(Frame::Then { question, reported }) = self.frames.last().copied() else {
-                return;
-            };
+            let Some(Frame::Then { question, reported }) = self.frames.last().copied() else { return };
             self.frames.pop();
             self.depth -= 1;
             if !reported && !self.after_fault() {
@@ -591,25 +556,12 @@ impl<'a> Parser<'a> {
             Kind::Minus | Kind::Bang => {
                 self.at += 1;
                 self.deeper(token.span);
-                let op = if token.kind == Kind::Minus {
-                    UnaryOp::Minus
-                } else {
-                    UnaryOp::Not
-                };
-                self.frames.push(Frame::Prefix {
-                    op,
-                    start: token.span.start,
-                });
+                let op = if token.kind == Kind::Minus { UnaryOp::Minus } else { UnaryOp::Not };
+                self.frames.push(Frame::Prefix { op, start: token.span.start });
             }
             Kind::OpenRound => {
                 self.at += 1;
-                self.open(
-                    Frame::Round {
-                        open: token.span,
-                        comma: false,
-                    },
-                    token.span,
-                );
+                self.open(Frame::Round { open: token.span, comma: false }, token.span);
             }
             Kind::OpenSquare => {
                 if !self.after_fault() {
@@ -617,15 +569,7 @@ impl<'a> Parser<'a> {
                 }
                 self.at += 1;
                 let first = self.pending.len() as u32;
-                self.open(
-                    Frame::List {
-                        open: token.span,
-                        first,
-                        round: false,
-                        bad: true,
-                    },
-                    token.span,
-                );
+                self.open(Frame::List { open: token.span, first, round: false, bad: true }, token.span);
             }
             Kind::BadWord | Kind::OpenText | Kind::Quoted => self.bad_value(token),
             Kind::Plus => {
@@ -650,13 +594,7 @@ impl<'a> Parser<'a> {
                 if !self.after_fault() {
                     self.missing_operand(token);
                 }
-                self.push(
-                    NodeKind::Error,
-                    Span {
-                        start: token.span.start,
-                        end: token.span.start,
-                    },
-                );
+                self.push(NodeKind::Error, Span { start: token.span.start, end: token.span.start });
                 self.faulty = self.at;
             }
         }
@@ -699,10 +637,7 @@ impl<'a> Parser<'a> {
             self.word_not(token.span);
             self.pass_faulty();
             self.deeper(token.span);
-            self.frames.push(Frame::Prefix {
-                op: UnaryOp::Not,
-                start: token.span.start,
-            });
+            self.frames.push(Frame::Prefix { op: UnaryOp::Not, start: token.span.start });
             return;
         }
         if word.len() == 2 && word.eq_ignore_ascii_case("if") {
@@ -719,11 +654,7 @@ impl<'a> Parser<'a> {
             && let "current" | "previous" = word
             && self.tokens[self.at - 1].kind == Kind::OpenSquare
         {
-            *shape = if word == "current" {
-                Shape::Current
-            } else {
-                Shape::Previous
-            };
+            *shape = if word == "current" { Shape::Current } else { Shape::Previous };
             self.at += 1;
             return;
         }
@@ -732,28 +663,14 @@ impl<'a> Parser<'a> {
             let open = self.peek_back(1);
             let name = self.name(token.span);
             let first = self.pending.len() as u32;
-            self.open(
-                Frame::Call {
-                    name,
-                    name_span: token.span,
-                    open,
-                    first,
-                },
-                open,
-            );
+            self.open(Frame::Call { name, name_span: token.span, open, first }, open);
             return;
         }
         if mistakes::is_operator_word(word) {
             if !self.after_fault() {
                 self.missing_operand(token);
             }
-            self.push(
-                NodeKind::Error,
-                Span {
-                    start: token.span.start,
-                    end: token.span.start,
-                },
-            );
+            self.push(NodeKind::Error, Span { start: token.span.start, end: token.span.start });
             self.faulty = self.at;
             return;
         }
@@ -786,13 +703,7 @@ impl<'a> Parser<'a> {
                 Frame::Window { open, .. } if token.kind == Kind::CloseSquare => {
                     self.empty_window(open.to(token.span));
                     self.mark_bad();
-                    self.push(
-                        NodeKind::Error,
-                        Span {
-                            start: token.span.start,
-                            end: token.span.start,
-                        },
-                    );
+                    self.push(NodeKind::Error, Span { start: token.span.start, end: token.span.start });
                     return;
                 }
                 Frame::List { open, bad, .. } if token.kind == Kind::CloseSquare => {
@@ -800,13 +711,7 @@ impl<'a> Parser<'a> {
                         self.empty_list(open.to(token.span));
                     }
                     self.mark_bad();
-                    self.push(
-                        NodeKind::Error,
-                        Span {
-                            start: token.span.start,
-                            end: token.span.start,
-                        },
-                    );
+                    self.push(NodeKind::Error, Span { start: token.span.start, end: token.span.start });
                     return;
                 }
                 _ => {}
@@ -820,13 +725,7 @@ impl<'a> Parser<'a> {
         if !self.after_fault() {
             self.missing_operand(token);
         }
-        self.push(
-            NodeKind::Error,
-            Span {
-                start: token.span.start,
-                end: token.span.start,
-            },
-        );
+        self.push(NodeKind::Error, Span { start: token.span.start, end: token.span.start });
         self.faulty = self.at;
     }
 
@@ -845,10 +744,7 @@ impl<'a> Parser<'a> {
         let token = self.token();
         if self.after_window_word == self.at
             && self.at > 0
-            && !matches!(
-                token.kind,
-                Kind::In | Kind::Word | Kind::Comma | Kind::CloseRound | Kind::CloseSquare
-            )
+            && !matches!(token.kind, Kind::In | Kind::Word | Kind::Comma | Kind::CloseRound | Kind::CloseSquare)
         {
             self.after_window_word = 0;
             self.missing_operator(token);
@@ -870,12 +766,7 @@ impl<'a> Parser<'a> {
             Kind::OpenSquare => {
                 self.postfix_needs_value(token.span);
                 self.at += 1;
-                let frame = Frame::Window {
-                    open: token.span,
-                    shape: Shape::Sliding,
-                    across: false,
-                    bad: false,
-                };
+                let frame = Frame::Window { open: token.span, shape: Shape::Sliding, across: false, bad: false };
                 self.open(frame, token.span);
             }
             Kind::Offset => self.offset(token.span),
@@ -935,15 +826,10 @@ impl<'a> Parser<'a> {
             }
             _ => return false,
         };
-        let [.., left, right] = self.operands[..] else {
-            return false;
-        };
+        let [.., left, right] = self.operands[..] else { return false };
         let parts = &mut self.chains[index as usize];
         if parts.is_empty() {
-            let operator = Span {
-                start: left.outer.end,
-                end: right.outer.start,
-            };
+            let operator = Span { start: left.outer.end, end: right.outer.start };
             parts.push((left.outer, operator));
         }
         parts.push((right.outer, at));
@@ -1031,11 +917,7 @@ impl<'a> Parser<'a> {
 
     fn close_bracket(&mut self, token: Token) {
         let round = token.kind == Kind::CloseRound;
-        let matching = if round {
-            self.open_round
-        } else {
-            self.brackets.len() - self.open_round
-        };
+        let matching = if round { self.open_round } else { self.brackets.len() - self.open_round };
         if matching == 0 {
             let innermost = self.innermost();
             self.unmatched(token, innermost);
@@ -1047,9 +929,7 @@ impl<'a> Parser<'a> {
         }
         loop {
             self.reduce_to_bracket();
-            let Some(frame) = self.frames.last().copied() else {
-                return;
-            };
+            let Some(frame) = self.frames.last().copied() else { return };
             let closes = matching == 0 || frame.is_round() == round;
             if closes {
                 self.at += 1;
@@ -1073,17 +953,9 @@ impl<'a> Parser<'a> {
         self.want_operand = false;
         match (frame, operand) {
             (Frame::Round { open, .. }, Some(operand)) => {
-                self.operands.push(Operand {
-                    id: operand.id,
-                    outer: open.to(closing),
-                });
+                self.operands.push(Operand { id: operand.id, outer: open.to(closing) });
             }
-            (
-                Frame::Call {
-                    name, name_span, first, ..
-                },
-                operand,
-            ) => {
+            (Frame::Call { name, name_span, first, .. }, operand) => {
                 let arguments = self.list(first, operand);
                 self.push(NodeKind::Call(name, name_span, arguments), name_span.to(closing));
             }
@@ -1108,11 +980,7 @@ impl<'a> Parser<'a> {
                 let kind = if bad {
                     NodeKind::Error
                 } else {
-                    NodeKind::Window {
-                        of: of.id,
-                        window,
-                        across_marks: across,
-                    }
+                    NodeKind::Window { of: of.id, window, across_marks: across }
                 };
                 self.push(kind, of.outer.to(closing));
             }
@@ -1131,10 +999,7 @@ impl<'a> Parser<'a> {
         let first = (first as usize).min(self.pending.len());
         self.lists.extend_from_slice(&self.pending[first..]);
         self.pending.truncate(first);
-        ListId {
-            start,
-            len: self.lists.len() as u32 - start,
-        }
+        ListId { start, len: self.lists.len() as u32 - start }
     }
 
     // ----- words after a value
@@ -1165,21 +1030,13 @@ impl<'a> Parser<'a> {
         self.operand();
         let by = self.pop();
         let of = self.pop();
-        let kind = if negative {
-            NodeKind::Error
-        } else {
-            NodeKind::Offset(of.id, by.id)
-        };
+        let kind = if negative { NodeKind::Error } else { NodeKind::Offset(of.id, by.id) };
         self.push(kind, of.outer.to(by.outer));
     }
 
     fn word_in(&mut self, at: Span) {
         if self.after_window_word == self.at
-            && let Some(Frame::Window {
-                shape: shape @ Shape::Last,
-                across: false,
-                ..
-            }) = self.frames.last_mut()
+            && let Some(Frame::Window { shape: shape @ Shape::Last, across: false, .. }) = self.frames.last_mut()
         {
             *shape = Shape::LastIn;
             self.at += 1;
@@ -1192,15 +1049,7 @@ impl<'a> Parser<'a> {
             parser.infix(BinaryOp::In, at);
             parser.at += 1;
             let first = parser.pending.len() as u32;
-            parser.open(
-                Frame::List {
-                    open: next.span,
-                    first,
-                    round,
-                    bad: false,
-                },
-                next.span,
-            );
+            parser.open(Frame::List { open: next.span, first, round, bad: false }, next.span);
         };
         if next.kind == Kind::OpenSquare && self.after_window_word != self.at {
             open_list(self, false);
@@ -1284,9 +1133,7 @@ impl<'a> Parser<'a> {
     fn window_word(&mut self, at: Span, word: &str) {
         self.reduce_to_bracket();
         let next = self.text(self.peek(1).span);
-        let Some(Frame::Window { shape, across, bad, .. }) = self.frames.last_mut() else {
-            return;
-        };
+        let Some(Frame::Window { shape, across, bad, .. }) = self.frames.last_mut() else { return };
         match word {
             "samples" if *shape == Shape::Sliding => {
                 *shape = Shape::Last;
@@ -1336,9 +1183,7 @@ impl<'a> Parser<'a> {
     fn missing_operator(&mut self, token: Token) {
         if let Some(Frame::Window { .. }) = self.innermost() {
             self.reduce_to_bracket();
-            let Some(Frame::Window { bad, .. }) = self.frames.last_mut() else {
-                return;
-            };
+            let Some(Frame::Window { bad, .. }) = self.frames.last_mut() else { return };
             let reported = std::mem::replace(bad, true);
             if !reported {
                 self.value_in_window(token);
@@ -1366,9 +1211,7 @@ impl<'a> Parser<'a> {
         let mut unclosed: Vec<Span> = Vec::new();
         loop {
             self.reduce_to_bracket();
-            let Some(frame) = self.frames.last().copied() else {
-                break;
-            };
+            let Some(frame) = self.frames.last().copied() else { break };
             unclosed.extend(frame.open());
             let operand = self.pop();
             let end = Span::new(self.source.len(), self.source.len());
