@@ -145,6 +145,9 @@ pub fn covered(s: &Samples<'_>, f: &Frame) -> Millis {
         }
         prev = Some(*t);
     }
+    if let Some(last) = prev {
+        sum += ((last + f.max_gap).min(f.end) - last.max(f.start)).max(0);
+    }
     sum
 }
 
