@@ -1,6 +1,7 @@
 //! Metrics: what they are called and measured in, the windows over their samples, and the aggregates that rules ask for.
 
 pub mod catalogue;
+pub mod kernels;
 pub mod query;
 pub mod text;
 
