@@ -82,8 +82,8 @@ pub(super) struct ColumnPlan {
 /// An event metric that is used.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct EventPlan {
+    /// How far back from now events are kept.
     pub(super) retention: Millis,
-    pub(super) staleness: Millis,
 }
 
 /// What the windows of every task under one set of compiled rules keep and answer. Immutable; shared by all tasks.
@@ -207,10 +207,7 @@ impl Plan {
             }
             if spec.kind == Kind::Event {
                 self.slots[id.index()] = Slot::Events(self.events.len() as u16);
-                self.events.push(EventPlan {
-                    retention: need.retention,
-                    staleness: spec.staleness,
-                });
+                self.events.push(EventPlan { retention: need.retention });
                 continue;
             }
             let per = match spec.per {
