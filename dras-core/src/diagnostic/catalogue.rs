@@ -210,7 +210,7 @@ codes! {
         Expression("rate(sum(gc_count)) > 1/s");
     NEEDS_SAMPLES = "E0407", "the function needs a window",
         "Functions over time take a range such as `cpu[5m]`.",
-        Expression("stddev(parallelism) > 1");
+        Expression("slope(cpu) > 1/h");
     WINDOW_TOO_LONG = "E0408", "too many samples for this function",
         "This function needs every sample of its window in memory; shorten the window, or use one that long windows can keep in parts (avg, min, max, sum, count, increase, …).",
         Expression("median(cpu[365d]) > 80%");

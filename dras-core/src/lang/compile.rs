@@ -108,6 +108,11 @@ impl Compiler {
         self.definitions[id.index()].root
     }
 
+    /// The graph node of an output that compiled.
+    pub(crate) fn output_root(&self, output: usize) -> Option<GraphId> {
+        self.root(*self.outputs.get(output)?)
+    }
+
     /// Which names the expressions used.
     pub(crate) fn used(&self) -> &BTreeSet<String> {
         &self.used
@@ -141,6 +146,11 @@ pub(crate) struct Compiled {
 impl Compiled {
     pub(crate) fn aggregates(&self) -> &[Aggregate] {
         &self.graph.aggregates
+    }
+
+    /// How many inputs a row has.
+    pub(crate) fn graph_inputs(&self) -> usize {
+        self.graph.inputs.len()
     }
 
     pub(crate) fn definition(&self, output: usize) -> &Definition {

@@ -40,6 +40,13 @@ impl<'t> Values<'t> {
         }
     }
 
+    /// Computes `root` and what it needs.
+    pub(crate) fn compute_root(&mut self, graph: &'t Graph, row: &Row<'t>, root: GraphId) {
+        if self.values[root.index()].is_none() {
+            self.compute(graph, row, graph.body(root).outside.into_iter());
+        }
+    }
+
     /// The value of an element under `body`, given the values of its leaves.
     pub(crate) fn element(
         &mut self,

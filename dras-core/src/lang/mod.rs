@@ -12,6 +12,8 @@ mod check;
 mod columns;
 mod compile;
 mod exact;
+#[cfg(test)]
+mod example;
 mod explain;
 mod expression;
 mod format;
@@ -24,6 +26,8 @@ mod name;
 pub mod oom;
 mod parse;
 mod program;
+#[cfg(test)]
+mod reference;
 mod row;
 mod scope;
 mod token;

@@ -46,15 +46,15 @@ impl Marks {
         marks.checked_sub(1).map(|i| self.all[i].0)
     }
 
-    /// The newest restart at or before `t`.
-    pub(super) fn restart_upto(&self, t: Millis) -> Option<Millis> {
-        let marks = self.restarts.partition_point(|m| *m <= t);
+    /// The newest restart before `t`: when the counter of a sample at `t` began.
+    pub(super) fn restart_before(&self, t: Millis) -> Option<Millis> {
+        let marks = self.restarts.partition_point(|m| *m < t);
         marks.checked_sub(1).map(|i| self.restarts[i])
     }
 
-    /// Whether the task restarted after `from` and not after `to`.
+    /// Whether the task restarted between a sample at `from` and one at `to`.
     pub(super) fn restarted(&self, from: Millis, to: Millis) -> bool {
-        self.restarts.last().is_some_and(|last| *last > from) && self.restart_upto(to).is_some_and(|t| t > from)
+        self.restarts.last().is_some_and(|last| *last > from) && self.restart_before(to).is_some_and(|t| t > from)
     }
 
     pub(super) fn bytes(&self) -> usize {
@@ -86,7 +86,8 @@ mod tests {
         let mut marks = Marks::default();
         marks.insert(100, Mark::Restart);
         marks.insert(200, Mark::Change);
-        assert!(marks.restarted(99, 100));
+        assert!(marks.restarted(99, 101));
+        assert!(!marks.restarted(99, 100));
         assert!(!marks.restarted(100, 300));
         assert!(!marks.restarted(10, 99));
     }

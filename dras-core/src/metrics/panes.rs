@@ -6,85 +6,9 @@
 
 use super::catalogue::MetricId;
 use super::marks::Marks;
+use super::parts::{EMPTY, PARTS, Part, Parts, Range, parts};
 use super::query::{Aggregate, Reduce, Test};
 use crate::units::Millis;
-
-/// A part of a value, with the number of f64 it takes in each pane.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Part {
-    /// Sum and its compensation.
-    Sum,
-    Min,
-    Max,
-    /// Time and value of the oldest sample.
-    First,
-    /// Time and value of the newest sample.
-    Last,
-    /// Mean and sum of squared deviations.
-    Moments,
-    /// Sum of a counter's steps inside the pane, and its compensation.
-    Steps,
-    Resets,
-    Changes,
-    /// Time and value of the latest smallest sample.
-    MinAt,
-    /// Time and value of the latest largest sample.
-    MaxAt,
-}
-
-const PARTS: [(Part, u16); 11] = [
-    (Part::Sum, 2),
-    (Part::Min, 1),
-    (Part::Max, 1),
-    (Part::First, 2),
-    (Part::Last, 2),
-    (Part::Moments, 2),
-    (Part::Steps, 2),
-    (Part::Resets, 1),
-    (Part::Changes, 1),
-    (Part::MinAt, 2),
-    (Part::MaxAt, 2),
-];
-
-/// The parts that `reduce` is made of, besides the number of samples and their coverage.
-fn parts(reduce: Reduce) -> &'static [Part] {
-    match reduce {
-        Reduce::Avg | Reduce::Sum => &[Part::Sum],
-        Reduce::Min => &[Part::Min],
-        Reduce::Max => &[Part::Max],
-        Reduce::First | Reduce::AgeOfFirst => &[Part::First],
-        Reduce::Last | Reduce::Age => &[Part::Last],
-        Reduce::Stddev | Reduce::Var => &[Part::Moments],
-        Reduce::Spread => &[Part::Min, Part::Max],
-        Reduce::Increase | Reduce::Rate => &[Part::First, Part::Last, Part::Steps],
-        Reduce::Delta => &[Part::First, Part::Last],
-        Reduce::Resets => &[Part::First, Part::Last, Part::Resets],
-        Reduce::Changes => &[Part::First, Part::Last, Part::Changes],
-        Reduce::AgeOfMin => &[Part::MinAt],
-        Reduce::AgeOfMax => &[Part::MaxAt],
-        _ => &[],
-    }
-}
-
-/// The samples that a constant test lets pass.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub(super) struct Range {
-    pub(super) lo: f64,
-    pub(super) hi: f64,
-    pub(super) negate: bool,
-}
-
-impl Range {
-    pub(super) fn passes(self, x: f64) -> bool {
-        (self.lo <= x && x <= self.hi) != self.negate
-    }
-
-    fn same(self, other: Range) -> bool {
-        self.lo.to_bits() == other.lo.to_bits()
-            && self.hi.to_bits() == other.hi.to_bits()
-            && self.negate == other.negate
-    }
-}
 
 /// The panes of one metric and one length of window: what each holds, and how many there are.
 #[derive(Debug, Clone)]
@@ -171,155 +95,6 @@ impl PaneSet {
     /// The left edge of a pane.
     fn left(&self, pane: i64) -> Millis {
         pane.saturating_mul(self.width)
-    }
-}
-
-/// Adds `x` to a Neumaier-compensated sum.
-fn add(sum: &mut f64, compensation: &mut f64, x: f64) {
-    let total = *sum + x;
-    if total.is_finite() {
-        *compensation += if sum.abs() >= x.abs() {
-            (*sum - total) + x
-        } else {
-            (x - total) + *sum
-        };
-    }
-    *sum = total;
-}
-
-/// What a counter rose by from one sample to the next.
-fn step(from: f64, to: f64, restarted: bool) -> f64 {
-    if to < from || restarted { to } else { to - from }
-}
-
-/// Whether a value differs from the one before; NaN does not differ from NaN.
-fn differs(from: f64, to: f64) -> bool {
-    from != to && !(from.is_nan() && to.is_nan())
-}
-
-/// All parts of one pane, or of several put together. Those that no rule asks for are not read.
-#[derive(Debug, Clone, Copy)]
-struct Parts {
-    samples: u32,
-    passed: f64,
-    sum: (f64, f64),
-    min: f64,
-    max: f64,
-    first: (f64, f64),
-    last: (f64, f64),
-    moments: (f64, f64),
-    steps: (f64, f64),
-    resets: f64,
-    changes: f64,
-    min_at: (f64, f64),
-    max_at: (f64, f64),
-}
-
-const EMPTY: Parts = Parts {
-    samples: 0,
-    passed: 0.0,
-    sum: (0.0, 0.0),
-    min: f64::NAN,
-    max: f64::NAN,
-    first: (0.0, 0.0),
-    last: (0.0, 0.0),
-    moments: (0.0, 0.0),
-    steps: (0.0, 0.0),
-    resets: 0.0,
-    changes: 0.0,
-    min_at: (0.0, f64::NAN),
-    max_at: (0.0, f64::NAN),
-};
-
-impl Parts {
-    /// The next sample in time order. Times are whole milliseconds below 2⁵³ and exact as f64.
-    fn add(&mut self, t: Millis, v: f64, marks: &Marks) {
-        let at = (t as f64, v);
-        if self.samples == 0 {
-            self.first = at;
-        } else {
-            self.follow(self.last, at, marks);
-        }
-        self.samples += 1;
-        add(&mut self.sum.0, &mut self.sum.1, v);
-        if v < self.min || self.min.is_nan() {
-            self.min = v;
-        }
-        if v > self.max || self.max.is_nan() {
-            self.max = v;
-        }
-        if v <= self.min_at.1 || self.min_at.1.is_nan() {
-            self.min_at = at;
-        }
-        if v >= self.max_at.1 || self.max_at.1.is_nan() {
-            self.max_at = at;
-        }
-        let deviation = v - self.moments.0;
-        self.moments.0 += deviation / f64::from(self.samples);
-        self.moments.1 += deviation * (v - self.moments.0);
-        self.last = at;
-    }
-
-    /// The step from one sample to the next.
-    fn follow(&mut self, from: (f64, f64), to: (f64, f64), marks: &Marks) {
-        let restarted = marks.restarted(from.0 as Millis, to.0 as Millis);
-        add(&mut self.steps.0, &mut self.steps.1, step(from.1, to.1, restarted));
-        self.resets += f64::from(to.1 < from.1 || restarted);
-        self.changes += f64::from(differs(from.1, to.1));
-    }
-
-    /// The parts of the time right after this one.
-    fn append(&mut self, next: &Parts, reduce: Reduce, marks: &Marks) {
-        if next.samples == 0 {
-            return;
-        }
-        match reduce {
-            Reduce::Avg | Reduce::Sum => {
-                add(&mut self.sum.0, &mut self.sum.1, next.sum.0);
-                self.sum.1 += next.sum.1;
-            }
-            Reduce::Stddev | Reduce::Var => {
-                // Chan, Golub and LeVeque (1979): means and squared deviations of two parts.
-                if self.samples == 0 {
-                    self.moments = next.moments;
-                } else {
-                    let (n, m) = (f64::from(self.samples), f64::from(next.samples));
-                    let deviation = next.moments.0 - self.moments.0;
-                    self.moments.0 += deviation * (m / (n + m));
-                    self.moments.1 += next.moments.1 + deviation * deviation * (n * m / (n + m));
-                }
-            }
-            Reduce::Increase | Reduce::Rate | Reduce::Resets | Reduce::Changes if self.samples > 0 => {
-                self.follow(self.last, next.first, marks);
-                add(&mut self.steps.0, &mut self.steps.1, next.steps.0);
-                self.steps.1 += next.steps.1;
-                self.resets += next.resets;
-                self.changes += next.changes;
-            }
-            Reduce::Increase | Reduce::Rate | Reduce::Resets | Reduce::Changes => {
-                (self.steps, self.resets, self.changes) = (next.steps, next.resets, next.changes);
-            }
-            _ => {
-                if next.min < self.min || self.min.is_nan() {
-                    self.min = next.min;
-                }
-                if next.max > self.max || self.max.is_nan() {
-                    self.max = next.max;
-                }
-                if next.min_at.1 <= self.min_at.1 || self.min_at.1.is_nan() {
-                    self.min_at = next.min_at;
-                }
-                if next.max_at.1 >= self.max_at.1 || self.max_at.1.is_nan() {
-                    self.max_at = next.max_at;
-                }
-            }
-        }
-        if self.samples == 0 {
-            self.first = next.first;
-        }
-        self.last = next.last;
-        self.samples += next.samples;
-        self.passed += next.passed;
     }
 }
 
@@ -544,6 +319,8 @@ impl Panes {
         let mut open = EMPTY;
         let mut open_pane = first;
         let mut last = Millis::MIN;
+        // Whether a sample after the right edge is known.
+        let mut closed = false;
         if let Some(panes) = this {
             let oldest = panes.newest - panes.census.len() as i64 + 1;
             anchor = panes.anchor(set, first.max(oldest), floor);
@@ -566,6 +343,7 @@ impl Panes {
                 }
             }
             last = panes.last;
+            closed = last > right;
         }
         for (t, v) in tail.take_while(|s| s.0 <= extent.now) {
             if t > right {
@@ -573,10 +351,11 @@ impl Panes {
                 if last > floor && last > Millis::MIN {
                     covered += (right - last.max(t.saturating_sub(set.max_gap)).max(left)).max(0);
                 }
+                closed = true;
                 break;
             }
             if t <= left {
-                last = if t > floor { t } else { Millis::MIN };
+                last = t;
                 anchor = (t > floor && left - t <= set.max_gap).then_some((t as f64, v));
                 continue;
             }
@@ -594,11 +373,15 @@ impl Panes {
             }
             last = t;
         }
+        if !closed && last > floor && last > Millis::MIN {
+            // The newest sample stands for the time up to the edge.
+            covered += (last.saturating_add(set.max_gap).min(right) - last.max(left)).max(0);
+        }
         total.append(&open, reduce, marks);
         Answer {
             samples: total.samples,
             covered,
-            value: total.value(reduce, anchor, extent.now, passed.is_some(), marks),
+            value: total.value(reduce, anchor, left, extent.now, passed.is_some(), marks),
         }
     }
 
@@ -629,61 +412,5 @@ impl Panes {
         let last = self.load(set, self.slot(pane), &[Part::Last]).last;
         let t = last.0 as Millis;
         (t > floor && edge - t <= set.max_gap).then_some(last)
-    }
-}
-
-impl Parts {
-    /// The value of all the parts together.
-    fn value(
-        mut self,
-        reduce: Reduce,
-        anchor: Option<(f64, f64)>,
-        now: Millis,
-        tested: bool,
-        marks: &Marks,
-    ) -> Option<f64> {
-        let n = f64::from(self.samples);
-        if self.samples == 0 {
-            return (reduce == Reduce::Count).then_some(0.0);
-        }
-        let compensated = |(sum, compensation): (f64, f64)| if sum.is_finite() { sum + compensation } else { sum };
-        let age = |t: f64| (now as f64 - t) / 1000.0;
-        if let (Some(anchor), Reduce::Increase | Reduce::Rate | Reduce::Resets | Reduce::Changes) = (anchor, reduce) {
-            self.follow(anchor, self.first, marks);
-        }
-        let base = anchor.unwrap_or(self.first);
-        Some(match reduce {
-            Reduce::Avg => compensated(self.sum) / n,
-            Reduce::Sum => compensated(self.sum),
-            Reduce::Min => self.min,
-            Reduce::Max => self.max,
-            Reduce::Spread => self.max - self.min,
-            Reduce::First => self.first.1,
-            Reduce::Last => self.last.1,
-            Reduce::Var => self.moments.1 / n,
-            Reduce::Stddev => (self.moments.1 / n).sqrt(),
-            Reduce::Increase => compensated(self.steps),
-            Reduce::Rate => {
-                let span = self.last.0 - base.0;
-                if span <= 0.0 {
-                    return None;
-                }
-                compensated(self.steps) / (span / 1000.0)
-            }
-            Reduce::Delta => self.last.1 - base.1,
-            Reduce::Resets => self.resets,
-            Reduce::Changes => self.changes,
-            Reduce::Age => age(self.last.0),
-            Reduce::AgeOfFirst => age(self.first.0),
-            Reduce::AgeOfMin => age(self.min_at.0),
-            Reduce::AgeOfMax => age(self.max_at.0),
-            Reduce::Count if tested => self.passed,
-            Reduce::Count => n,
-            Reduce::All => f64::from(self.passed == n),
-            Reduce::Any => f64::from(self.passed > 0.0),
-            Reduce::Share => self.passed / n,
-            // Coverage is worked out from `covered`; the others need raw samples.
-            _ => return None,
-        })
     }
 }

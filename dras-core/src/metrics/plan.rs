@@ -1,249 +1,18 @@
 //! What the windows of a task keep: worked out once from the aggregates that the compiled rules ask for.
 //!
 //! Metrics that no aggregate uses get no column. Short windows are answered from raw samples; a window of more than
-//! [`RAW_ROWS`] samples whose function can be put together from parts is kept in [panes](super::panes) of a 64th of its length, which
+//! [`RAW_ROWS`](super::needs::RAW_ROWS) samples whose function can be put together from parts is kept in [panes](super::panes) of a 64th of its length, which
 //! hold only the parts that some rule asks for.
 
 use std::collections::BTreeMap;
 
-use super::catalogue::{Catalogue, Duplicates, Infinite, Kind, MetricId, MetricSpec, NotANumber, Per};
+use super::catalogue::{Catalogue, Duplicates, Infinite, Kind, MetricId, NotANumber, Per};
 use super::kernels;
+use super::needs::{MAX_RAW_ROWS, RowsNeeded, needs_coverage, pane_width, panes_needed, rows_needed};
 use super::panes::PaneSet;
-use super::query::{Aggregate, AggregateId, Reduce, Span, Test, Window};
+use super::query::{Aggregate, AggregateId, Reduce, Span, Test};
+use super::settings::{PlanError, WindowSettings, check_aggregate, check_settings, check_spec};
 use crate::units::Millis;
-
-/// Windows of at most this many samples (at the metric's interval) are always answered from raw samples.
-pub const RAW_ROWS: u64 = 256;
-
-/// The most raw samples of one series that a window may need, counted at the metric's interval.
-pub const MAX_RAW_ROWS: u64 = 50_000;
-
-/// A window in panes has this many of them.
-pub const PANES: i64 = 64;
-
-/// The longest window, offset, staleness or other length of time: 5 years, in ms. Keeps every sum of times far from the ends of [`Millis`].
-pub const MAX_LENGTH: Millis = 1_827 * 86_400_000;
-
-/// The bounds and requirements of a task's windows.
-#[derive(Debug, Clone, PartialEq)]
-pub struct WindowSettings {
-    /// How far after `now` a sample may be, in ms; later ones are refused and counted. Default 60 s.
-    pub max_future: Millis,
-    /// How long after a mark (restart, change of resources) samples still say nothing, in ms. Default 60 s.
-    pub warm_up: Millis,
-    /// The share of a window, 0…1, that samples must cover. Default 0.8.
-    pub min_coverage: f64,
-    /// The number of samples that a window must hold, for functions that need more than the newest. Default 2.
-    pub min_samples: u32,
-    /// The share of the instances, 0…1, that must have a value. Default 0.8.
-    pub min_instances: f64,
-    /// The most instances of one task; at the cap a *new* one is refused. Default 1024.
-    pub max_instances: u32,
-    /// The most rows of one block where samples come denser than declared; beyond, *new* samples are refused and counted. Default 65,536.
-    pub max_rows: u32,
-    /// The most events of one series; beyond, the oldest goes and is counted. Default 256.
-    pub max_events: u32,
-    /// The longest text of an event in bytes; longer ones are cut between two characters. Default 8 KiB.
-    pub max_event_bytes: u32,
-}
-
-impl Default for WindowSettings {
-    fn default() -> WindowSettings {
-        WindowSettings {
-            max_future: 60_000,
-            warm_up: 60_000,
-            min_coverage: 0.8,
-            min_samples: 2,
-            min_instances: 0.8,
-            max_instances: 1024,
-            max_rows: 65_536,
-            max_events: 256,
-            max_event_bytes: 8192,
-        }
-    }
-}
-
-/// What a window needs to be kept.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum RowsNeeded {
-    /// Panes: bounded memory however long the window.
-    Panes,
-    /// This many raw samples a series; at most [`MAX_RAW_ROWS`] are possible. 0 for events, whose number has its own bound.
-    Raw(u64),
-}
-
-/// How a window of `spec` under `reduce` is kept. `test_is_constant` says whether the test of the samples, if there is one, is known when
-/// the rules are compiled ([`Test::Within`]); tests that only the caller can make need the raw samples.
-pub fn rows_needed(spec: &MetricSpec, window: &Window, reduce: Reduce, test_is_constant: bool) -> RowsNeeded {
-    if spec.kind == Kind::Event {
-        return RowsNeeded::Raw(0);
-    }
-    let interval = spec.interval.max(1);
-    let rows = |length: Millis| (length.max(0) as u64).div_ceil(interval as u64);
-    let reach = match window.span {
-        Span::Latest => spec.staleness,
-        span => span.reach(),
-    };
-    let raw = RowsNeeded::Raw(rows(reach.saturating_add(window.offset)));
-    match window.span {
-        Span::Sliding(length) if rows(length) > RAW_ROWS && test_is_constant && decomposes(reduce) => {
-            // A pane is a 64th of the window, so that a short window far back would need very many of them.
-            if panes_needed(length, window.offset, spec.max_gap) > MAX_RAW_ROWS as i64 {
-                raw
-            } else {
-                RowsNeeded::Panes
-            }
-        }
-        _ => raw,
-    }
-}
-
-/// Whether the value over a window follows from values over its parts.
-fn decomposes(reduce: Reduce) -> bool {
-    match reduce {
-        Reduce::Avg
-        | Reduce::Min
-        | Reduce::Max
-        | Reduce::Sum
-        | Reduce::Count
-        | Reduce::First
-        | Reduce::Last
-        | Reduce::Stddev
-        | Reduce::Var
-        | Reduce::Spread
-        | Reduce::Rate
-        | Reduce::Increase
-        | Reduce::Delta
-        | Reduce::Changes
-        | Reduce::Resets
-        | Reduce::Coverage
-        | Reduce::Age
-        | Reduce::AgeOfFirst
-        | Reduce::AgeOfMin
-        | Reduce::AgeOfMax
-        | Reduce::All
-        | Reduce::Any
-        | Reduce::Share => true,
-        Reduce::Quantile(_)
-        | Reduce::Mad
-        | Reduce::Irate
-        | Reduce::Idelta
-        | Reduce::Slope
-        | Reduce::Predict(_)
-        | Reduce::Ewma(_)
-        | Reduce::DoubleExponential(..)
-        | Reduce::IncreaseProm
-        | Reduce::RateProm
-        | Reduce::DeltaProm
-        | Reduce::ChangesProm
-        | Reduce::ResetsProm => false,
-    }
-}
-
-/// Whether `reduce` says something about the whole window, so that the window must be covered well enough.
-fn needs_coverage(reduce: Reduce, tested: bool) -> bool {
-    match reduce {
-        Reduce::Count => tested,
-        Reduce::Last
-        | Reduce::Age
-        | Reduce::AgeOfFirst
-        | Reduce::AgeOfMin
-        | Reduce::AgeOfMax
-        | Reduce::Coverage
-        | Reduce::Irate
-        | Reduce::Idelta
-        | Reduce::IncreaseProm
-        | Reduce::RateProm
-        | Reduce::DeltaProm
-        | Reduce::ChangesProm
-        | Reduce::ResetsProm => false,
-        _ => true,
-    }
-}
-
-/// The width of the panes of a window of this length.
-fn pane_width(length: Millis) -> Millis {
-    length.saturating_add(PANES - 1).div_euclid(PANES).max(1)
-}
-
-/// How many panes a series needs: those that the window overlaps, those between it and now, and those where its anchor may be.
-fn panes_needed(length: Millis, offset: Millis, max_gap: Millis) -> i64 {
-    let width = pane_width(length);
-    let panes = |part: Millis| part.max(0) / width + i64::from(part % width != 0);
-    panes(length)
-        .saturating_add(panes(offset))
-        .saturating_add(panes(max_gap))
-        .saturating_add(2)
-}
-
-/// Why a [`Plan`] cannot be made.
-#[derive(Debug, Clone, PartialEq, thiserror::Error)]
-pub enum PlanError {
-    /// A setting is outside its range.
-    #[error("`{name}` is {given}; it must be {allowed}")]
-    Setting {
-        /// The setting.
-        name: &'static str,
-        /// What it is set to.
-        given: f64,
-        /// What it may be.
-        allowed: &'static str,
-    },
-    /// A length of time that a metric declares is outside its range.
-    #[error("`{field}` of metric `{metric}` is {given} ms; it must be {allowed}")]
-    Metric {
-        /// The metric.
-        metric: String,
-        /// The length.
-        field: &'static str,
-        /// What it is set to.
-        given: Millis,
-        /// What it may be.
-        allowed: &'static str,
-    },
-    /// An aggregate's metric is not in the catalogue.
-    #[error(
-        "aggregate {aggregate} asks for metric {metric}, but there are {metrics} metrics; use handles of the same catalogue"
-    )]
-    UnknownMetric {
-        /// Index of the aggregate.
-        aggregate: usize,
-        /// Index of the metric.
-        metric: usize,
-        /// How many metrics there are.
-        metrics: usize,
-    },
-    /// The length, offset or count of a window is not possible.
-    #[error(
-        "a window of metric `{metric}` is {span:?} with offset {offset} ms; lengths must be 1 ms to 5 years, offsets 0 to 5 years and counts at least 1"
-    )]
-    Window {
-        /// The metric.
-        metric: String,
-        /// The window's extent.
-        span: Span,
-        /// Its offset.
-        offset: Millis,
-    },
-    /// A window needs too many raw samples.
-    #[error(
-        "a window of metric `{metric}` needs {rows} samples of each series, at most {MAX_RAW_ROWS} are possible; shorten it or declare a longer `interval`"
-    )]
-    TooManyRows {
-        /// The metric.
-        metric: String,
-        /// How many samples it needs.
-        rows: u64,
-    },
-    /// A function that needs a test has none, or the test does not fit the metric.
-    #[error("an aggregate of metric `{metric}` {problem}")]
-    Test {
-        /// The metric.
-        metric: String,
-        /// What is wrong.
-        problem: &'static str,
-    },
-}
 
 /// Where the samples of a metric go.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -313,8 +82,8 @@ pub(super) struct ColumnPlan {
 /// An event metric that is used.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct EventPlan {
+    /// How far back from now events are kept.
     pub(super) retention: Millis,
-    pub(super) staleness: Millis,
 }
 
 /// What the windows of every task under one set of compiled rules keep and answer. Immutable; shared by all tasks.
@@ -438,10 +207,7 @@ impl Plan {
             }
             if spec.kind == Kind::Event {
                 self.slots[id.index()] = Slot::Events(self.events.len() as u16);
-                self.events.push(EventPlan {
-                    retention: need.retention,
-                    staleness: spec.staleness,
-                });
+                self.events.push(EventPlan { retention: need.retention });
                 continue;
             }
             let per = match spec.per {
@@ -491,7 +257,11 @@ impl Plan {
     fn prepare(&mut self) {
         for aggregate in &self.aggregates {
             let spec = self.catalogue.spec(aggregate.metric);
-            let minimum = kernels::minimum_samples(aggregate.reduce);
+            // The anchor can be one of the samples of a rate, so that only the arithmetic can tell whether there are enough.
+            let minimum = match aggregate.reduce {
+                Reduce::Rate => 1,
+                reduce => kernels::minimum_samples(reduce),
+            };
             let covered = needs_coverage(aggregate.reduce, aggregate.test.is_some())
                 && aggregate.window.span != Span::Latest
                 && spec.kind != Kind::Event;
@@ -586,7 +356,7 @@ impl Plan {
                 &mut instance
             }) += bytes;
         }
-        let each = super::store::instance_bytes(self);
+        let each = super::instance::instance_bytes(self);
         size_of::<super::store::Windows>() + task + each + instances * (instance + each)
     }
 
@@ -602,125 +372,4 @@ impl Plan {
 /// Whether the test, if any, is known when the rules are compiled.
 fn constant_test(aggregate: &Aggregate) -> bool {
     !matches!(aggregate.test, Some(Test::Caller | Test::Text(_)))
-}
-
-fn check_settings(s: &WindowSettings) -> Result<(), PlanError> {
-    let share = |x: f64| (0.0..=1.0).contains(&x);
-    let length = |x: Millis| (0..=MAX_LENGTH).contains(&x);
-    let checks = [
-        (
-            length(s.max_future),
-            "max_future",
-            s.max_future as f64,
-            "0 ms to 5 years",
-        ),
-        (length(s.warm_up), "warm_up", s.warm_up as f64, "0 ms to 5 years"),
-        (share(s.min_coverage), "min_coverage", s.min_coverage, "0 to 1"),
-        (
-            s.min_samples >= 1,
-            "min_samples",
-            f64::from(s.min_samples),
-            "at least 1",
-        ),
-        (share(s.min_instances), "min_instances", s.min_instances, "0 to 1"),
-        (
-            s.max_instances >= 1,
-            "max_instances",
-            f64::from(s.max_instances),
-            "at least 1",
-        ),
-        (s.max_rows >= 1, "max_rows", f64::from(s.max_rows), "at least 1"),
-        (s.max_events >= 1, "max_events", f64::from(s.max_events), "at least 1"),
-        (
-            s.max_event_bytes >= 4,
-            "max_event_bytes",
-            f64::from(s.max_event_bytes),
-            "at least 4",
-        ),
-    ];
-    match checks.into_iter().find(|c| !c.0) {
-        Some((_, name, given, allowed)) => Err(PlanError::Setting { name, given, allowed }),
-        None => Ok(()),
-    }
-}
-
-fn check_spec(spec: &MetricSpec) -> Result<(), PlanError> {
-    let checks = [
-        (
-            (1..=MAX_LENGTH).contains(&spec.interval),
-            "interval",
-            spec.interval,
-            "1 ms to 5 years",
-        ),
-        (
-            (1..=MAX_LENGTH).contains(&spec.staleness),
-            "staleness",
-            spec.staleness,
-            "1 ms to 5 years",
-        ),
-        (
-            (1..=MAX_LENGTH).contains(&spec.max_gap),
-            "max_gap",
-            spec.max_gap,
-            "1 ms to 5 years",
-        ),
-        (
-            (0..=MAX_LENGTH).contains(&spec.max_lateness),
-            "max_lateness",
-            spec.max_lateness,
-            "0 ms to 5 years",
-        ),
-    ];
-    if let Some((_, field, given, allowed)) = checks.into_iter().find(|c| !c.0) {
-        return Err(PlanError::Metric {
-            metric: spec.name.clone(),
-            field,
-            given,
-            allowed,
-        });
-    }
-    let rows = (spec.staleness.max(spec.max_lateness) / spec.interval) as u64;
-    if spec.kind != Kind::Event && rows > MAX_RAW_ROWS {
-        return Err(PlanError::TooManyRows {
-            metric: spec.name.clone(),
-            rows,
-        });
-    }
-    Ok(())
-}
-
-fn check_aggregate(spec: &MetricSpec, aggregate: &Aggregate) -> Result<(), PlanError> {
-    let window = &aggregate.window;
-    let possible = |length: Millis| (1..=MAX_LENGTH).contains(&length);
-    let span = match window.span {
-        Span::Latest => true,
-        Span::Sliding(length) | Span::Current(length) | Span::Previous(length) => possible(length),
-        Span::Last { count, max_age } => count > 0 && possible(max_age),
-    };
-    if !span || !(0..=MAX_LENGTH).contains(&window.offset) {
-        return Err(PlanError::Window {
-            metric: spec.name.clone(),
-            span: window.span,
-            offset: window.offset,
-        });
-    }
-    let event = spec.kind == Kind::Event;
-    let problem = match (aggregate.reduce, &aggregate.test) {
-        (Reduce::All | Reduce::Any | Reduce::Share, None) => "needs a test of its samples and has none",
-        (_, Some(Test::Text(_))) if !event => "tests texts, but its samples are numbers",
-        (_, Some(Test::Within { .. })) if event => "tests numbers, but its samples are texts",
-        (Reduce::All | Reduce::Any | Reduce::Share | Reduce::Count, _) => return Ok(()),
-        // The latest text that passes a test is a question of its own.
-        (Reduce::Last, Some(Test::Text(_))) => return Ok(()),
-        (_, Some(_)) => "tests its samples, which only `count`, `all`, `any` and `share` can",
-        (Reduce::Last | Reduce::Age | Reduce::AgeOfFirst, None) => return Ok(()),
-        (_, None) if event => {
-            "computes with its samples, but they are texts; only `count`, `all`, `any`, `share`, `last` and `age` are possible"
-        }
-        _ => return Ok(()),
-    };
-    Err(PlanError::Test {
-        metric: spec.name.clone(),
-        problem,
-    })
 }

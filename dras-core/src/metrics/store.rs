@@ -1,15 +1,14 @@
 //! The samples of one task: what goes in, and what goes when time passes.
 
-use super::block::{Block, Put, is_value, not_available};
-use super::catalogue::{Infinite, MetricId, NotANumber};
+use super::block::Block;
+use super::catalogue::{Kind, MetricId};
 use super::events::{EventLog, Logged, cut};
+use super::ingest::{Accepted, IngestCounters, IngestError, MAX_NAME_BYTES, TimeWentBack};
+use super::instance::{Instance, Into};
 use super::marks::{Mark, Marks};
 use super::panes::Panes;
-use super::plan::{ColumnPlan, Plan, Slot};
+use super::plan::{Plan, Slot};
 use crate::units::Millis;
-
-/// The longest name of an instance in bytes.
-pub const MAX_NAME_BYTES: usize = 4096;
 
 /// The handle of an instance of one task: a TaskManager, a subtask, or with the empty name the task itself. It goes out of use when the
 /// instance is freed; another instance never gets the same handle.
@@ -17,188 +16,6 @@ pub const MAX_NAME_BYTES: usize = 4096;
 pub struct InstanceId {
     slot: u32,
     generation: u32,
-}
-
-/// `now` lies before the latest time that the windows have seen. Nothing was changed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("now is {now} ms but was {last} ms before; time must not go back")]
-pub struct TimeWentBack {
-    /// The time given.
-    pub now: Millis,
-    /// The latest time seen before.
-    pub last: Millis,
-}
-
-/// Why samples cannot be taken: something that the caller must put right. Nothing was changed.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum IngestError {
-    /// Time went back.
-    #[error(transparent)]
-    TimeWentBack(#[from] TimeWentBack),
-    /// The handle is not, or no longer, that of an instance of this task.
-    #[error(
-        "the instance is unknown: it was freed after it had no data for long, or belongs to another task; ask for its handle again"
-    )]
-    UnknownInstance,
-    /// The handle is not that of a metric of this plan.
-    #[error(
-        "metric {metric} is unknown: there are {metrics}; use handles of the catalogue that the windows were made for"
-    )]
-    UnknownMetric {
-        /// Index of the metric.
-        metric: usize,
-        /// How many there are.
-        metrics: usize,
-    },
-    /// The task has as many instances as it may.
-    #[error("a new instance is refused: the task has {max} already (`max_instances`)")]
-    TooManyInstances {
-        /// The cap.
-        max: u32,
-    },
-    /// The name of an instance is too long.
-    #[error("the name of an instance has {bytes} bytes; at most {MAX_NAME_BYTES} are possible")]
-    NameTooLong {
-        /// Its length.
-        bytes: usize,
-    },
-    /// A number was given for an event metric.
-    #[error("metric `{metric}` is an event metric: its samples are texts, but a number was given")]
-    NotANumberMetric {
-        /// Its name.
-        metric: String,
-    },
-    /// A text was given for a metric of numbers.
-    #[error("metric `{metric}` is a metric of numbers, but a text was given")]
-    NotAnEventMetric {
-        /// Its name.
-        metric: String,
-    },
-    /// Times and values of a column are not equally many.
-    #[error("{times} times but {values} values were given")]
-    ColumnLengths {
-        /// How many times.
-        times: usize,
-        /// How many values.
-        values: usize,
-    },
-}
-
-/// What became of the samples of one call.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Hash)]
-pub struct Accepted {
-    /// New samples, with or without a value.
-    pub stored: u64,
-    /// Samples that were there already, bit for bit.
-    pub ignored: u64,
-    /// Samples whose time had another value; one of the two stays.
-    pub resolved: u64,
-    /// Samples refused because of their time, because they are infinite or because there is no room; [`IngestCounters`] tell which.
-    pub refused: u64,
-    /// Samples of metrics that no rule asks for.
-    pub unused: u64,
-}
-
-/// What became of all samples so far.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Hash, serde::Serialize, serde::Deserialize)]
-pub struct IngestCounters {
-    /// New samples with a value, and events.
-    pub accepted: u64,
-    /// Samples that said "asked, not available" (NaN), where the metric skips those.
-    pub not_available: u64,
-    /// Samples that were there already, bit for bit.
-    pub duplicates_equal: u64,
-    /// Samples whose time had another value; one of the two stayed.
-    pub duplicates_resolved: u64,
-    /// Refused: more than the metric's lateness before the newest of their series.
-    pub late: u64,
-    /// Refused: older than what is kept, or behind what is already in the panes.
-    pub too_old: u64,
-    /// Refused: too far after `now`.
-    pub future: u64,
-    /// Refused: infinite.
-    pub infinite: u64,
-    /// Refused: there were as many rows as a block may have.
-    pub too_dense: u64,
-    /// Events that went because there were too many.
-    pub events_dropped: u64,
-    /// Texts of events that were cut.
-    pub texts_cut: u64,
-    /// Samples of metrics that no rule asks for.
-    pub unused: u64,
-}
-
-impl IngestCounters {
-    /// What happened since `before`.
-    fn since(&self, before: &IngestCounters) -> Accepted {
-        let refused = |c: &IngestCounters| c.late + c.too_old + c.future + c.infinite + c.too_dense;
-        let stored = |c: &IngestCounters| c.accepted + c.not_available;
-        Accepted {
-            stored: stored(self) - stored(before),
-            ignored: self.duplicates_equal - before.duplicates_equal,
-            resolved: self.duplicates_resolved - before.duplicates_resolved,
-            refused: refused(self) - refused(before),
-            unused: self.unused - before.unused,
-        }
-    }
-}
-
-/// One instance with its samples.
-#[derive(Debug, Clone)]
-pub(super) struct Instance {
-    pub(super) name: Box<str>,
-    /// For each group its rows, from the first sample on.
-    pub(super) blocks: Box<[Option<Block>]>,
-    /// For each pane set its panes, from the first folded sample on.
-    pub(super) panes: Box<[Option<Panes>]>,
-    /// For each event metric its log, from the first event on.
-    pub(super) logs: Box<[Option<EventLog>]>,
-    /// When all of it was last said to have ended; [`Millis::MIN`] if never.
-    pub(super) ended: Millis,
-    /// `now` when it was made.
-    made: Millis,
-}
-
-impl Instance {
-    fn new(plan: &Plan, name: &str, made: Millis) -> Instance {
-        Instance {
-            name: name.into(),
-            blocks: vec![None; plan.groups.len()].into_boxed_slice(),
-            panes: vec![None; plan.pane_sets.len()].into_boxed_slice(),
-            logs: vec![None; plan.events.len()].into_boxed_slice(),
-            ended: Millis::MIN,
-            made,
-        }
-    }
-
-    /// When its newest sample of any kind was, or else when it was made.
-    fn newest(&self) -> Millis {
-        let samples = self
-            .blocks
-            .iter()
-            .flatten()
-            .flat_map(|b| b.columns.iter().map(|c| c.newest));
-        let events = self.logs.iter().flatten().filter_map(|l| l.all().last().map(|e| e.0));
-        samples.chain(events).max().unwrap_or(Millis::MIN).max(self.made)
-    }
-
-    /// Whether all of its series have ended.
-    fn has_ended(&self) -> bool {
-        self.logs.iter().flatten().all(|l| l.all().is_empty())
-            && self.blocks.iter().flatten().all(|b| {
-                b.columns
-                    .iter()
-                    .all(|c| c.newest == Millis::MIN || self.ended.max(c.ended) >= c.newest)
-            })
-    }
-}
-
-/// What an instance takes besides its blocks and panes.
-pub(super) fn instance_bytes(plan: &Plan) -> usize {
-    size_of::<(Option<Instance>, u32, u32)>()
-        + plan.groups.len() * size_of::<Option<Block>>()
-        + plan.pane_sets.len() * size_of::<Option<Panes>>()
-        + plan.events.len() * size_of::<Option<EventLog>>()
 }
 
 /// One place for an instance.
@@ -243,7 +60,7 @@ impl Windows {
     /// The handle of the instance called `name`, which is made if there is none; the empty name is the task itself.
     ///
     /// # Errors
-    /// The task has [`max_instances`](super::plan::WindowSettings::max_instances) already, or the name is longer than [`MAX_NAME_BYTES`].
+    /// The task has [`max_instances`](super::settings::WindowSettings::max_instances) already, or the name is longer than [`MAX_NAME_BYTES`].
     pub fn instance(&mut self, plan: &Plan, name: &str) -> Result<InstanceId, IngestError> {
         let at = match self.position(name) {
             Ok(at) => return Ok(self.id(self.by_name[at])),
@@ -269,6 +86,42 @@ impl Windows {
         };
         self.by_name.insert(at, slot);
         Ok(self.id(slot))
+    }
+
+    /// Whether samples for instances of these names can be taken at `now`, without making any of them.
+    ///
+    /// # Errors
+    /// What [`instance`](Self::instance) would refuse for one of them, or that `now` is before the latest time seen.
+    pub fn check_instances<'n>(
+        &self,
+        plan: &Plan,
+        now: Millis,
+        names: impl Iterator<Item = &'n str>,
+    ) -> Result<(), IngestError> {
+        if now < self.now {
+            return Err(TimeWentBack { now, last: self.now }.into());
+        }
+        let max = plan.settings().max_instances;
+        let mut new = std::collections::BTreeSet::new();
+        for name in names {
+            if name.len() > MAX_NAME_BYTES {
+                return Err(IngestError::NameTooLong { bytes: name.len() });
+            }
+            if self.position(name).is_err() {
+                new.insert(name);
+            }
+        }
+        if self.by_name.len() + new.len() > max as usize {
+            return Err(IngestError::TooManyInstances { max });
+        }
+        Ok(())
+    }
+
+    /// The time of the newest sample of a metric, over all instances; also one that says "not available".
+    pub fn newest(&self, plan: &Plan, metric: MetricId) -> Option<Millis> {
+        let slot = plan.slot(metric)?;
+        let instances = self.by_name.iter().filter_map(|place| self.places[*place as usize].instance.as_ref());
+        instances.filter_map(|instance| instance.newest_of(slot)).max()
     }
 
     /// The handle of the instance called `name`, if there is one.
@@ -588,7 +441,7 @@ fn unknown(plan: &Plan, metric: MetricId) -> IngestError {
 fn number_slot(plan: &Plan, metric: MetricId) -> Result<Slot, IngestError> {
     let slot = plan.slot(metric).ok_or_else(|| unknown(plan, metric))?;
     let spec = plan.catalogue().spec(metric);
-    if spec.kind == super::catalogue::Kind::Event {
+    if spec.kind == Kind::Event {
         return Err(IngestError::NotANumberMetric {
             metric: spec.name.clone(),
         });
@@ -600,7 +453,7 @@ fn number_slot(plan: &Plan, metric: MetricId) -> Result<Slot, IngestError> {
 fn event_slot(plan: &Plan, metric: MetricId) -> Result<Option<usize>, IngestError> {
     let slot = plan.slot(metric).ok_or_else(|| unknown(plan, metric))?;
     let spec = plan.catalogue().spec(metric);
-    if spec.kind != super::catalogue::Kind::Event {
+    if spec.kind != Kind::Event {
         return Err(IngestError::NotAnEventMetric {
             metric: spec.name.clone(),
         });
@@ -609,159 +462,4 @@ fn event_slot(plan: &Plan, metric: MetricId) -> Result<Option<usize>, IngestErro
         Slot::Events(slot) => Some(usize::from(slot)),
         Slot::Unused | Slot::Column { .. } => None,
     })
-}
-
-/// One instance to put samples into.
-struct Into<'a> {
-    instance: &'a mut Instance,
-    marks: &'a Marks,
-    counters: &'a mut IngestCounters,
-}
-
-impl Into<'_> {
-    fn sample(&mut self, plan: &Plan, now: Millis, slot: Slot, t: Millis, wire: f64) {
-        let Slot::Column { group, column } = slot else {
-            self.counters.unused += 1;
-            return;
-        };
-        let (group_at, column_at) = (usize::from(group), usize::from(column));
-        let group = &plan.groups[group_at];
-        let column = &group.columns[column_at];
-        if t > now.saturating_add(plan.settings().max_future) {
-            self.counters.future += 1;
-            return;
-        }
-        let Some(value) = convert(wire, column) else {
-            self.counters.infinite += 1;
-            return;
-        };
-        let newest = self.instance.blocks[group_at]
-            .as_ref()
-            .map_or(Millis::MIN, |b| b.columns[column_at].newest);
-        if newest > Millis::MIN && t <= newest.saturating_sub(column.max_lateness) && t != newest {
-            self.counters.late += 1;
-            return;
-        }
-        if t <= now.saturating_sub(group.retention) {
-            self.old_sample(plan, now, group_at, column_at, t, value);
-            return;
-        }
-        if self.block(plan, group_at).is_full(group.max_rows) {
-            self.evict(plan, group_at, now);
-        }
-        let block = self.block(plan, group_at);
-        match block.put(column_at, t, value, column.duplicates, group.max_rows) {
-            Put::Stored if is_value(value) => self.counters.accepted += 1,
-            Put::Stored => self.counters.not_available += 1,
-            Put::Equal => self.counters.duplicates_equal += 1,
-            Put::Resolved => self.counters.duplicates_resolved += 1,
-            Put::Full => self.counters.too_dense += 1,
-        }
-    }
-
-    /// The rows of a group, which are made with the first sample.
-    fn block(&mut self, plan: &Plan, group: usize) -> &mut Block {
-        let group_plan = &plan.groups[group];
-        self.instance.blocks[group].get_or_insert_with(|| Block::new(group_plan.columns.len(), group_plan.capacity))
-    }
-
-    /// A sample that no raw window can reach: it goes straight to the panes, if there are any and it is the newest of its series.
-    fn old_sample(&mut self, plan: &Plan, now: Millis, group: usize, column: usize, t: Millis, value: f64) {
-        let newest = self.instance.blocks[group]
-            .as_ref()
-            .map_or(Millis::MIN, |b| b.columns[column].newest);
-        if t <= newest || t <= now.saturating_sub(plan.groups[group].columns[column].pane_reach) {
-            self.counters.too_old += 1;
-            return;
-        }
-        self.block(plan, group).columns[column].newest = t;
-        self.fold_upto(plan, group, column, t);
-        if is_value(value) {
-            self.counters.accepted += 1;
-            fold(
-                plan,
-                &plan.groups[group].columns[column],
-                &mut self.instance.panes,
-                self.marks,
-                t,
-                value,
-            );
-        } else {
-            self.counters.not_available += 1;
-        }
-    }
-
-    /// Removes the rows that no raw window can reach any more.
-    fn evict(&mut self, plan: &Plan, group: usize, now: Millis) {
-        let edge = now.saturating_sub(plan.groups[group].retention);
-        let Some(rows) = self.instance.blocks[group].as_ref().map(|b| b.upto(edge)) else {
-            return;
-        };
-        if rows == 0 {
-            return;
-        }
-        for column in 0..plan.groups[group].columns.len() {
-            self.fold_upto(plan, group, column, edge);
-        }
-        if let Some(block) = &mut self.instance.blocks[group] {
-            block.remove_oldest(rows);
-        }
-    }
-
-    /// Folds the samples that no earlier one can follow any more. Never those after `now`, which no answer may hold yet.
-    fn fold_complete(&mut self, plan: &Plan, group: usize, now: Millis) {
-        for (at, column) in plan.groups[group].columns.iter().enumerate() {
-            if let (false, Some(block)) = (column.panes.is_empty(), &self.instance.blocks[group]) {
-                let newest = block.columns[at].newest;
-                if newest > Millis::MIN {
-                    self.fold_upto(
-                        plan,
-                        group,
-                        at,
-                        newest.saturating_sub(column.max_lateness.max(1)).min(now),
-                    );
-                }
-            }
-        }
-    }
-
-    /// Folds the samples of one series at or before `edge` into its panes.
-    fn fold_upto(&mut self, plan: &Plan, group: usize, at: usize, edge: Millis) {
-        let column = &plan.groups[group].columns[at];
-        let Some(block) = &mut self.instance.blocks[group] else {
-            return;
-        };
-        let folded = block.columns[at].folded;
-        if column.panes.is_empty() || edge <= folded {
-            return;
-        }
-        let (first, last) = (block.upto(folded), block.upto(edge));
-        for (t, value) in block.times()[first..last].iter().zip(&block.cells(at)[first..last]) {
-            if is_value(*value) {
-                fold(plan, column, &mut self.instance.panes, self.marks, *t, *value);
-            }
-        }
-        block.columns[at].folded = edge;
-    }
-}
-
-/// Folds one sample into all panes of its metric.
-fn fold(plan: &Plan, column: &ColumnPlan, panes: &mut [Option<Panes>], marks: &Marks, t: Millis, value: f64) {
-    for set in &column.panes {
-        let (at, set) = (usize::from(*set), &plan.pane_sets[usize::from(*set)]);
-        let panes = panes[at].get_or_insert_with(|| Panes::new(set));
-        panes.fold(set, t, value, marks, plan.settings().warm_up);
-    }
-}
-
-/// The value in seconds, bytes or plain numbers; `None` where it is refused.
-fn convert(wire: f64, column: &ColumnPlan) -> Option<f64> {
-    let value = wire * column.factor;
-    if value.is_nan() {
-        return Some(match column.not_a_number {
-            NotANumber::Skip => not_available(),
-            NotANumber::Propagate => f64::NAN,
-        });
-    }
-    (value.is_finite() || column.infinite == Infinite::Keep).then_some(value)
 }

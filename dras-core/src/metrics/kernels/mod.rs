@@ -1,172 +1,260 @@
-//! Stand-in for the numeric kernels while they are written elsewhere.
+//! The arithmetic under windows: one series' samples in one window to one value, and many instances' values to one.
+//!
+//! Pure functions over slices. They know nothing of storage, staleness or required coverage; the windows do, and hand over the samples
+//! that count. Semantics are Prometheus 3.14's where a function of the same name exists there, with two exceptions that users of
+//! autoscalers need: [`Reduce::Increase`], [`Reduce::Rate`], [`Reduce::Delta`], [`Reduce::Changes`] and [`Reduce::Resets`] are
+//! *anchored* (the last sample before the window is the left value, nothing is extrapolated), and `Rate` divides by the span that the
+//! increase was really seen over. Prometheus' extrapolating forms are the variants that end in `Prom`.
+//!
+//! **Same bits everywhere.** Sums are compensated (Neumaier) in four lanes joined in a fixed order; nothing is fused, powers come from
+//! the `libm` crate, NaN results have one bit pattern, and the sign of a zero does not depend on the order of samples. Every build for
+//! every machine gives the same results, and a test holds a hash of them.
+//!
+//! **Constants stay constant.** Mean, quantile, least-squares prediction and smoothed mean of equal samples are exactly that value, and
+//! their deviation is exactly zero, so that `avg(cpu[5m]) > 80%` does not fire on a flat 80%.
 
-use super::query::{Across, Reduce};
+mod across;
+mod counter;
+mod order;
+mod sums;
+#[cfg(test)]
+mod tests;
+mod trend;
+
+pub use across::across;
+
+use super::query::Reduce;
 use crate::units::Millis;
 
-/// The samples of one series in a window.
-#[derive(Debug, Clone, Copy)]
+/// The samples of one series in one window, oldest first.
+///
+/// `times` ascend strictly, lie in the window, and `values` has as many entries: whatever one slice has more is not looked at. `values`
+/// never holds a mark for an absent sample; NaN is a sample here (a metric that propagates it) and counts as in Prometheus.
+#[derive(Debug, Clone, Copy, Default)]
 pub struct Samples<'a> {
-    /// Times.
+    /// When, in ms since the epoch.
     pub times: &'a [Millis],
-    /// Values.
+    /// What.
     pub values: &'a [f64],
-    /// The last sample before the window.
+    /// The last sample at or before the window's start, if it counts as a baseline.
     pub anchor: Option<(Millis, f64)>,
-    /// For each sample since when its counter counts; empty where unknown.
+    /// Start of the process (where its counters were zero) known for each sample, 0 for unknown. Empty if none is known, which is the
+    /// usual case; a slice of any other length than `values` counts as empty.
     pub starts: &'a [Millis],
-    /// The same for the anchor.
+    /// Start of the process known for the anchor, 0 for unknown.
     pub anchor_start: Millis,
 }
 
-/// A window's place in time.
-#[derive(Debug, Clone, Copy)]
+/// Where a window lies: `(start, end]`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Frame {
-    /// Left edge, exclusive.
+    /// Left edge, outside the window, in ms since the epoch.
     pub start: Millis,
-    /// Right edge, inclusive.
+    /// Right edge, inside.
     pub end: Millis,
-    /// Time of the look.
+    /// The time of the look: differs from `end` where the window is moved into the past. Ages and predictions count from it.
     pub now: Millis,
-    /// The longest time one sample stands for.
+    /// The longest time that one sample stands for, in ms.
     pub max_gap: Millis,
 }
 
-fn steps(s: &Samples<'_>) -> Vec<(f64, f64, bool)> {
-    let mut prev = s.anchor;
-    let mut out = Vec::new();
-    for (i, (t, v)) in s.times.iter().zip(s.values).enumerate() {
-        if let Some((pt, pv)) = prev {
-            let restarted = s.starts.get(i).is_some_and(|x| *x > pt);
-            out.push((pv, *v, restarted));
+impl Frame {
+    /// Its length in ms, 0 for a frame that ends before it starts.
+    pub fn length(&self) -> Millis {
+        self.end.saturating_sub(self.start).max(0)
+    }
+}
+
+/// Samples with all slices of one length.
+#[derive(Debug, Clone, Copy)]
+struct View<'a> {
+    times: &'a [Millis],
+    values: &'a [f64],
+    anchor: Option<(Millis, f64)>,
+    starts: &'a [Millis],
+    anchor_start: Millis,
+}
+
+impl<'a> View<'a> {
+    #[inline]
+    fn new(samples: &Samples<'a>) -> View<'a> {
+        let n = samples.times.len().min(samples.values.len());
+        View {
+            times: &samples.times[..n],
+            values: &samples.values[..n],
+            anchor: samples.anchor,
+            starts: if samples.starts.len() == n { samples.starts } else { &[] },
+            anchor_start: samples.anchor_start,
         }
-        prev = Some((*t, *v));
     }
-    out
 }
 
-fn increase(s: &Samples<'_>) -> f64 {
-    steps(s)
-        .iter()
-        .map(|(a, b, r)| if b < a || *r { *b } else { b - a })
-        .sum()
+/// One bit pattern for NaN: arithmetic makes different ones on different machines.
+fn tidy(value: f64) -> f64 {
+    if value.is_nan() { f64::NAN } else { value }
 }
 
-fn pick(values: &[f64], better: impl Fn(f64, f64) -> bool) -> Option<usize> {
-    let mut best = 0;
-    for i in 1..values.len() {
-        if better(values[i], values[best]) || values[best].is_nan() {
-            best = i;
+/// `of(values)`, if there are any.
+#[inline]
+fn of_some(values: &[f64], of: impl FnOnce(&[f64]) -> f64) -> Option<f64> {
+    (!values.is_empty()).then(|| of(values))
+}
+
+/// Reduces the samples of a window to one value, by any [`Reduce`] without a test.
+///
+/// `None` means too few samples ([`minimum_samples`]), except for [`Reduce::Count`] and [`Reduce::Coverage`], which know 0. The result
+/// is NaN or infinite only where a sample is, where it leaves the range of an f64, or where a parameter is outside its domain (a quantile
+/// below 0 is −∞, above 1 +∞; a smoothing factor outside 0…1 gives NaN). [`Reduce::All`], [`Reduce::Any`] and [`Reduce::Share`] take
+/// every sample but zero as true.
+///
+/// - `Rate` is the increase divided by the seconds between the sample it is counted from and the newest, `RateProm` by the nominal window.
+/// - Without an anchor the first sample in the window is the left value, unless the start of its process is known and lies in the window:
+///   then `Increase` and `Rate` count from zero at that time.
+/// - `Ewma(h)` begins at the first sample, and each later one pulls it `1 − 2^(−gap/h)` of the way to itself (Eckner's EMA with next-point
+///   interpolation); a half-life of zero or less gives the last sample.
+/// - `Predict` and the ages count from `frame.now`.
+///
+/// Linear in the number of samples; nothing is allocated once `scratch`, which is only a buffer for the quantiles, has grown to that number.
+pub fn reduce(reduce: Reduce, samples: &Samples<'_>, frame: &Frame, scratch: &mut Vec<f64>) -> Option<f64> {
+    let view = View::new(samples);
+    let values = view.values;
+    let age = |time: Option<Millis>| time.map(|time| frame.now.saturating_sub(time) as f64 / 1000.0);
+    let value = match reduce {
+        Reduce::Avg => of_some(values, sums::mean),
+        Reduce::Min => of_some(values, order::min),
+        Reduce::Max => of_some(values, order::max),
+        Reduce::Sum => of_some(values, sums::sum),
+        Reduce::Count => Some(values.len() as f64),
+        Reduce::First => values.first().copied(),
+        Reduce::Last => values.last().copied(),
+        Reduce::Stddev => of_some(values, |values| sums::variance(values).sqrt()),
+        Reduce::Var => of_some(values, sums::variance),
+        Reduce::Quantile(q) => of_some(values, |values| order::quantile(values, q, scratch)),
+        Reduce::Mad => of_some(values, |values| order::median_deviation(values, scratch)),
+        Reduce::Spread => of_some(values, order::spread),
+        Reduce::Rate => view.rate(frame),
+        Reduce::Increase => view.increase(frame),
+        Reduce::Delta => view.delta(),
+        Reduce::Changes => view.changes(),
+        Reduce::Resets => view.resets(),
+        Reduce::Irate => view.last_step(true).map(|(step, seconds)| step / seconds),
+        Reduce::Idelta => view.last_step(false).map(|(step, _)| step),
+        Reduce::Slope => view.slope(),
+        Reduce::Predict(ahead) => view.predict(frame.now, ahead),
+        Reduce::Ewma(half_life) => view.ewma(half_life),
+        Reduce::DoubleExponential(smoothing, trend) => view.double_exponential(smoothing, trend),
+        Reduce::Coverage => {
+            let length = frame.length();
+            (length > 0).then(|| view.covered(frame) as f64 / length as f64)
         }
-    }
-    (!values.is_empty()).then_some(best)
-}
-
-/// One value of the samples.
-pub fn reduce(reduce: Reduce, s: &Samples<'_>, f: &Frame, scratch: &mut Vec<f64>) -> Option<f64> {
-    let n = s.values.len() as f64;
-    if (s.values.len() as u32) < minimum_samples(reduce) {
-        return None;
-    }
-    let first = s.values.first().copied();
-    let age = |t: Millis| (f.now - t) as f64 / 1000.0;
-    let base = s.anchor.or(s.times.first().copied().zip(first));
-    let mean = || s.values.iter().sum::<f64>() / n;
-    let var = || {
-        let m = mean();
-        s.values.iter().map(|x| (x - m) * (x - m)).sum::<f64>() / n
+        Reduce::Age => age(view.times.last().copied()),
+        Reduce::AgeOfFirst => age(view.times.first().copied()),
+        Reduce::AgeOfMin => age(order::time_of(view.times, values, |value, held| value <= held)),
+        Reduce::AgeOfMax => age(order::time_of(view.times, values, |value, held| value >= held)),
+        Reduce::All | Reduce::Any | Reduce::Share => tested(reduce, samples, |value| value != 0.0),
+        Reduce::IncreaseProm => view.extrapolated(frame, true),
+        Reduce::RateProm => view.rate_prom(frame),
+        Reduce::DeltaProm => view.extrapolated(frame, false),
+        Reduce::ChangesProm => view.changes_prom(),
+        Reduce::ResetsProm => view.resets_prom(),
     };
-    Some(match reduce {
-        Reduce::Avg => mean(),
-        Reduce::Sum => s.values.iter().sum(),
-        Reduce::Min => s.values[pick(s.values, |a, b| a < b)?],
-        Reduce::Max => s.values[pick(s.values, |a, b| a > b)?],
-        Reduce::Count => n,
-        Reduce::First => first?,
-        Reduce::Last | Reduce::Irate | Reduce::Idelta => *s.values.last()?,
-        Reduce::Var => var(),
-        Reduce::Stddev => var().sqrt(),
-        Reduce::Quantile(q) => {
-            scratch.clear();
-            scratch.extend_from_slice(s.values);
-            scratch.sort_by(f64::total_cmp);
-            scratch[((n - 1.0) * q) as usize]
-        }
-        Reduce::Spread => s.values[pick(s.values, |a, b| a > b)?] - s.values[pick(s.values, |a, b| a < b)?],
-        Reduce::Increase => increase(s),
-        Reduce::Rate => {
-            let span = s.times.last()? - base?.0;
-            if span <= 0 {
-                return None;
-            }
-            increase(s) / (span as f64 / 1000.0)
-        }
-        Reduce::Delta => s.values.last()? - base?.1,
-        Reduce::Changes => steps(s)
-            .iter()
-            .filter(|(a, b, _)| a != b && !(a.is_nan() && b.is_nan()))
-            .count() as f64,
-        Reduce::Resets => steps(s).iter().filter(|(a, b, r)| b < a || *r).count() as f64,
-        Reduce::Coverage => covered(s, f) as f64 / (f.end - f.start) as f64,
-        Reduce::Age => age(*s.times.last()?),
-        Reduce::AgeOfFirst => age(*s.times.first()?),
-        Reduce::AgeOfMin => age(s.times[pick(s.values, |a, b| a <= b)?]),
-        Reduce::AgeOfMax => age(s.times[pick(s.values, |a, b| a >= b)?]),
-        _ => mean(),
-    })
+    value.map(tidy)
 }
 
-/// One value of how many samples pass.
-pub fn tested(reduce: Reduce, s: &Samples<'_>, mut passes: impl FnMut(f64) -> bool) -> Option<f64> {
-    let n = s.values.len();
-    let passed = s.values.iter().filter(|v| passes(**v)).count();
-    if n == 0 && reduce != Reduce::Count {
+/// Reduces the samples of a window by how many of them pass a test: [`Reduce::Count`], [`Reduce::All`], [`Reduce::Any`] or
+/// [`Reduce::Share`]. `passes` is called once for each sample, oldest first.
+///
+/// Without samples a count is 0 and the others are `None`. `None` for every other reduction: those take no test.
+pub fn tested(reduce: Reduce, samples: &Samples<'_>, passes: impl FnMut(f64) -> bool) -> Option<f64> {
+    let values = View::new(samples).values;
+    if values.is_empty() && reduce != Reduce::Count {
         return None;
     }
-    Some(match reduce {
-        Reduce::Count => passed as f64,
-        Reduce::All => f64::from(passed == n),
-        Reduce::Any => f64::from(passed > 0),
-        _ => passed as f64 / n as f64,
-    })
-}
-
-/// The same for a range of values.
-pub fn within(reduce: Reduce, s: &Samples<'_>, lo: f64, hi: f64, negate: bool) -> Option<f64> {
-    tested(reduce, s, |x| (lo <= x && x <= hi) != negate)
-}
-
-/// How long the samples cover the window.
-pub fn covered(s: &Samples<'_>, f: &Frame) -> Millis {
-    let mut prev = s.anchor.map(|a| a.0);
-    let mut sum = 0;
-    for t in s.times {
-        if let Some(p) = prev {
-            sum += t - p.max(t - f.max_gap).max(f.start);
-        }
-        prev = Some(*t);
+    let all = values.len() as u64;
+    let count = || order::passing(values, passes);
+    match reduce {
+        Reduce::Count => Some(count() as f64),
+        Reduce::All => Some(f64::from(count() == all)),
+        Reduce::Any => Some(f64::from(count() > 0)),
+        Reduce::Share => Some(count() as f64 / all as f64),
+        _ => None,
     }
-    sum
 }
 
-/// The least number of samples.
+/// [`tested`] with the test `lo ≤ value ≤ hi`, turned round by `negate`, in a form without branches. NaN lies in no interval.
+pub fn within(reduce: Reduce, samples: &Samples<'_>, lo: f64, hi: f64, negate: bool) -> Option<f64> {
+    tested(reduce, samples, |value| ((value >= lo) & (value <= hi)) != negate)
+}
+
+/// How much of the window its samples cover, in ms.
+///
+/// A sample covers the time since the one before it, the anchor included, but no more than `frame.max_gap`; the first sample of a series
+/// covers nothing before it. The newest also covers the time up to the window's end, again no more than `max_gap`. What lies outside the
+/// window does not count.
+pub fn covered(samples: &Samples<'_>, frame: &Frame) -> Millis {
+    View::new(samples).covered(frame)
+}
+
+impl View<'_> {
+    fn covered(&self, frame: &Frame) -> Millis {
+        let most = frame.max_gap.max(0) as u64;
+        // Ascending times differ by less than 2^64, and the difference of two's complements is exact as an unsigned number.
+        let between = |earlier: Millis, later: Millis| if later > earlier { later.wrapping_sub(earlier) as u64 } else { 0 };
+        let anchor = self.anchor.map(|anchor| anchor.0);
+        let Some(last) = self.times.last().copied().or(anchor) else { return 0 };
+        let mut total = 0_u64;
+        if let (Some(anchor), Some(&first)) = (anchor, self.times.first()) {
+            total += between(frame.start, first).min(between(anchor, first)).min(most);
+        }
+        for (&earlier, &later) in self.times.iter().zip(self.times.iter().skip(1)) {
+            total = total.saturating_add((later.wrapping_sub(earlier) as u64).min(most));
+        }
+        // With the anchor as the newest sample, part of what it covers lies before the window.
+        let edge = last.saturating_add_unsigned(most).min(frame.end);
+        total = total.saturating_add(between(last.max(frame.start), edge));
+        total.min(frame.length() as u64) as Millis
+    }
+}
+
+/// The number of samples without which a reduction is absent; the anchor is one of them where it is the left value ([`Reduce::Rate`]).
+///
+/// At least one of them must lie in the window. A known start of the process inside the window stands for one sample of a counter.
 pub fn minimum_samples(reduce: Reduce) -> u32 {
     match reduce {
         Reduce::Count | Reduce::Coverage => 0,
-        _ => 1,
+        Reduce::Rate
+        | Reduce::Irate
+        | Reduce::Idelta
+        | Reduce::Slope
+        | Reduce::Predict(_)
+        | Reduce::DoubleExponential(..)
+        | Reduce::IncreaseProm
+        | Reduce::RateProm
+        | Reduce::DeltaProm => 2,
+        Reduce::Avg
+        | Reduce::Min
+        | Reduce::Max
+        | Reduce::Sum
+        | Reduce::First
+        | Reduce::Last
+        | Reduce::Stddev
+        | Reduce::Var
+        | Reduce::Quantile(_)
+        | Reduce::Mad
+        | Reduce::Spread
+        | Reduce::Increase
+        | Reduce::Delta
+        | Reduce::Changes
+        | Reduce::Resets
+        | Reduce::Ewma(_)
+        | Reduce::Age
+        | Reduce::AgeOfFirst
+        | Reduce::AgeOfMin
+        | Reduce::AgeOfMax
+        | Reduce::All
+        | Reduce::Any
+        | Reduce::Share
+        | Reduce::ChangesProm
+        | Reduce::ResetsProm => 1,
     }
-}
-
-/// One value of several.
-pub fn across(across: Across, values: &[f64], _scratch: &mut Vec<f64>) -> Option<f64> {
-    let n = values.len() as f64;
-    if values.is_empty() {
-        return None;
-    }
-    Some(match across {
-        Across::Sum => values.iter().sum(),
-        Across::Min => values.iter().copied().fold(f64::INFINITY, f64::min),
-        Across::Max => values.iter().copied().fold(f64::NEG_INFINITY, f64::max),
-        Across::Count => n,
-        _ => values.iter().sum::<f64>() / n,
-    })
 }

@@ -1,0 +1,202 @@
+//! One look at one task: its windows through the program, rules to proposals, proposals to one action.
+
+use super::decision::{Decision, ProposalOutcome, RuleStatus};
+use super::policy::{CompiledRule, Inner, Policy};
+use super::task::{RuleProgress, Task, TaskError};
+use crate::action::{Fate, Proposal, Resource, merge};
+use crate::lang::{Look, Row, Value, Values};
+use crate::metrics::TimeWentBack;
+use crate::undefined::Undefined;
+use crate::units::Millis;
+
+/// A condition that is undefined keeps the time that it has held for this long, or for a quarter of the rule's `for` where that is longer;
+/// after that it begins anew.
+const UNKNOWN_KEEPS: Millis = 60_000;
+
+/// Looks further apart than this, or than the rule's `for` where that is longer, say nothing about the time between them: what has held
+/// begins anew.
+const LOOKS_APART: Millis = 15 * 60_000;
+
+/// Why there is no decision. The task is unchanged.
+#[derive(Debug, Clone, PartialEq, thiserror::Error)]
+pub enum DecideError {
+    /// Time went back.
+    #[error(transparent)]
+    TimeWentBack(#[from] TimeWentBack),
+    /// The task cannot be decided on with this policy.
+    #[error(transparent)]
+    Task(#[from] TaskError),
+}
+
+/// Looks at a task at `now` and decides.
+///
+/// The same policy, samples, attributes and times give the same decision, to the bit.
+///
+/// # Errors
+/// The task belongs to another policy, or `now` is before an earlier look or ingestion. The task is unchanged then.
+pub fn decide(policy: &Policy, task: &mut Task, now: Millis) -> Result<Decision, DecideError> {
+    let mut decision = Decision::new(policy);
+    decide_into(policy, task, now, &mut decision)?;
+    Ok(decision)
+}
+
+/// The same into an existing decision, whose space is used again.
+///
+/// # Errors
+/// As [`decide`]; task and decision are unchanged then.
+pub fn decide_into(policy: &Policy, task: &mut Task, now: Millis, decision: &mut Decision) -> Result<(), DecideError> {
+    task.check(policy)?;
+    let inner = policy.inner();
+    task.windows.advance(&inner.plan, now)?;
+    task.first_seen.get_or_insert(now);
+
+    let mut scratch = std::mem::take(&mut task.scratch);
+    let mut row = inner.compiled.program.row();
+    task.fill(policy, now, &mut row);
+    let task_managers = task.number(inner.known.task_managers).map(|n| n.clamp(0.0, 1e9) as u32);
+    let look = Look { plan: &inner.plan, windows: &task.windows, now, task_managers };
+    look.fill(&inner.compiled, &mut row, &mut scratch);
+
+    decision.begin(policy, task.id(), now);
+    let complete = inner.compiled.program.run(&inner.compiled.graph, &mut row);
+    let outputs = Outputs::new(inner, &row, complete);
+    let last_look = task.last_look;
+    let mut progress = std::mem::take(&mut task.rules);
+    for (rule, progress) in inner.rules.iter().zip(&mut progress) {
+        let status = step(rule, outputs.condition(rule.when), progress, last_look, now);
+        decision.rules.push(status);
+    }
+    propose(inner, task, &outputs, decision);
+    decision.keep_inputs(&row, inner.compiled.graph_inputs());
+
+    // The row borrows from the task; nothing below needs it.
+    drop(outputs);
+    drop(row);
+    task.rules = progress;
+    task.scratch = scratch;
+    task.last_look = Some(now);
+    Ok(())
+}
+
+/// The values of the program's outputs, from the registers where everything was defined, else from the exact evaluator.
+struct Outputs<'t, 'r> {
+    inner: &'t Inner,
+    row: &'r Row<'t>,
+    exact: Option<Values<'t>>,
+}
+
+impl<'t, 'r> Outputs<'t, 'r> {
+    fn new(inner: &'t Inner, row: &'r Row<'t>, complete: bool) -> Outputs<'t, 'r> {
+        let exact = (!complete).then(|| {
+            let mut values = Values::new(&inner.compiled.graph);
+            for rule in &inner.rules {
+                for output in std::iter::once(rule.when).chain(rule.then.iter().map(|t| t.1)) {
+                    values.compute_root(&inner.compiled.graph, row, inner.compiled.root_of(output));
+                }
+            }
+            values
+        });
+        Outputs { inner, row, exact }
+    }
+
+    fn condition(&self, output: usize) -> Result<bool, Undefined> {
+        match &self.exact {
+            None => self.inner.compiled.program.bool(self.row, output).ok_or(Undefined::NotAvailable),
+            Some(values) => match values.get(self.inner.compiled.root_of(output)) {
+                Some(Value::Bool(b)) => Ok(*b),
+                Some(Value::Undefined(missing)) => Err(missing.reason),
+                _ => Err(Undefined::NotAvailable),
+            },
+        }
+    }
+
+    fn number(&self, output: usize) -> Result<f64, Undefined> {
+        match &self.exact {
+            None => self.inner.compiled.program.number(self.row, output).ok_or(Undefined::NotAvailable),
+            Some(values) => match values.get(self.inner.compiled.root_of(output)) {
+                Some(Value::Number(x)) => Ok(*x),
+                Some(Value::Undefined(missing)) => Err(missing.reason),
+                _ => Err(Undefined::NotAvailable),
+            },
+        }
+    }
+}
+
+/// What a rule's condition comes to, with the time that it has held.
+fn step(
+    rule: &CompiledRule,
+    condition: Result<bool, Undefined>,
+    progress: &mut RuleProgress,
+    last_look: Option<Millis>,
+    now: Millis,
+) -> RuleStatus {
+    let hold = rule.info.hold;
+    if last_look.is_some_and(|last| now - last > LOOKS_APART.max(hold)) {
+        *progress = RuleProgress::default();
+    }
+    match condition {
+        Ok(true) => {
+            progress.unknown_since = None;
+            let since = *progress.since.get_or_insert(now);
+            if now - since >= hold { RuleStatus::Fired { since } } else { RuleStatus::Holding { since, left: hold - (now - since) } }
+        }
+        Ok(false) => {
+            *progress = RuleProgress::default();
+            RuleStatus::NotMet
+        }
+        Err(reason) => {
+            let unknown_since = *progress.unknown_since.get_or_insert(now);
+            if now - unknown_since > UNKNOWN_KEEPS.max(hold / 4) {
+                *progress = RuleProgress { since: None, unknown_since: Some(unknown_since) };
+            }
+            RuleStatus::Undefined { reason }
+        }
+    }
+}
+
+/// Turns the rules that fired into proposals, and those into changes.
+fn propose(inner: &Inner, task: &Task, outputs: &Outputs<'_, '_>, decision: &mut Decision) {
+    for (index, rule) in inner.rules.iter().enumerate() {
+        if !matches!(decision.rules[index], RuleStatus::Fired { .. }) {
+            continue;
+        }
+        for &(resource, output) in &rule.then {
+            let current = task.number(inner.known.resources[resource as usize]);
+            let outcome = match (current, outputs.number(output)) {
+                (Some(current), Ok(wanted)) => {
+                    let target = resource.quantise(wanted);
+                    decision.candidates.push(Proposal {
+                        rule: index as u32,
+                        resource,
+                        current,
+                        target,
+                        priority: rule.info.priority,
+                    });
+                    ProposalOutcome { rule: index as u32, resource, wanted: Ok(wanted), target, fate: Some(Fate::NoChange) }
+                }
+                (Some(_), Err(reason)) => {
+                    ProposalOutcome { rule: index as u32, resource, wanted: Err(reason), target: 0.0, fate: None }
+                }
+                // Without knowing what the task has, no direction can be told.
+                (None, _) => {
+                    let wanted = Err(Undefined::NoAttribute);
+                    ProposalOutcome { rule: index as u32, resource, wanted, target: 0.0, fate: None }
+                }
+            };
+            decision.proposals.push(outcome);
+        }
+    }
+    if decision.candidates.is_empty() {
+        return;
+    }
+    let limits = match task.number(inner.known.max_parallelism) {
+        Some(max) => inner.limits.at_most(Resource::Parallelism, max),
+        None => inner.limits,
+    };
+    let (changes, fates) = merge(&decision.candidates, &limits);
+    decision.changes.extend(changes);
+    let mut fates = fates.into_iter();
+    for proposal in decision.proposals.iter_mut().filter(|p| p.fate.is_some()) {
+        proposal.fate = fates.next();
+    }
+}

@@ -1,0 +1,366 @@
+//! The state of one task: its attributes, the windows of its metrics, and how long each rule's condition has held.
+
+use std::collections::BTreeMap;
+
+use super::attributes::{AttributeId, AttributeValue};
+use super::policy::Policy;
+use crate::lang::Row;
+use crate::metrics::{Accepted, IngestCounters, IngestError, InstanceId, Mark, MetricId, Scratch, Windows};
+use crate::undefined::Undefined;
+use crate::units::Millis;
+
+/// One running Flink job, as dras sees it. Belongs to the policy it was made with.
+#[derive(Debug, Clone)]
+pub struct Task {
+    id: String,
+    policy: u64,
+    pub(crate) values: Vec<Option<AttributeValue>>,
+    pub(crate) labels: BTreeMap<String, String>,
+    pub(crate) windows: Windows,
+    pub(crate) rules: Vec<RuleProgress>,
+    pub(crate) first_seen: Option<Millis>,
+    pub(crate) last_look: Option<Millis>,
+    pub(crate) scratch: Scratch,
+}
+
+/// How long the condition of a rule has held.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) struct RuleProgress {
+    /// The first look of an unbroken run at which the condition was true.
+    pub(crate) since: Option<Millis>,
+    /// The first look of a stretch in which it was undefined.
+    pub(crate) unknown_since: Option<Millis>,
+}
+
+/// Why something cannot be said of a task. Nothing was changed.
+#[derive(Debug, Clone, PartialEq, thiserror::Error)]
+pub enum TaskError {
+    /// The task was made with another policy.
+    #[error("the task belongs to the policy {task:016x}, and this is {policy:016x}: make it with this policy")]
+    OtherPolicy {
+        /// Fingerprint of the task's policy.
+        task: u64,
+        /// Fingerprint of the policy given.
+        policy: u64,
+    },
+    /// The policy has no such attribute.
+    #[error("`{name}` is not an attribute of this policy; known: {known}")]
+    UnknownAttribute {
+        /// The name given.
+        name: String,
+        /// The names there are.
+        known: String,
+    },
+    /// The policy has no such metric.
+    #[error("`{name}` is not a metric of this policy; known: {known}")]
+    UnknownMetric {
+        /// The name given.
+        name: String,
+        /// The names there are.
+        known: String,
+    },
+    /// The attribute has another type.
+    #[error("the attribute `{name}` is {should}, and {is} was given")]
+    AttributeType {
+        /// The attribute.
+        name: String,
+        /// What it is.
+        should: String,
+        /// What was given.
+        is: &'static str,
+    },
+    /// A number is not finite.
+    #[error("the attribute `{name}` was set to {value}; leave it out where it is not known")]
+    NotFinite {
+        /// The attribute.
+        name: String,
+        /// The value.
+        value: f64,
+    },
+    /// A name or value is too long.
+    #[error("the {what} has {bytes} bytes; at most {limit} are possible")]
+    TooLong {
+        /// What is too long.
+        what: &'static str,
+        /// Its length.
+        bytes: usize,
+        /// The limit.
+        limit: usize,
+    },
+    /// There are too many labels.
+    #[error("a task has at most {limit} labels")]
+    TooManyLabels {
+        /// The limit.
+        limit: usize,
+    },
+    /// The samples cannot be taken.
+    #[error(transparent)]
+    Ingest(#[from] IngestError),
+}
+
+/// The longest id, attribute text, label name or label value, in bytes.
+const MAX_TEXT: usize = 64 * 1024;
+/// The most labels of a task.
+const MAX_LABELS: usize = 256;
+
+impl Task {
+    /// A task without attributes and samples. `id` is the platform's name for it, and the attribute `task_id`.
+    ///
+    /// # Errors
+    /// The id is longer than 64 KiB.
+    pub fn new(policy: &Policy, id: &str) -> Result<Task, TaskError> {
+        check_length("task id", id)?;
+        let inner = policy.inner();
+        let mut values = vec![None; inner.attributes.len()];
+        if let Some(task_id) = inner.known.task_id {
+            values[task_id.index()] = Some(AttributeValue::from(id));
+        }
+        Ok(Task {
+            id: id.to_owned(),
+            policy: policy.fingerprint(),
+            values,
+            labels: BTreeMap::new(),
+            windows: Windows::new(&inner.plan),
+            rules: vec![RuleProgress::default(); inner.rules.len()],
+            first_seen: None,
+            last_look: None,
+            scratch: Scratch::new(),
+        })
+    }
+
+    /// The platform's name for it.
+    pub fn id(&self) -> &str {
+        &self.id
+    }
+
+    /// The windows of its metrics.
+    pub fn windows(&self) -> &Windows {
+        &self.windows
+    }
+
+    /// What became of the samples it was given.
+    pub fn counters(&self) -> IngestCounters {
+        self.windows.counters()
+    }
+
+    /// Sets an attribute by name; numbers in the attribute's declared unit (seconds and bytes for the built-in ones).
+    ///
+    /// # Errors
+    /// The policy has no such attribute, it is of another type, or the number is not finite.
+    pub fn set(&mut self, policy: &Policy, name: &str, value: impl Into<AttributeValue>) -> Result<(), TaskError> {
+        let id = policy.attribute(name).ok_or_else(|| TaskError::UnknownAttribute {
+            name: name.to_owned(),
+            known: list(policy.attributes().iter().map(|a| a.name.as_str())),
+        })?;
+        self.set_by_id(policy, id, value.into())
+    }
+
+    /// Sets an attribute by its handle.
+    ///
+    /// # Errors
+    /// The attribute is of another type, or the number is not finite.
+    pub fn set_by_id(&mut self, policy: &Policy, id: AttributeId, value: AttributeValue) -> Result<(), TaskError> {
+        self.check(policy)?;
+        let Some(attribute) = policy.attributes().get(id.0.index()) else {
+            return Err(TaskError::UnknownAttribute {
+                name: format!("#{}", id.0.index()),
+                known: list(policy.attributes().iter().map(|a| a.name.as_str())),
+            });
+        };
+        let name = || attribute.name.clone();
+        if !value.suits(attribute.ty) {
+            return Err(TaskError::AttributeType { name: name(), should: attribute.ty.describe(), is: value.describe() });
+        }
+        let value = match value {
+            AttributeValue::Number(x) if !x.is_finite() => return Err(TaskError::NotFinite { name: name(), value: x }),
+            AttributeValue::Number(x) => AttributeValue::Number(x * attribute.factor),
+            AttributeValue::Text(text) => {
+                check_length("attribute text", &text)?;
+                AttributeValue::Text(text)
+            }
+            other => other,
+        };
+        self.values[id.0.index()] = Some(value);
+        Ok(())
+    }
+
+    /// Forgets an attribute: it is undefined again.
+    ///
+    /// # Errors
+    /// The task belongs to another policy.
+    pub fn unset(&mut self, policy: &Policy, id: AttributeId) -> Result<(), TaskError> {
+        self.check(policy)?;
+        if let Some(value) = self.values.get_mut(id.0.index()) {
+            *value = None;
+        }
+        Ok(())
+    }
+
+    /// Sets a label: what `{{labels}}` in queries selects the task's series with.
+    ///
+    /// # Errors
+    /// There are too many labels, or one is too long.
+    pub fn set_label(&mut self, name: &str, value: &str) -> Result<(), TaskError> {
+        check_length("label name", name)?;
+        check_length("label value", value)?;
+        if self.labels.len() >= MAX_LABELS && !self.labels.contains_key(name) {
+            return Err(TaskError::TooManyLabels { limit: MAX_LABELS });
+        }
+        self.labels.insert(name.to_owned(), value.to_owned());
+        Ok(())
+    }
+
+    /// The handle of an instance: a TaskManager, a subtask, or with the empty name the task itself. It is made where it is new.
+    ///
+    /// # Errors
+    /// The task has as many instances as it may, or belongs to another policy.
+    pub fn instance(&mut self, policy: &Policy, name: &str) -> Result<InstanceId, TaskError> {
+        self.check(policy)?;
+        Ok(self.windows.instance(policy.plan(), name)?)
+    }
+
+    /// Takes one scrape of an instance: values of several metrics at time `t`, in the metrics' units. `now` is the present.
+    ///
+    /// # Errors
+    /// A handle is unknown, `now` went back, or a metric holds texts. Samples that are late, from the future, infinite … are no errors:
+    /// they are counted, see [`counters`](Self::counters).
+    pub fn row(
+        &mut self,
+        policy: &Policy,
+        now: Millis,
+        instance: InstanceId,
+        t: Millis,
+        values: &[(MetricId, f64)],
+    ) -> Result<Accepted, TaskError> {
+        self.check(policy)?;
+        let accepted = self.windows.row(policy.plan(), now, instance, t, values)?;
+        self.seen(now);
+        Ok(accepted)
+    }
+
+    /// Takes many samples of one series, oldest first or in any order.
+    ///
+    /// # Errors
+    /// As [`row`](Self::row); also where times and values are not equally many.
+    pub fn column(
+        &mut self,
+        policy: &Policy,
+        now: Millis,
+        instance: InstanceId,
+        metric: MetricId,
+        times: &[Millis],
+        values: &[f64],
+    ) -> Result<Accepted, TaskError> {
+        self.check(policy)?;
+        let accepted = self.windows.column(policy.plan(), now, instance, metric, times, values)?;
+        self.seen(now);
+        Ok(accepted)
+    }
+
+    /// Takes an event: an exception or another log line, at time `t`.
+    ///
+    /// # Errors
+    /// A handle is unknown, `now` went back, or the metric holds numbers.
+    pub fn event(
+        &mut self,
+        policy: &Policy,
+        now: Millis,
+        instance: InstanceId,
+        metric: MetricId,
+        t: Millis,
+        text: &str,
+    ) -> Result<Accepted, TaskError> {
+        self.check(policy)?;
+        let accepted = self.windows.event(policy.plan(), now, instance, metric, t, text)?;
+        self.seen(now);
+        Ok(accepted)
+    }
+
+    /// Says that all events of the metric up to `until` were handed over. Without it the absence of events says nothing.
+    ///
+    /// # Errors
+    /// The handle is unknown, `now` went back, or the metric holds numbers.
+    pub fn observed(&mut self, policy: &Policy, now: Millis, metric: MetricId, until: Millis) -> Result<(), TaskError> {
+        self.check(policy)?;
+        self.windows.observed(policy.plan(), now, metric, until)?;
+        self.seen(now);
+        Ok(())
+    }
+
+    /// Says that an instance has ended: it leaves everything over instances at once.
+    ///
+    /// # Errors
+    /// A handle is unknown.
+    pub fn end(&mut self, policy: &Policy, instance: InstanceId, metric: Option<MetricId>, t: Millis) -> Result<(), TaskError> {
+        self.check(policy)?;
+        Ok(self.windows.end(policy.plan(), instance, metric, t)?)
+    }
+
+    /// Marks a restart or a change of resources: samples from before it, and from the warm-up after it, do not count in windows.
+    pub fn mark(&mut self, t: Millis, mark: Mark) {
+        self.windows.mark(t, mark);
+    }
+
+    fn seen(&mut self, now: Millis) {
+        self.first_seen.get_or_insert(now);
+    }
+
+    pub(crate) fn check(&self, policy: &Policy) -> Result<(), TaskError> {
+        if self.policy == policy.fingerprint() {
+            Ok(())
+        } else {
+            Err(TaskError::OtherPolicy { task: self.policy, policy: policy.fingerprint() })
+        }
+    }
+
+    /// The number that an attribute is, if it is set.
+    pub(crate) fn number(&self, id: Option<crate::lang::VariableId>) -> Option<f64> {
+        match self.values.get(id?.index())? {
+            Some(AttributeValue::Number(x)) => Some(*x),
+            _ => None,
+        }
+    }
+
+    /// Puts the attributes into a row, with those that dras computes itself.
+    pub(crate) fn fill<'t>(&'t self, policy: &Policy, now: Millis, row: &mut Row<'t>) {
+        let known = policy.inner().known;
+        for (attribute, value) in self.values.iter().enumerate() {
+            let id = crate::lang::VariableId(attribute as u16);
+            match value {
+                Some(AttributeValue::Number(x)) => row.set_number(id, *x),
+                Some(AttributeValue::Bool(b)) => row.set_bool(id, *b),
+                Some(AttributeValue::Text(text)) => row.set_text(id, text),
+                None => {
+                    let since = if Some(id) == known.uptime {
+                        self.windows.all_marks().iter().rev().find(|m| m.1 == Mark::Restart && m.0 <= now).map(|m| m.0)
+                    } else if Some(id) == known.since_last_change {
+                        self.windows.all_marks().iter().rev().find(|m| m.0 <= now).map(|m| m.0)
+                    } else {
+                        row.set_undefined(id, Undefined::NoAttribute);
+                        continue;
+                    };
+                    // Where no mark is known, the task has run at least since it was first seen.
+                    match since.or(self.first_seen) {
+                        Some(since) => row.set_number(id, (now - since).max(0) as f64 / 1000.0),
+                        None => row.set_undefined(id, Undefined::NoAttribute),
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// Some names, for a message.
+pub(crate) fn list<'a>(names: impl Iterator<Item = &'a str>) -> String {
+    let mut names: Vec<&str> = names.collect();
+    let more = names.len() > 20;
+    names.truncate(20);
+    format!("{}{}", names.join(", "), if more { ", …" } else { "" })
+}
+
+fn check_length(what: &'static str, text: &str) -> Result<(), TaskError> {
+    if text.len() > MAX_TEXT {
+        return Err(TaskError::TooLong { what, bytes: text.len(), limit: MAX_TEXT });
+    }
+    Ok(())
+}

@@ -1,0 +1,161 @@
+//! Sums, means and variances.
+//!
+//! Lane counts and the order in which lanes are joined are fixed and no multiply-add is fused, so that every machine gets the same bits.
+
+/// Lanes of compensated sums. Part of the format of results: changing it changes their last bits.
+const LANES: usize = 4;
+/// Lanes of plain sums.
+const PLAIN_LANES: usize = 8;
+
+/// A sum as the rounded value and what rounding lost: together exact to about twice the digits of an f64.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Sum {
+    pub(super) rounded: f64,
+    pub(super) lost: f64,
+}
+
+impl Sum {
+    pub(super) const ZERO: Sum = Sum { rounded: 0.0, lost: 0.0 };
+
+    /// Adds one value, keeping what its rounding loses: Neumaier's step, in Knuth's form without a branch (the same lost part).
+    #[inline(always)]
+    pub(super) fn add(&mut self, value: f64) {
+        let sum = self.rounded + value;
+        let seen = sum - self.rounded;
+        self.lost += (self.rounded - (sum - seen)) + (value - seen);
+        self.rounded = sum;
+    }
+
+    fn is_finite(self) -> bool {
+        self.rounded.is_finite() && self.lost.is_finite()
+    }
+
+    /// The sum rounded to one number.
+    pub(super) fn value(self) -> f64 {
+        // An infinite sum has a lost part of NaN.
+        if self.rounded.is_finite() { self.rounded + self.lost } else { self.rounded }
+    }
+
+    /// The sum divided by a count, rounded once: the mean of equal values is exactly that value, so that a constant never crosses a
+    /// threshold that it equals.
+    fn divided(self, count: usize) -> f64 {
+        let n = count as f64;
+        let quotient = self.rounded / n;
+        // 26 + 27 bits of the quotient, each exact when multiplied by a count below 2^26; their difference from the sum is exact too.
+        let high = f64::from_bits(quotient.to_bits() & !0x07ff_ffff);
+        let low = quotient - high;
+        let rest = ((self.rounded - high * n) - low * n) + self.lost;
+        quotient + rest / n
+    }
+}
+
+fn compensated(values: &[f64], scale: f64) -> Sum {
+    let mut lanes = [Sum::ZERO; LANES];
+    let (chunks, rest) = values.as_chunks::<LANES>();
+    for chunk in chunks {
+        for lane in 0..LANES {
+            lanes[lane].add(chunk[lane] * scale);
+        }
+    }
+    for (lane, value) in lanes.iter_mut().zip(rest) {
+        lane.add(value * scale);
+    }
+    let [mut total, b, c, d] = lanes;
+    total.lost = (total.lost + b.lost) + (c.lost + d.lost);
+    total.add(b.rounded);
+    total.add(c.rounded);
+    total.add(d.rounded);
+    total
+}
+
+/// 2^−64: no count of samples brings a sum of numbers scaled by it out of range.
+const SCALE: f64 = 5.421_010_862_427_522e-20;
+
+/// What a sum that left the range is: the infinity or NaN that the values themselves make, or else the finite values' sum scaled by
+/// [`SCALE`].
+#[cold]
+fn out_of_range(values: &[f64]) -> Result<Sum, f64> {
+    let has = |infinity: f64| values.contains(&infinity);
+    if values.iter().any(|v| v.is_nan()) || (has(f64::INFINITY) && has(f64::NEG_INFINITY)) {
+        Err(f64::NAN)
+    } else if has(f64::INFINITY) {
+        Err(f64::INFINITY)
+    } else if has(f64::NEG_INFINITY) {
+        Err(f64::NEG_INFINITY)
+    } else {
+        Ok(compensated(values, SCALE))
+    }
+}
+
+/// Compensated sum; infinite only if the exact sum is out of range or a value is infinite.
+pub(super) fn sum(values: &[f64]) -> f64 {
+    let total = compensated(values, 1.0);
+    if total.is_finite() {
+        return total.value();
+    }
+    match out_of_range(values) {
+        Ok(scaled) => scaled.value() / SCALE,
+        Err(value) => value,
+    }
+}
+
+/// Mean of at least one value; finite if all values are, even where their sum is not.
+pub(super) fn mean(values: &[f64]) -> f64 {
+    let total = compensated(values, 1.0);
+    if total.is_finite() {
+        return total.divided(values.len());
+    }
+    match out_of_range(values) {
+        Ok(scaled) => scaled.divided(values.len()) / SCALE,
+        Err(value) => value,
+    }
+}
+
+/// Plain sum in eight lanes, joined in a fixed order.
+fn lanes_sum(lanes: [f64; PLAIN_LANES]) -> f64 {
+    let [a, b, c, d, e, f, g, h] = lanes;
+    ((a + b) + (c + d)) + ((e + f) + (g + h))
+}
+
+/// Mean from the first value on: `origin + Σ(v − origin)/n`. Exact for equal values, and near enough to centre a second pass on.
+pub(super) fn centre(values: &[f64], origin: f64) -> f64 {
+    let mut lanes = [0.0; PLAIN_LANES];
+    let (chunks, rest) = values.as_chunks::<PLAIN_LANES>();
+    for chunk in chunks {
+        for lane in 0..PLAIN_LANES {
+            lanes[lane] += chunk[lane] - origin;
+        }
+    }
+    for (lane, value) in lanes.iter_mut().zip(rest) {
+        *lane += value - origin;
+    }
+    origin + lanes_sum(lanes) / values.len() as f64
+}
+
+/// Population variance of at least one value by two passes; NaN where a value is NaN or infinite.
+///
+/// The second pass also sums the plain deviations, which corrects for the rounding of the centre (Chan, Golub and LeVeque 1983).
+pub(super) fn variance(values: &[f64]) -> f64 {
+    let Some(&origin) = values.first() else { return f64::NAN };
+    let centre = centre(values, origin);
+    let mut deviations = [0.0; PLAIN_LANES];
+    let mut squares = [0.0; PLAIN_LANES];
+    let (chunks, rest) = values.as_chunks::<PLAIN_LANES>();
+    for chunk in chunks {
+        for lane in 0..PLAIN_LANES {
+            let deviation = chunk[lane] - centre;
+            deviations[lane] += deviation;
+            squares[lane] += deviation * deviation;
+        }
+    }
+    for (lane, value) in rest.iter().enumerate() {
+        let deviation = value - centre;
+        deviations[lane] += deviation;
+        squares[lane] += deviation * deviation;
+    }
+    let n = values.len() as f64;
+    let deviation = lanes_sum(deviations);
+    let variance = (lanes_sum(squares) - deviation * deviation / n) / n;
+    // Rounding may leave it a hair below zero. Not `f64::max`: that would turn NaN into zero.
+    if variance < 0.0 { 0.0 } else { variance }
+}
