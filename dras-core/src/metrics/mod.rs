@@ -2,6 +2,7 @@
 
 pub mod catalogue;
 pub mod query;
+pub mod sources;
 pub mod text;
 
 pub use catalogue::{Catalogue, Duplicates, Infinite, Kind, MetricId, MetricSpec, NotANumber, Per};
