@@ -133,9 +133,9 @@ impl QueryTemplate {
     /// # Errors
     /// A value is missing, or cannot be put in its place unchanged; `{{labels}}` is used and there are none, or their names are not
     /// PromQL's.
-    pub fn render(
+    pub fn render<'v>(
         &self,
-        lookup: &dyn Fn(&str) -> Option<&str>,
+        lookup: &dyn Fn(&str) -> Option<&'v str>,
         labels: &BTreeMap<String, String>,
     ) -> Result<String, RenderError> {
         let mut out = String::with_capacity(self.source.len() + 64);
