@@ -15,6 +15,7 @@ pub mod plan;
 pub mod query;
 mod question;
 pub mod settings;
+pub mod sources;
 pub mod store;
 pub mod text;
 
