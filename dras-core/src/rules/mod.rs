@@ -1,1 +1,6 @@
-//! x
+//! Rule documents and strategy templates: plain data.
+
+mod limits;
+mod tree;
+
+pub use limits::DocumentLimits;
