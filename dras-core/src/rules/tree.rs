@@ -357,7 +357,7 @@ mod tests {
             ("{\"a\": [1,]}", (1, 10), "expected value"),
             ("{\"a\": 1} x", (1, 10), "trailing characters"),
             ("{\"é\": \"\\ud800\"}", (1, 14), "hex escape"),
-            ("{\"a\":\n[1, 1e999]}", (2, 5), "out of range"),
+            ("{\"a\":\n[1, 1e999]}", (2, 9), "out of range"),
             ("{\"a\": \"\u{1}\"}", (1, 8), "control character"),
             ("{1: 2}", (1, 2), "key must be a string"),
             ("{'a': 2}", (1, 2), "key must be a string"),
