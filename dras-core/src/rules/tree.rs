@@ -358,7 +358,7 @@ mod tests {
             ("{\"a\": 1} x", (1, 10), "trailing characters"),
             ("{\"é\": \"\\ud800\"}", (1, 14), "hex escape"),
             ("{\"a\":\n[1, 1e999]}", (2, 9), "out of range"),
-            ("{\"a\": \"\u{1}\"}", (1, 8), "control character"),
+            ("{\"a\": \"\u{1}\"}", (1, 7), "control character"),
             ("{1: 2}", (1, 2), "key must be a string"),
             ("{'a': 2}", (1, 2), "key must be a string"),
         ] {
