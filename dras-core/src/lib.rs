@@ -4,5 +4,6 @@ pub mod action;
 pub mod diagnostic;
 pub mod lang;
 pub mod metrics;
+pub mod rules;
 pub mod undefined;
 pub mod units;

@@ -271,7 +271,7 @@ codes! {
         "Printing the template shows its parameters.",
         Document("{\"version\": 1, \"strategies\": [{\"use\": \"cpu\", \"params\": {\"hihg\": \"75%\"}}]}");
     PARAMETER_OUT_OF_RANGE = "E0612", "a parameter outside its range",
-        "Printing the template shows each parameter's range.",
+        "A parameter that declares `min` or `max` stays between them; printing a strategy's template shows its parameters' ranges.",
         Document("{\"version\": 1, \"strategies\": [{\"use\": \"cpu\", \"params\": {\"high\": \"175%\"}}]}");
     RULE_WITHOUT_EFFECT = "E0613", "a rule that does nothing",
         "A rule needs a `then` with at least one resource to set.",
@@ -280,11 +280,14 @@ codes! {
         "The minimum is above the maximum.",
         Document("{\"version\": 1, \"limits\": {\"parallelism\": {\"min\": 9, \"max\": 3}}}");
     BAD_QUERY_TEMPLATE = "E0615", "a malformed query template",
-        "Placeholders are written `{{label}}` with the name of a text attribute of the task, or `{{labels}}` for all its labels.",
+        "Placeholders are written `{{name}}` with the name of a text attribute of the task, or `{{labels}}` for all its labels.",
         Document("{\"version\": 1, \"metrics\": {\"cpu\": {\"query\": \"up{job=\\\"{{jbo}}\\\"}\"}}}");
-    TOO_MANY = "E0616", "too many entries",
-        "Documents are bounded: the limits are part of the API.",
+    TOO_MANY = "E0616", "a document beyond its limits",
+        "Documents are bounded in length, depth and number of entries: the limits are `DocumentLimits`, part of the API.",
         Generated("a document with more rules than `DocumentLimits::max_rules`");
+    METRIC_MISFIT = "E0617", "a metric that does not fit the strategy that uses it",
+        "A document may declare a strategy's metrics and attributes itself, with the kind and dimension that the strategy's expressions need.",
+        Document("{\"version\": 1, \"metrics\": {\"cpu\": {\"unit\": \"MiB\"}}, \"strategies\": [{\"use\": \"cpu\"}]}");
     // Warnings.
     ALWAYS_TRUE = "W0101", "a condition that is always true",
         "It does not depend on anything that is measured.",

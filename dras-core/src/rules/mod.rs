@@ -1,0 +1,27 @@
+//! Rule documents and strategy templates: plain data.
+//!
+//! A [`Document`] is read from JSON with every mistake reported at once. A [`Template`] is a strategy written in the same format. The
+//! two are merged into one flat document by [`expand`], in which every name knows its [`Origin`].
+
+mod attributes;
+mod constant;
+mod document;
+mod limits;
+mod names;
+mod query;
+mod read;
+mod reader;
+mod template;
+mod tree;
+
+pub use attributes::{AttributeType, BUILT_IN_ATTRIBUTES, BuiltInAttribute, built_in_attribute};
+pub use constant::{BadConstant, Constant};
+pub use document::{
+    AcrossInstances, AttributeDeclaration, Bounds, Dimension, Document, Hold, Limits, MetricDeclaration, Param, Rule,
+    StrategyUse, Version, WindowSettings,
+};
+pub use limits::DocumentLimits;
+pub use names::{BadName, MAX_NAME_BYTES, check_name, check_rule_name, is_reserved};
+pub use query::{BadQueryTemplate, LABELS, Placeholder, placeholders};
+pub use read::Reading;
+pub use template::{Expanded, ExpandedRule, Origin, Template, expand};
