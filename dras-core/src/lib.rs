@@ -3,5 +3,6 @@
 pub mod diagnostic;
 pub mod lang;
 pub mod metrics;
+pub mod resources;
 pub mod undefined;
 pub mod units;
