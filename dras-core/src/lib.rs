@@ -2,8 +2,10 @@
 
 pub mod action;
 pub mod diagnostic;
+pub mod engine;
 pub mod lang;
 pub mod metrics;
+pub mod resources;
 pub mod rules;
 pub mod undefined;
 pub mod units;

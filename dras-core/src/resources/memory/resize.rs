@@ -1,0 +1,573 @@
+//! Backwards: from wanted components to the smallest configuration that gives them, written in the job's own style.
+
+use super::derive::{self, derive};
+use super::size::{MAX_SIZE, round_up};
+use super::{Component, FlinkProcess, FractionOption, MemoryBreakdown, MemoryConfig, MemoryError, SizeOption, Style};
+
+/// What becomes of the components that nobody asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Others {
+    /// They become what the smallest total makes of them, also less than now. The exception is a component that only takes what the
+    /// fixed ones leave (the network beside a fixed task heap, the overhead between fixed Flink and process sizes): it keeps at least
+    /// what it has, because the smallest total would starve it.
+    Free,
+    /// None becomes smaller than it is now.
+    Keep,
+}
+
+/// One option that [`resize`] changed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
+pub struct SizeChange {
+    /// The option.
+    pub option: SizeOption,
+    /// Its full key.
+    pub key: &'static str,
+    /// What was configured, bytes; `None` where the default applied.
+    pub from: Option<u64>,
+    /// What is configured now, bytes.
+    pub to: u64,
+}
+
+/// A configuration that was changed and derived again.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Resized {
+    /// The new configuration, in the style of the old one.
+    pub config: MemoryConfig,
+    /// What Flink makes of it.
+    pub breakdown: MemoryBreakdown,
+    /// What Flink made of the old one; `None` where that was not valid.
+    pub before: Option<MemoryBreakdown>,
+    /// The options that differ, in a fixed order.
+    pub changes: Vec<SizeChange>,
+}
+
+impl Resized {
+    fn new(old: &MemoryConfig, config: MemoryConfig, breakdown: MemoryBreakdown) -> Resized {
+        let changes = SizeOption::ALL
+            .into_iter()
+            .filter_map(|option| {
+                let (from, to) = (old.configured(option), config.configured(option)?);
+                let key = option.key(config.process())?;
+                (from != Some(to)).then_some(SizeChange { option, key, from, to })
+            })
+            .collect();
+        Resized {
+            config,
+            breakdown,
+            before: derive(old).ok(),
+            changes,
+        }
+    }
+
+    /// The configuration entries to set, on top of those the job has: whole mebibytes (`1729m`), or bytes (`134217730b`) where that
+    /// would not be exact. No entry ever has to be removed.
+    pub fn write_back(&self) -> Vec<(&'static str, String)> {
+        self.changes.iter().map(|c| (c.key, super::format_size(c.to))).collect()
+    }
+}
+
+/// No process is larger than this; up to here the totals are searched.
+const LARGEST: u64 = 1 << 50;
+
+/// Finds the smallest configuration in which each named component is at least as large as asked, without leaving the job's style.
+///
+/// - Components that the job sets by an option of their own (`task.heap.size`, `managed.size`, metaspace, off-heap, framework) are set to
+///   what was asked, up or down, in whole steps; the totals follow.
+/// - Components that are shares of a total make the total (`process.size`, or `flink.size`) as large as needed, in whole steps.
+/// - Network and overhead are reached either by a larger total or by a higher `network.min` or `jvm-overhead.min`, whichever makes the
+///   smaller process; their maximum is raised only where what was asked lies above it.
+///
+/// All sizes are in bytes; `step` is usually [`MIB`](super::MIB). The result was derived again, passes
+/// [`MemoryBreakdown::check_jvm`], and has every named component at least as large as asked. Asking again for the same changes nothing.
+/// Takes a few hundred derivations at most.
+///
+/// # Errors
+/// What [`derive`] says of a configuration that cannot be helped by sizes (fractions out of range, a minimum above its maximum), or of the
+/// old one under [`Others::Keep`]; [`MemoryError::NoSuchComponent`]; [`MemoryError::Unreachable`] where a fraction or a maximum keeps
+/// a component below what was asked at any size up to 1 PiB; [`MemoryError::ZeroStep`].
+pub fn resize(
+    config: &MemoryConfig,
+    targets: &[(Component, u64)],
+    others: Others,
+    step: u64,
+) -> Result<Resized, MemoryError> {
+    let process = config.process();
+    if step == 0 {
+        return Err(MemoryError::ZeroStep);
+    }
+    let style = config.style().ok_or(MemoryError::NothingConfigured { process })?;
+    let before = match (derive(config), others) {
+        (Err(error), Others::Keep) => return Err(error),
+        (before, _) => before.ok(),
+    };
+    let mut demand = Demand::default();
+    for &(component, bytes) in targets {
+        if !component.exists_in(process) {
+            return Err(MemoryError::NoSuchComponent { process, component });
+        }
+        let asked = demand.target[component as usize].get_or_insert(0);
+        *asked = bytes.max(*asked);
+    }
+    let rest = Rest::of(config, style);
+    if let Some(before) = before {
+        for component in Component::ALL {
+            let kept = others == Others::Keep || rest.is(component);
+            if kept && demand.target[component as usize].is_none() {
+                demand.floor[component as usize] = before.get(component);
+            }
+        }
+    }
+    let mut config_with_targets = config.clone();
+    set_options(&mut config_with_targets, &demand, rest, step)?;
+
+    // A share of a total can be reached by the total or by its minimum; try every way and keep the smallest process. On equal ones the
+    // first, which raises no minimum, wins.
+    let mut best: Option<Resized> = None;
+    let mut first_error = None;
+    for (raise_network, raise_overhead) in [(false, false), (true, false), (false, true), (true, true)] {
+        let mut candidate = config_with_targets.clone();
+        let raised = (!raise_network || raise_range(&mut candidate, Component::Network, &demand, step)?)
+            && (!raise_overhead || raise_range(&mut candidate, Component::Overhead, &demand, step)?);
+        if !raised {
+            continue;
+        }
+        match solve(candidate, style, &demand, rest, step) {
+            Ok((solved, breakdown)) => {
+                if best
+                    .as_ref()
+                    .is_none_or(|b| breakdown.process() < b.breakdown.process())
+                {
+                    best = Some(Resized::new(config, solved, breakdown));
+                }
+            }
+            Err(error) => {
+                first_error.get_or_insert(error);
+            }
+        }
+    }
+    match (best, first_error) {
+        (Some(resized), _) => Ok(resized),
+        (None, error) => Err(error.unwrap_or(MemoryError::Overflow)),
+    }
+}
+
+/// What is wanted of each component, by its number.
+#[derive(Clone, Copy, Default)]
+struct Demand {
+    /// What was asked for.
+    target: [Option<u64>; 8],
+    /// Below what nothing may fall that was not asked for.
+    floor: [u64; 8],
+}
+
+impl Demand {
+    fn least(&self, component: Component) -> u64 {
+        self.target[component as usize].unwrap_or(self.floor[component as usize])
+    }
+
+    fn without(mut self, component: Component) -> Demand {
+        self.target[component as usize] = None;
+        self.floor[component as usize] = 0;
+        self
+    }
+
+    /// The first component that is too small.
+    fn unmet(&self, breakdown: &MemoryBreakdown) -> Option<Component> {
+        Component::ALL.into_iter().find(|&c| breakdown.get(c) < self.least(c))
+    }
+}
+
+/// Which components take what fixed ones leave.
+#[derive(Clone, Copy)]
+struct Rest {
+    network: bool,
+    overhead: bool,
+    off_heap: bool,
+}
+
+impl Rest {
+    fn of(config: &MemoryConfig, style: Style) -> Rest {
+        let has = |o| config.configured(o).is_some();
+        let fixed_flink = has(SizeOption::FlinkSize) || style == Style::ProcessSize;
+        Rest {
+            network: config.process() == FlinkProcess::TaskManager && has(SizeOption::TaskHeap) && fixed_flink,
+            overhead: has(SizeOption::ProcessSize) && style != Style::ProcessSize,
+            off_heap: config.process() == FlinkProcess::JobManager
+                && style == Style::FineGrained
+                && has(SizeOption::FlinkSize)
+                && !has(SizeOption::TaskOffHeap),
+        }
+    }
+
+    fn is(self, component: Component) -> bool {
+        match component {
+            Component::Network => self.network,
+            Component::Overhead => self.overhead,
+            Component::TaskOffHeap => self.off_heap,
+            _ => false,
+        }
+    }
+}
+
+/// Writes the targets of those components that are options themselves.
+fn set_options(config: &mut MemoryConfig, demand: &Demand, rest: Rest, step: u64) -> Result<(), MemoryError> {
+    for (component, option, always) in [
+        (Component::FrameworkHeap, SizeOption::FrameworkHeap, true),
+        (Component::TaskHeap, SizeOption::TaskHeap, false),
+        (Component::FrameworkOffHeap, SizeOption::FrameworkOffHeap, true),
+        (Component::TaskOffHeap, SizeOption::TaskOffHeap, !rest.off_heap),
+        (Component::Managed, SizeOption::Managed, false),
+        (Component::Metaspace, SizeOption::Metaspace, true),
+    ] {
+        let Some(target) = demand.target[component as usize] else {
+            continue;
+        };
+        if !always && config.configured(option).is_none() {
+            continue;
+        }
+        let rounded = round_up(target, step).ok_or(MemoryError::Overflow)?;
+        let now = config.effective(option);
+        if now != Some(target) && now != Some(rounded) {
+            config.set(option, Some(rounded));
+        }
+    }
+    Ok(())
+}
+
+/// Raises the minimum (and, where it must, the maximum) of network or overhead to what is demanded. `false` where that changes nothing.
+fn raise_range(
+    config: &mut MemoryConfig,
+    component: Component,
+    demand: &Demand,
+    step: u64,
+) -> Result<bool, MemoryError> {
+    let (min, max) = match component {
+        Component::Network => (SizeOption::NetworkMin, SizeOption::NetworkMax),
+        _ => (SizeOption::OverheadMin, SizeOption::OverheadMax),
+    };
+    let least = demand.least(component);
+    let (Some(now), Some(most)) = (config.effective(min), config.effective(max)) else {
+        return Ok(false);
+    };
+    if least <= now {
+        return Ok(false);
+    }
+    let rounded = round_up(least, step).ok_or(MemoryError::Overflow)?;
+    if least > most {
+        config.set(max, Some(rounded));
+        config.set(min, Some(rounded));
+    } else {
+        config.set(min, Some(rounded.min(most)));
+    }
+    Ok(true)
+}
+
+/// Finds the totals for a configuration whose other options are settled.
+fn solve(
+    mut config: MemoryConfig,
+    style: Style,
+    demand: &Demand,
+    rest: Rest,
+    step: u64,
+) -> Result<(MemoryConfig, MemoryBreakdown), MemoryError> {
+    match style {
+        Style::ProcessSize => search(&mut config, SizeOption::ProcessSize, demand, step)?,
+        Style::FlinkSize => {
+            let process_size = config.configured(SizeOption::ProcessSize);
+            config.set(SizeOption::ProcessSize, None);
+            // An overhead that takes the rest is the business of the process size.
+            let demand = if rest.overhead {
+                &demand.without(Component::Overhead)
+            } else {
+                demand
+            };
+            search(&mut config, SizeOption::FlinkSize, demand, step)?;
+            config.set(SizeOption::ProcessSize, process_size);
+        }
+        Style::FineGrained => fit_flink_size(&mut config, demand, rest, step)?,
+    }
+    if rest.overhead {
+        fit_process_around(&mut config, demand, step)?;
+    }
+    let breakdown = derive(&config)?;
+    breakdown.check_jvm()?;
+    if let Some(component) = demand.unmet(&breakdown) {
+        let (wanted, best) = (demand.least(component), breakdown.get(component));
+        return Err(MemoryError::Unreachable {
+            process: config.process(),
+            component,
+            wanted,
+            best,
+        });
+    }
+    Ok((config, breakdown))
+}
+
+/// Fine-grained with a configured `flink.size`: makes it the sum of its parts and of what the part that takes the rest needs.
+fn fit_flink_size(config: &mut MemoryConfig, demand: &Demand, rest: Rest, step: u64) -> Result<(), MemoryError> {
+    if config.configured(SizeOption::FlinkSize).is_none() {
+        return Ok(());
+    }
+    let size = |option| config.effective(option).unwrap_or(0);
+    let mut fixed: u128 = [
+        SizeOption::FrameworkHeap,
+        SizeOption::TaskHeap,
+        SizeOption::FrameworkOffHeap,
+        SizeOption::Managed,
+    ]
+    .into_iter()
+    .map(|o| u128::from(size(o)))
+    .sum();
+    let flink = match config.process() {
+        FlinkProcess::TaskManager => {
+            fixed += u128::from(size(SizeOption::TaskOffHeap));
+            fixed += u128::from(demand.least(Component::Network).max(size(SizeOption::NetworkMin)));
+            whole_steps(fixed, step)?
+        }
+        FlinkProcess::JobManager if rest.off_heap => {
+            whole_steps(fixed + u128::from(demand.least(Component::TaskOffHeap)), step)?
+        }
+        // All three are configured and must add up exactly.
+        FlinkProcess::JobManager => whole_steps(fixed + u128::from(size(SizeOption::TaskOffHeap)), 1)?,
+    };
+    config.set(SizeOption::FlinkSize, Some(flink));
+    Ok(())
+}
+
+/// A `process.size` beside a settled Flink memory: makes it hold the Flink memory, the metaspace and the overhead that is needed.
+fn fit_process_around(config: &mut MemoryConfig, demand: &Demand, step: u64) -> Result<(), MemoryError> {
+    config.set(SizeOption::ProcessSize, None);
+    let parts = derive(config)?;
+    let overhead = demand
+        .least(Component::Overhead)
+        .max(config.effective(SizeOption::OverheadMin).unwrap_or(0));
+    let total = u128::from(parts.flink()) + u128::from(parts.metaspace) + u128::from(overhead);
+    config.set(SizeOption::ProcessSize, Some(whole_steps(total, step)?));
+    Ok(())
+}
+
+fn whole_steps(bytes: u128, step: u64) -> Result<u64, MemoryError> {
+    u64::try_from(bytes)
+        .ok()
+        .and_then(|b| round_up(b, step))
+        .ok_or(MemoryError::Overflow)
+}
+
+/// How a total compares with what is wanted.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Fit {
+    TooSmall,
+    Fits,
+    TooLarge,
+}
+
+/// Sets the total to the smallest whole number of steps that fits the demand.
+///
+/// Every component but the task heap grows with the total. The task heap does too, except while both managed and network memory are shares
+/// and their fractions add up to more than 1; then it grows below the network's minimum, falls between, and grows again above the network's
+/// maximum. So the totals are searched in those three stretches, each by bisection between a total that is too small and one that is not.
+fn search(config: &mut MemoryConfig, option: SizeOption, demand: &Demand, step: u64) -> Result<(), MemoryError> {
+    let last = LARGEST / step;
+    if last == 0 {
+        return Err(MemoryError::Overflow);
+    }
+    // What no size can cure ends the search here.
+    judge(config, option, last * step, demand, false)?;
+    let (falls_from, falls_to) = falling_stretch(config, option, last, step);
+    let mut tried = Vec::new();
+    for (from, to, falls) in [
+        (1, falls_from, false),
+        (falls_from, falls_to, true),
+        (falls_to, last, false),
+    ] {
+        if from >= to && !tried.is_empty() {
+            continue;
+        }
+        let mut fit = |k: u64| {
+            tried.push(k);
+            judge(config, option, k * step, demand, falls)
+        };
+        if fit(to)? == Fit::TooSmall {
+            continue;
+        }
+        // `low` is too small (0 always is), `high` is not.
+        let (mut low, mut high) = (from - 1, to);
+        while high - low > 1 {
+            let middle = low + (high - low) / 2;
+            if fit(middle)? == Fit::TooSmall {
+                low = middle;
+            } else {
+                high = middle;
+            }
+        }
+        // While the heap falls, one that is too small looks too large.
+        if fit(high)? == Fit::Fits {
+            config.set(option, Some(high * step));
+            return Ok(());
+        }
+    }
+    Err(why_not(
+        config,
+        option,
+        demand,
+        &tried.iter().map(|k| k * step).collect::<Vec<u64>>(),
+    ))
+}
+
+/// How one total fits. Errors are those that no other total would cure.
+fn judge(
+    config: &mut MemoryConfig,
+    option: SizeOption,
+    total: u64,
+    demand: &Demand,
+    heap_falls: bool,
+) -> Result<Fit, MemoryError> {
+    config.set(option, Some(total));
+    let heap_too_small = if heap_falls { Fit::TooLarge } else { Fit::TooSmall };
+    match derive(config) {
+        Ok(breakdown) => {
+            let short = |c: Component| breakdown.get(c) < demand.least(c);
+            if Component::ALL.into_iter().any(|c| c != Component::TaskHeap && short(c)) {
+                Ok(Fit::TooSmall)
+            } else if short(Component::TaskHeap) || breakdown.jvm_heap() < super::LEAST_HEAP {
+                Ok(heap_too_small)
+            } else {
+                Ok(Fit::Fits)
+            }
+        }
+        Err(MemoryError::PartsExceedFlink { parts, .. }) => {
+            let heap_is_fixed = parts.iter().any(|p| p.0 == Component::TaskHeap);
+            Ok(if heap_is_fixed { Fit::TooSmall } else { heap_too_small })
+        }
+        Err(MemoryError::JvmExceedsProcess { .. } | MemoryError::OffHeapExceedsFlink { .. }) => Ok(Fit::TooSmall),
+        Err(MemoryError::NetworkOutOfRange { network, min, .. }) => {
+            Ok(if network < min { Fit::TooSmall } else { Fit::TooLarge })
+        }
+        Err(MemoryError::Overflow) => Ok(Fit::TooLarge),
+        Err(error) => Err(error),
+    }
+}
+
+/// The totals, in steps, between which the task heap shrinks while the total grows. Empty at the far end for nearly every configuration.
+fn falling_stretch(config: &MemoryConfig, option: SizeOption, last: u64, step: u64) -> (u64, u64) {
+    let divided = config.process() == FlinkProcess::TaskManager
+        && config.configured(SizeOption::TaskHeap).is_none()
+        && config.configured(SizeOption::Managed).is_none();
+    let network = f64::from(config.fraction(FractionOption::Network));
+    if !divided || f64::from(config.fraction(FractionOption::Managed)) + network <= 1.0 {
+        return (last, last);
+    }
+    // First total at which the network's share reaches a bound.
+    let reaches = |bound: Option<u64>| {
+        let (mut low, mut high) = (0, last);
+        while high - low > 1 {
+            let middle = low + (high - low) / 2;
+            let share = derive::flink_within(config, option, middle * step).map_or(0.0, |flink| flink as f64 * network);
+            if share < bound.unwrap_or(MAX_SIZE) as f64 {
+                low = middle;
+            } else {
+                high = middle;
+            }
+        }
+        high
+    };
+    (
+        reaches(config.effective(SizeOption::NetworkMin)),
+        reaches(config.effective(SizeOption::NetworkMax)),
+    )
+}
+
+/// Why none of the totals that were tried fits.
+fn why_not(config: &mut MemoryConfig, option: SizeOption, demand: &Demand, tried: &[u64]) -> MemoryError {
+    let process = config.process();
+    let outcomes: Vec<Result<MemoryBreakdown, MemoryError>> = tried
+        .iter()
+        .map(|&total| {
+            config.set(option, Some(total));
+            derive(config)
+        })
+        .collect();
+    let most = |c: Component| outcomes.iter().flatten().map(|b| b.get(c)).max().unwrap_or(0);
+    if let Some(component) = Component::ALL.into_iter().find(|&c| most(c) < demand.least(c)) {
+        return MemoryError::Unreachable {
+            process,
+            component,
+            wanted: demand.least(component),
+            best: most(component),
+        };
+    }
+    let refused = outcomes.into_iter().rev().find_map(Result::err);
+    refused.unwrap_or(MemoryError::Unreachable {
+        process,
+        component: Component::TaskHeap,
+        wanted: demand.least(Component::TaskHeap),
+        best: 0,
+    })
+}
+
+/// The largest configuration, in the job's own style and in whole steps, whose total process memory is at most `limit` bytes. What the
+/// limit adds or takes goes where the style sends it: shares of a total stay shares; where components are fixed, the task heap gives way.
+///
+/// # Errors
+/// What [`derive`] says of the configuration at that size; [`MemoryError::NothingFits`] where the fixed components alone exceed the
+/// limit; [`MemoryError::ZeroStep`].
+pub fn fit_process_size(config: &MemoryConfig, limit: u64, step: u64) -> Result<Resized, MemoryError> {
+    let process = config.process();
+    if step == 0 {
+        return Err(MemoryError::ZeroStep);
+    }
+    let nothing = MemoryError::NothingFits { process, limit };
+    let style = config.style().ok_or(MemoryError::NothingConfigured { process })?;
+    let rest = Rest::of(config, style);
+    let most = limit.min(MAX_SIZE) / step;
+    let direct = match style {
+        _ if rest.network || rest.overhead => None,
+        Style::FineGrained => None,
+        Style::FlinkSize => Some(SizeOption::FlinkSize),
+        Style::ProcessSize => Some(SizeOption::ProcessSize),
+    };
+    if let Some(option) = direct {
+        let fits = |k: u64| match derive::process_around(config, option, k * step) {
+            Ok(total) => Ok(total <= limit),
+            Err(MemoryError::Overflow) => Ok(false),
+            Err(error) => Err(error),
+        };
+        let Some(k) = largest(0, most, fits)? else {
+            return Err(nothing);
+        };
+        let sized = config.clone().with_size(option, Some(k * step))?;
+        let breakdown = derive(&sized)?;
+        breakdown.check_jvm()?;
+        return Ok(Resized::new(config, sized, breakdown));
+    }
+    let with_heap = |k: u64| resize(config, &[(Component::TaskHeap, k * step)], Others::Free, step);
+    // A JobManager's heap is its whole heap, and the JVM refuses a tiny one.
+    let least = super::LEAST_HEAP.div_ceil(step);
+    with_heap(least)?;
+    let fits = |k: u64| Ok(with_heap(k).is_ok_and(|r| r.breakdown.process() <= limit));
+    match largest(least, most.max(least), fits)? {
+        Some(k) => with_heap(k),
+        None => Err(nothing),
+    }
+}
+
+/// The largest number in `from..=to` for which `fits` holds, if it holds up to some number and not above.
+fn largest(from: u64, to: u64, fits: impl Fn(u64) -> Result<bool, MemoryError>) -> Result<Option<u64>, MemoryError> {
+    if !fits(from)? {
+        return Ok(None);
+    }
+    if fits(to)? {
+        return Ok(Some(to));
+    }
+    let (mut low, mut high) = (from, to);
+    while high - low > 1 {
+        let middle = low + (high - low) / 2;
+        if fits(middle)? {
+            low = middle;
+        } else {
+            high = middle;
+        }
+    }
+    Ok(Some(low))
+}
