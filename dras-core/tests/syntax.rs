@@ -9,12 +9,22 @@ use dras_core::lang::{Limits, format, format_source, parse, parse_bytes, parse_r
 
 /// Runs `work` on a thread with little stack, as a host might have it.
 fn on_small_stack<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> T {
-    std::thread::Builder::new().stack_size(256 * 1024).spawn(work).unwrap().join().unwrap()
+    std::thread::Builder::new()
+        .stack_size(256 * 1024)
+        .spawn(work)
+        .unwrap()
+        .join()
+        .unwrap()
 }
 
 /// Limits that stop nothing.
 fn unlimited() -> Limits {
-    Limits { max_bytes: usize::MAX, max_depth: usize::MAX, max_nodes: usize::MAX, ..Limits::default() }
+    Limits {
+        max_bytes: usize::MAX,
+        max_depth: usize::MAX,
+        max_nodes: usize::MAX,
+        ..Limits::default()
+    }
 }
 
 fn codes_of(source: &str) -> Vec<&'static str> {
@@ -32,7 +42,9 @@ fn mistakes() {
     for line in before.lines() {
         if let Some(source) = line.strip_prefix(">>> ") {
             entries += 1;
-            let errors = parse(&source.replace("\\n", "\n"), &Limits::default()).map(|_| ()).unwrap_err();
+            let errors = parse(&source.replace("\\n", "\n"), &Limits::default())
+                .map(|_| ())
+                .unwrap_err();
             write!(now, "{line}\n{errors}\n\n").unwrap();
             skipping = true;
         } else if line.starts_with("# ") {

@@ -47,7 +47,11 @@ impl Code {
 
     /// `E…` refuses, `W…` warns.
     pub fn severity(&self) -> Severity {
-        if self.id.starts_with('W') { Severity::Warning } else { Severity::Error }
+        if self.id.starts_with('W') {
+            Severity::Warning
+        } else {
+            Severity::Error
+        }
     }
 }
 

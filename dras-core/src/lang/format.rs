@@ -104,8 +104,16 @@ pub fn same(a: &Ast, b: &Ast) -> bool {
                 v.len() == w.len()
             }
             (
-                NodeKind::Window { of: v, window: f, across_marks: m },
-                NodeKind::Window { of: w, window: g, across_marks: n },
+                NodeKind::Window {
+                    of: v,
+                    window: f,
+                    across_marks: m,
+                },
+                NodeKind::Window {
+                    of: w,
+                    window: g,
+                    across_marks: n,
+                },
             ) => {
                 rest.push((v, w));
                 m == n && same_window(f, g, &mut rest)
@@ -173,7 +181,12 @@ fn pieces<'a>(ast: &'a Ast, id: NodeId, parts: &mut Vec<Piece<'a>>, out: &mut St
             let own = level::of(op);
             // Comparisons do not chain, so both sides bind tighter; the others group to the left.
             let left_needs = if own == level::COMPARISON { own + 1 } else { own };
-            parts.extend([Piece::Node(left, left_needs), Piece::Text(" "), Piece::Text(symbol(op)), Piece::Text(" ")]);
+            parts.extend([
+                Piece::Node(left, left_needs),
+                Piece::Text(" "),
+                Piece::Text(symbol(op)),
+                Piece::Text(" "),
+            ]);
             parts.push(Piece::Node(right, own + 1));
         }
         NodeKind::Conditional(condition, then, otherwise) => {
@@ -190,9 +203,17 @@ fn pieces<'a>(ast: &'a Ast, id: NodeId, parts: &mut Vec<Piece<'a>>, out: &mut St
             list(ast.list(elements), parts);
             parts.push(Piece::Text("]"));
         }
-        NodeKind::Window { of, window, across_marks } => {
+        NodeKind::Window {
+            of,
+            window,
+            across_marks,
+        } => {
             // `x offset 1d[5m]` would be read as `(x offset 1d)[5m]`, but not by people.
-            let of_needs = if matches!(ast.node(of).kind, NodeKind::Offset(..)) { PRIMARY } else { level::POSTFIX };
+            let of_needs = if matches!(ast.node(of).kind, NodeKind::Offset(..)) {
+                PRIMARY
+            } else {
+                level::POSTFIX
+            };
             parts.extend([Piece::Node(of, of_needs), Piece::Text("[")]);
             match window {
                 WindowSyntax::Sliding(length) => parts.push(window_length(ast, length)),
