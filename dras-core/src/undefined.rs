@@ -75,20 +75,13 @@ impl fmt::Display for Undefined {
             Undefined::NoInstance => f.write_str("no live instance"),
             Undefined::NoSample => f.write_str("no sample in the window"),
             Undefined::TooFewSamples { have, need } => write!(f, "{have} of at least {need} samples"),
-            Undefined::Coverage {
-                have,
-                expected,
-                covered,
-                required,
-            } => write!(
+            Undefined::Coverage { have, expected, covered, required } => write!(
                 f,
                 "{have} of {expected} samples, covering {}% of the window where {}% are required",
                 covered / 10,
                 required / 10
             ),
-            Undefined::Stale { age, limit } => {
-                write!(f, "last sample {} ago, counts for {}", seconds(age), seconds(limit))
-            }
+            Undefined::Stale { age, limit } => write!(f, "last sample {} ago, counts for {}", seconds(age), seconds(limit)),
             Undefined::NotAvailable => f.write_str("the source had no value (NaN)"),
             Undefined::Instances { have, expected } => write!(f, "{have} of {expected} instances have a value"),
             Undefined::WarmingUp { left } => write!(f, "warming up after a restart or change, {} left", seconds(left)),

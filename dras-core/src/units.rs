@@ -37,26 +37,17 @@ impl Unit {
 
     /// The unit of a product, or `None` where an exponent would leave −128…127.
     pub fn multiply(self, other: Unit) -> Option<Unit> {
-        Some(Unit {
-            time: self.time.checked_add(other.time)?,
-            data: self.data.checked_add(other.data)?,
-        })
+        Some(Unit { time: self.time.checked_add(other.time)?, data: self.data.checked_add(other.data)? })
     }
 
     /// The unit of a quotient, or `None` where an exponent would leave −128…127.
     pub fn divide(self, other: Unit) -> Option<Unit> {
-        Some(Unit {
-            time: self.time.checked_sub(other.time)?,
-            data: self.data.checked_sub(other.data)?,
-        })
+        Some(Unit { time: self.time.checked_sub(other.time)?, data: self.data.checked_sub(other.data)? })
     }
 
     /// The unit of a square root, or `None` where an exponent is odd.
     pub fn square_root(self) -> Option<Unit> {
-        (self.time % 2 == 0 && self.data % 2 == 0).then_some(Unit {
-            time: self.time / 2,
-            data: self.data / 2,
-        })
+        (self.time % 2 == 0 && self.data % 2 == 0).then_some(Unit { time: self.time / 2, data: self.data / 2 })
     }
 
     /// Whether this is a plain number.
@@ -88,11 +79,7 @@ impl fmt::Display for Unit {
         };
         let parts = [("B", self.data), ("s", self.time)];
         let above: Vec<String> = parts.iter().filter(|p| p.1 > 0).map(|p| part(p.0, p.1)).collect();
-        let below: Vec<String> = parts
-            .iter()
-            .filter(|p| p.1 < 0)
-            .map(|p| part(p.0, p.1.saturating_neg()))
-            .collect();
+        let below: Vec<String> = parts.iter().filter(|p| p.1 < 0).map(|p| part(p.0, p.1.saturating_neg())).collect();
         if above.is_empty() {
             f.write_str("1")?;
         } else {
@@ -106,14 +93,8 @@ impl fmt::Display for Unit {
 }
 
 /// Names of time units, with their length in seconds. The longest names come first so that a prefix never hides another.
-pub const TIME_UNITS: &[(&str, f64)] = &[
-    ("ms", 1e-3),
-    ("s", 1.0),
-    ("m", 60.0),
-    ("h", 3600.0),
-    ("d", 86_400.0),
-    ("w", 604_800.0),
-];
+pub const TIME_UNITS: &[(&str, f64)] =
+    &[("ms", 1e-3), ("s", 1.0), ("m", 60.0), ("h", 3600.0), ("d", 86_400.0), ("w", 604_800.0)];
 
 /// Names of data units, with their size in bytes: binary (`KiB`) and decimal (`KB`).
 pub const DATA_UNITS: &[(&str, f64)] = &[
@@ -151,11 +132,7 @@ pub struct WireUnit {
 impl WireUnit {
     /// Plain numbers, as they come.
     pub fn number() -> WireUnit {
-        WireUnit {
-            name: "number".to_owned(),
-            dimension: Unit::NUMBER,
-            factor: 1.0,
-        }
+        WireUnit { name: "number".to_owned(), dimension: Unit::NUMBER, factor: 1.0 }
     }
 }
 
@@ -173,9 +150,7 @@ const SIZES: &str = "B, KiB, MiB, GiB, TiB, KB, MB, GB, TB";
 
 fn simple_wire_unit(name: &str) -> Option<(Unit, f64)> {
     match name {
-        "number" | "ratio" | "count" | "cores" | "records" | "events" | "bool" | "1" => {
-            return Some((Unit::NUMBER, 1.0));
-        }
+        "number" | "ratio" | "count" | "cores" | "records" | "events" | "bool" | "1" => return Some((Unit::NUMBER, 1.0)),
         "percent" | "%" => return Some((Unit::NUMBER, 0.01)),
         "bytes" => return Some((Unit::BYTES, 1.0)),
         "ns" => return Some((Unit::SECONDS, 1e-9)),
@@ -185,9 +160,7 @@ fn simple_wire_unit(name: &str) -> Option<(Unit, f64)> {
         _ => {}
     }
     let find = |table: &[(&str, f64)]| table.iter().find(|u| u.0 == name).map(|u| u.1);
-    find(TIME_UNITS)
-        .map(|f| (Unit::SECONDS, f))
-        .or_else(|| find(DATA_UNITS).map(|f| (Unit::BYTES, f)))
+    find(TIME_UNITS).map(|f| (Unit::SECONDS, f)).or_else(|| find(DATA_UNITS).map(|f| (Unit::BYTES, f)))
 }
 
 impl std::str::FromStr for WireUnit {
@@ -204,11 +177,7 @@ impl std::str::FromStr for WireUnit {
                 (a.divide(b).ok_or_else(unknown)?, fa / fb)
             }
         };
-        Ok(WireUnit {
-            name: name.to_owned(),
-            dimension,
-            factor,
-        })
+        Ok(WireUnit { name: name.to_owned(), dimension, factor })
     }
 }
 
@@ -229,21 +198,13 @@ pub fn display_quantity(value: f64, unit: Unit) -> String {
 /// A plain number with at most six significant digits and no trailing zeros.
 pub fn display_number(value: f64) -> String {
     if value == 0.0 || !value.is_finite() {
-        return if value == 0.0 {
-            "0".to_owned()
-        } else {
-            value.to_string()
-        };
+        return if value == 0.0 { "0".to_owned() } else { value.to_string() };
     }
     let magnitude = value.abs();
     if !(1e-4..1e15).contains(&magnitude) {
         let text = format!("{value:.5e}");
         let (mantissa, exponent) = text.split_once('e').unwrap_or((&text, "0"));
-        let mantissa = if mantissa.contains('.') {
-            mantissa.trim_end_matches('0').trim_end_matches('.')
-        } else {
-            mantissa
-        };
+        let mantissa = if mantissa.contains('.') { mantissa.trim_end_matches('0').trim_end_matches('.') } else { mantissa };
         return format!("{mantissa}e{exponent}");
     }
     if value.fract() == 0.0 {
@@ -264,20 +225,12 @@ pub fn display_number(value: f64) -> String {
     }
     let decimals = (6 - before + leading).clamp(0, 12) as usize;
     let text = format!("{value:.decimals$}");
-    if text.contains('.') {
-        text.trim_end_matches('0').trim_end_matches('.').to_owned()
-    } else {
-        text
-    }
+    if text.contains('.') { text.trim_end_matches('0').trim_end_matches('.').to_owned() } else { text }
 }
 
 fn display_duration(seconds: f64) -> String {
     if seconds == 0.0 || !seconds.is_finite() {
-        return if seconds == 0.0 {
-            "0s".to_owned()
-        } else {
-            format!("{seconds}s")
-        };
+        return if seconds == 0.0 { "0s".to_owned() } else { format!("{seconds}s") };
     }
     let sign = if seconds < 0.0 { "-" } else { "" };
     let size = seconds.abs();
@@ -310,11 +263,7 @@ fn display_duration(seconds: f64) -> String {
 
 fn display_bytes(bytes: f64) -> String {
     let size = bytes.abs();
-    let unit = DATA_UNITS[..6]
-        .iter()
-        .rev()
-        .find(|u| size >= u.1)
-        .unwrap_or(&DATA_UNITS[0]);
+    let unit = DATA_UNITS[..6].iter().rev().find(|u| size >= u.1).unwrap_or(&DATA_UNITS[0]);
     format!("{}{}", display_number(bytes / unit.1), unit.0)
 }
 

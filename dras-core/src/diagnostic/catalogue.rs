@@ -47,11 +47,7 @@ impl Code {
 
     /// `E…` refuses, `W…` warns.
     pub fn severity(&self) -> Severity {
-        if self.id.starts_with('W') {
-            Severity::Warning
-        } else {
-            Severity::Error
-        }
+        if self.id.starts_with('W') { Severity::Warning } else { Severity::Error }
     }
 }
 

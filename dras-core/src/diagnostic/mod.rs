@@ -23,19 +23,13 @@ pub struct Span {
 impl Span {
     /// The span `start..end`. Texts are limited to far below 4 GiB before a span is made.
     pub fn new(start: usize, end: usize) -> Span {
-        Span {
-            start: start as u32,
-            end: end as u32,
-        }
+        Span { start: start as u32, end: end as u32 }
     }
 
     /// The smallest span that holds both.
     #[must_use]
     pub fn to(self, other: Span) -> Span {
-        Span {
-            start: self.start.min(other.start),
-            end: self.end.max(other.end),
-        }
+        Span { start: self.start.min(other.start), end: self.end.max(other.end) }
     }
 
     /// The bytes of `source` that the span covers; empty where it does not fit.
@@ -79,15 +73,7 @@ impl Diagnostic {
     /// A diagnostic without source and path yet; the stage that owns them adds them with [`with_source`](Self::with_source) and
     /// [`with_path`](Self::with_path).
     pub fn new(code: Code, span: Span, message: impl Into<String>) -> Diagnostic {
-        Diagnostic {
-            code,
-            message: message.into(),
-            path: String::new(),
-            source: None,
-            span,
-            label: String::new(),
-            help: None,
-        }
+        Diagnostic { code, message: message.into(), path: String::new(), source: None, span, label: String::new(), help: None }
     }
 
     /// The same with a label under the carets.
@@ -218,11 +204,7 @@ pub(crate) fn did_you_mean<'a>(wanted: &str, candidates: impl Iterator<Item = &'
     let budget = (wanted.chars().count() / 3).clamp(1, 3);
     let mut best: Option<(usize, &str)> = None;
     for candidate in candidates {
-        let distance = if candidate.eq_ignore_ascii_case(wanted) {
-            0
-        } else {
-            edit_distance(wanted, candidate, budget)
-        };
+        let distance = if candidate.eq_ignore_ascii_case(wanted) { 0 } else { edit_distance(wanted, candidate, budget) };
         // Ties go to the name that sorts first, so that the suggestion does not depend on the order of a map.
         if distance <= budget && best.is_none_or(|b| (distance, candidate) < b) {
             best = Some((distance, candidate));
@@ -238,11 +220,7 @@ fn edit_distance(a: &str, b: &str, budget: usize) -> usize {
     if a.len().abs_diff(b.len()) > budget {
         return budget + 1;
     }
-    let mut rows = [
-        vec![0; b.len() + 1],
-        (0..=b.len()).collect::<Vec<usize>>(),
-        vec![0; b.len() + 1],
-    ];
+    let mut rows = [vec![0; b.len() + 1], (0..=b.len()).collect::<Vec<usize>>(), vec![0; b.len() + 1]];
     for i in 1..=a.len() {
         rows[2][0] = i;
         for j in 1..=b.len() {

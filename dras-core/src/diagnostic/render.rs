@@ -22,12 +22,7 @@ pub(super) fn render(d: &Diagnostic, f: &mut fmt::Formatter<'_>) -> fmt::Result 
             write!(f, "\n{gutter}--> {place}:{line}:{column}")?;
             let excerpt = Excerpt::of(source, d);
             write!(f, "\n{gutter} |\n{number} | {}", excerpt.text)?;
-            write!(
-                f,
-                "\n{gutter} | {}{}",
-                " ".repeat(excerpt.indent),
-                "^".repeat(excerpt.carets)
-            )?;
+            write!(f, "\n{gutter} | {}{}", " ".repeat(excerpt.indent), "^".repeat(excerpt.carets))?;
             if !d.label.is_empty() {
                 write!(f, " {}", visible(&d.label))?;
             }
@@ -52,10 +47,7 @@ impl Excerpt {
     fn of(source: &str, d: &Diagnostic) -> Excerpt {
         let start = (d.span.start as usize).min(source.len());
         let line_start = source.get(..start).and_then(|s| s.rfind('\n')).map_or(0, |p| p + 1);
-        let line_end = source
-            .get(start..)
-            .and_then(|s| s.find('\n'))
-            .map_or(source.len(), |p| start + p);
+        let line_end = source.get(start..).and_then(|s| s.find('\n')).map_or(source.len(), |p| start + p);
         let line = source.get(line_start..line_end).unwrap_or("").trim_end_matches('\r');
         let before = source.get(line_start..start).unwrap_or("").chars().count();
         // A span over several lines is underlined to the end of its first.
@@ -97,9 +89,7 @@ fn is_invisible(c: char) -> bool {
 
 /// A message with control characters replaced; messages quote what users wrote.
 fn visible(text: &str) -> String {
-    text.chars()
-        .map(|c| if c == '\n' { '\n' } else { one_column(c) })
-        .collect()
+    text.chars().map(|c| if c == '\n' { '\n' } else { one_column(c) }).collect()
 }
 
 #[cfg(test)]
@@ -130,9 +120,7 @@ error[E0201]: unknown name `cpuu`
     fn long_lines_are_cut_around_the_span_and_control_characters_are_shown_harmlessly() {
         let source: Arc<str> = format!("{}\u{1b}[31m oops {}", "a + ".repeat(100), "b + ".repeat(100)).into();
         let at = source.find("oops").unwrap();
-        let text = Diagnostic::new(codes::UNKNOWN_NAME, Span::new(at, at + 4), "x")
-            .with_source(&source)
-            .to_string();
+        let text = Diagnostic::new(codes::UNKNOWN_NAME, Span::new(at, at + 4), "x").with_source(&source).to_string();
         assert!(!text.contains('\u{1b}'), "{text}");
         let lines: Vec<&str> = text.lines().collect();
         let column = lines[4].chars().position(|c| c == '^').unwrap();

@@ -50,20 +50,12 @@ pub struct Window {
 impl Window {
     /// `(T − length, T]`, ending at marks.
     pub fn sliding(length: Millis) -> Window {
-        Window {
-            span: Span::Sliding(length),
-            offset: 0,
-            across_marks: false,
-        }
+        Window { span: Span::Sliding(length), offset: 0, across_marks: false }
     }
 
     /// The latest sample.
     pub fn latest() -> Window {
-        Window {
-            span: Span::Latest,
-            offset: 0,
-            across_marks: false,
-        }
+        Window { span: Span::Latest, offset: 0, across_marks: false }
     }
 }
 

@@ -460,6 +460,13 @@ impl<'a> Parser<'a> {
         self.want_operand = false;
     }
 
+    /// Goes on as if the value that is missing before `at` were there. That it is missing is reported, so what else is wrong between the
+    /// tokens on both sides is the same mistake.
+    fn push_missing(&mut self, at: Span) {
+        self.push(NodeKind::Error, Span { start: at.start, end: at.start });
+        self.faulty = self.at;
+    }
+
     /// The operand that was finished last. The parser's states keep one where this is asked.
     fn pop(&mut self) -> Operand {
         self.operands.pop().unwrap_or_else(|| {
@@ -638,29 +645,16 @@ impl<'a> Parser<'a> {
             }
             Kind::OpenRound => {
                 self.at += 1;
-                self.open(
-                    Frame::Round {
-                        open: token.span,
-                        comma: false,
-                    },
-                    token.span,
-                );
+                // After a missing operator this may be a call that has lost its name, and its commas are right.
+                let comma = matches!(self.frames.last(), Some(Frame::Bad { .. }));
+                self.open(Frame::Round { open: token.span, comma }, token.span);
             }
             Kind::OpenSquare => {
                 if !self.after_fault() {
                     self.misplaced_list(token.span);
                 }
-                self.at += 1;
-                let first = self.pending.len() as u32;
-                self.open(
-                    Frame::List {
-                        open: token.span,
-                        first,
-                        round: false,
-                        bad: true,
-                    },
-                    token.span,
-                );
+                // Whether it is a list or a window, it is read like a window of what is missing.
+                self.push_missing(token.span);
             }
             Kind::BadWord | Kind::OpenText | Kind::Quoted => self.bad_value(token),
             Kind::Plus => {
@@ -685,14 +679,7 @@ impl<'a> Parser<'a> {
                 if !self.after_fault() {
                     self.missing_operand(token);
                 }
-                self.push(
-                    NodeKind::Error,
-                    Span {
-                        start: token.span.start,
-                        end: token.span.start,
-                    },
-                );
-                self.faulty = self.at;
+                self.push_missing(token.span);
             }
         }
     }
@@ -782,14 +769,7 @@ impl<'a> Parser<'a> {
             if !self.after_fault() {
                 self.missing_operand(token);
             }
-            self.push(
-                NodeKind::Error,
-                Span {
-                    start: token.span.start,
-                    end: token.span.start,
-                },
-            );
-            self.faulty = self.at;
+            self.push_missing(token.span);
             return;
         }
         if is_missing_value(word) {
@@ -821,13 +801,7 @@ impl<'a> Parser<'a> {
                 Frame::Window { open, .. } if token.kind == Kind::CloseSquare => {
                     self.empty_window(open.to(token.span));
                     self.mark_bad();
-                    self.push(
-                        NodeKind::Error,
-                        Span {
-                            start: token.span.start,
-                            end: token.span.start,
-                        },
-                    );
+                    self.push_missing(token.span);
                     return;
                 }
                 Frame::List { open, bad, .. } if token.kind == Kind::CloseSquare => {
@@ -835,13 +809,7 @@ impl<'a> Parser<'a> {
                         self.empty_list(open.to(token.span));
                     }
                     self.mark_bad();
-                    self.push(
-                        NodeKind::Error,
-                        Span {
-                            start: token.span.start,
-                            end: token.span.start,
-                        },
-                    );
+                    self.push_missing(token.span);
                     return;
                 }
                 _ => {}
@@ -862,14 +830,7 @@ impl<'a> Parser<'a> {
         if open && !self.after_fault() {
             self.missing_operand(token);
         }
-        self.push(
-            NodeKind::Error,
-            Span {
-                start: token.span.start,
-                end: token.span.start,
-            },
-        );
-        self.faulty = self.at;
+        self.push_missing(token.span);
     }
 
     /// Marks the innermost window or list as wrong: its node will be an error.
@@ -927,7 +888,7 @@ impl<'a> Parser<'a> {
                     open: token.span,
                     shape: Shape::Sliding,
                     across: false,
-                    bad: false,
+                    bad: faulty,
                 };
                 self.open(frame, token.span);
             }
@@ -1420,6 +1381,7 @@ impl<'a> Parser<'a> {
     /// A value directly after a value.
     fn missing_operator(&mut self, token: Token) {
         if let Some(Frame::Window { .. }) = self.innermost() {
+            self.faulty = self.at;
             self.reduce_to_bracket();
             let Some(Frame::Window { bad, .. }) = self.frames.last_mut() else {
                 return;

@@ -592,7 +592,7 @@ proptest! {
         prop_assert_eq!(parse(&text, &limits).is_ok(), errors.0.is_empty());
     }
 
-    /// One mistake in a good text is one diagnostic; two where the mistake fits into its place in another way and so breaks two things.
+    /// A mistake stays where it is: a piece that fits in no way can be wrong by itself, miss an operator, and cut a call from its name.
     #[test]
     fn mistakes_do_not_cascade(shape in shapes(), at in any::<prop::sample::Index>(), bad in prop::sample::select(MISTAKES.to_vec())) {
         let limits = Limits { max_depth: usize::MAX, ..Limits::default() };
@@ -603,7 +603,7 @@ proptest! {
         let place = found[place].span.start as usize;
         let broken = format!("{} {bad} {}", &text[..place], &text[place..]);
         if let Err(errors) = parse(&broken, &limits) {
-            prop_assert!(errors.0.len() <= 2, "{}\n{}", broken, errors);
+            prop_assert!(errors.0.len() <= 3, "{}\n{}", broken, errors);
         }
     }
 }
