@@ -19,7 +19,8 @@ pub(crate) struct Fault {
 
 /// Powers of ten that f64 holds exactly.
 const POWERS: [f64; 23] = [
-    1e0, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14, 1e15, 1e16, 1e17, 1e18, 1e19, 1e20, 1e21, 1e22,
+    1e0, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14, 1e15, 1e16, 1e17, 1e18, 1e19, 1e20,
+    1e21, 1e22,
 ];
 
 /// Exponents beyond this are far outside f64, whatever the digits before them (texts are shorter than 4 GiB, and so are their digits).
@@ -49,7 +50,11 @@ impl Decimal<'_> {
             let exponent = self.exponent + shift;
             if product <= 1 << 53 && (-22..=22).contains(&exponent) {
                 let power = POWERS[exponent.unsigned_abs() as usize];
-                return if exponent < 0 { product as f64 / power } else { product as f64 * power };
+                return if exponent < 0 {
+                    product as f64 / power
+                } else {
+                    product as f64 * power
+                };
             }
             return parse_f64(&format!("{product}e{exponent}"));
         }
@@ -76,9 +81,16 @@ fn suffix(name: &str) -> Option<Suffix> {
     }
     if let Some(unit) = TIME_UNITS.iter().find(|u| u.0 == name) {
         // Milliseconds are the only unit below one second.
-        return Some(if unit.1 < 1.0 { Suffix::Time(1, -3) } else { Suffix::Time(unit.1 as u64, 0) });
+        return Some(if unit.1 < 1.0 {
+            Suffix::Time(1, -3)
+        } else {
+            Suffix::Time(unit.1 as u64, 0)
+        });
     }
-    DATA_UNITS.iter().find(|u| u.0 == name).map(|u| Suffix::Data(u.1 as u64))
+    DATA_UNITS
+        .iter()
+        .find(|u| u.0 == name)
+        .map(|u| Suffix::Data(u.1 as u64))
 }
 
 /// The value of a number literal, in seconds, bytes or plain numbers, and its unit.
@@ -91,7 +103,10 @@ fn suffix(name: &str) -> Option<Suffix> {
 pub(crate) fn number(text: &str) -> Result<(f64, Unit), Box<Fault>> {
     // By far the most common form.
     if text.len() <= 15 && text.bytes().all(|b| b.is_ascii_digit()) {
-        return Ok((text.bytes().fold(0_u64, |n, b| n * 10 + u64::from(b - b'0')) as f64, Unit::NUMBER));
+        return Ok((
+            text.bytes().fold(0_u64, |n, b| n * 10 + u64::from(b - b'0')) as f64,
+            Unit::NUMBER,
+        ));
     }
     let (body, per) = match text.split_once('/') {
         Some((body, per)) => (body, Some(per)),
@@ -109,10 +124,18 @@ pub(crate) fn number(text: &str) -> Result<(f64, Unit), Box<Fault>> {
         unit = unit.divide(Unit::SECONDS).unwrap_or(unit);
     }
     if !value.is_finite() {
-        return Err(whole(text, format!("`{}` is too large", quote(text)), "numbers end at 1.8e308"));
+        return Err(whole(
+            text,
+            format!("`{}` is too large", quote(text)),
+            "numbers end at 1.8e308",
+        ));
     }
     if value == 0.0 && not_zero {
-        return Err(whole(text, format!("`{}` is too small", quote(text)), "the smallest number above zero is 5e-324"));
+        return Err(whole(
+            text,
+            format!("`{}` is too small", quote(text)),
+            "the smallest number above zero is 5e-324",
+        ));
     }
     Ok((value, unit))
 }
@@ -126,9 +149,14 @@ fn amount(body: &str, text: &str, percent: bool) -> Result<(f64, Unit, bool), Bo
     loop {
         let (decimal, after) = decimal(rest, text)?;
         not_zero |= !decimal.zero;
-        let end = after.bytes().position(|b| b.is_ascii_digit() || b == b'.' || b == b'_').unwrap_or(after.len());
+        let end = after
+            .bytes()
+            .position(|b| b.is_ascii_digit() || b == b'.' || b == b'_')
+            .unwrap_or(after.len());
         let (name, next) = after.split_at(end);
-        let Some(found) = suffix(name) else { return Err(unknown_unit(body, text, rest, after)) };
+        let Some(found) = suffix(name) else {
+            return Err(unknown_unit(body, text, rest, after));
+        };
         let first = rest.len() == body.len();
         match found {
             Suffix::Time(factor, shift) => {
@@ -151,9 +179,17 @@ fn amount(body: &str, text: &str, percent: bool) -> Result<(f64, Unit, bool), Bo
             }
             Suffix::None if !first => {
                 let last = parts.last().map_or("", |p| p.1);
-                let smaller = TIME_UNITS.iter().rev().find(|u| u.1 < time_length(last)).map_or("ms", |u| u.0);
-                return Err(whole(text, format!("the last part of `{}` has no unit", quote(text)), "each part of a duration has a unit")
-                    .help(format!("write for example `{}{smaller}`", quote(text))));
+                let smaller = TIME_UNITS
+                    .iter()
+                    .rev()
+                    .find(|u| u.1 < time_length(last))
+                    .map_or("ms", |u| u.0);
+                return Err(whole(
+                    text,
+                    format!("the last part of `{}` has no unit", quote(text)),
+                    "each part of a duration has a unit",
+                )
+                .help(format!("write for example `{}{smaller}`", quote(text))));
             }
             Suffix::None if next.is_empty() => {
                 return Ok((decimal.times(1, if percent { -2 } else { 0 }), Unit::NUMBER, not_zero));
@@ -166,8 +202,12 @@ fn amount(body: &str, text: &str, percent: bool) -> Result<(f64, Unit, bool), Bo
             }
             Suffix::Data(_) if first && next.as_bytes()[0].is_ascii_digit() => {
                 let split = body.len() - next.len();
-                return Err(whole(text, format!("`{}` joins two sizes", quote(text)), "a size has one part")
-                    .help(format!("write `{} + {}`", quote(&body[..split]), quote(next))));
+                return Err(whole(
+                    text,
+                    format!("`{}` joins two sizes", quote(text)),
+                    "a size has one part",
+                )
+                .help(format!("write `{} + {}`", quote(&body[..split]), quote(next))));
             }
             Suffix::None | Suffix::Data(_) => return Err(unknown_unit(body, text, rest, after)),
         }
@@ -194,15 +234,30 @@ fn decimal<'a>(rest: &'a str, text: &str) -> Result<(Decimal<'a>, &'a str), Box<
                 decimals += i64::from(point.is_some());
             }
             b'_' => {
-                let between = at > 0 && bytes[at - 1].is_ascii_digit() && bytes.get(at + 1).is_some_and(u8::is_ascii_digit);
+                let between =
+                    at > 0 && bytes[at - 1].is_ascii_digit() && bytes.get(at + 1).is_some_and(u8::is_ascii_digit);
                 if !between {
-                    let fault = whole(text, format!("a misplaced `_` in `{}`", quote(text)), "`_` stands only between digits");
+                    let fault = whole(
+                        text,
+                        format!("a misplaced `_` in `{}`", quote(text)),
+                        "`_` stands only between digits",
+                    );
                     let plain: String = text.chars().filter(|c| *c != '_').collect();
-                    return Err(if number(&plain).is_ok() { fault.help(format!("write `{}`", quote(&plain))) } else { fault });
+                    return Err(if number(&plain).is_ok() {
+                        fault.help(format!("write `{}`", quote(&plain)))
+                    } else {
+                        fault
+                    });
                 }
             }
             b'.' if point.is_none() => point = Some(at),
-            b'.' => return Err(whole(text, format!("`{}` has more than one point", quote(text)), "a number has one decimal point")),
+            b'.' => {
+                return Err(whole(
+                    text,
+                    format!("`{}` has more than one point", quote(text)),
+                    "a number has one decimal point",
+                ));
+            }
             _ => break,
         }
         at += 1;
@@ -212,10 +267,17 @@ fn decimal<'a>(rest: &'a str, text: &str) -> Result<(Decimal<'a>, &'a str), Box<
     if let Some(b'e' | b'E') = bytes.get(at) {
         let sign = usize::from(matches!(bytes.get(at + 1), Some(b'+' | b'-')));
         let start = at + 1 + sign;
-        let length = bytes[start.min(bytes.len())..].iter().take_while(|b| b.is_ascii_digit()).count();
+        let length = bytes[start.min(bytes.len())..]
+            .iter()
+            .take_while(|b| b.is_ascii_digit())
+            .count();
         if length == 0 && bytes.len() == at + 1 {
-            return Err(whole(text, format!("the exponent of `{}` has no digits", quote(text)), "digits are expected after `e`")
-                .help(format!("write for example `{}6`", quote(text))));
+            return Err(whole(
+                text,
+                format!("the exponent of `{}` has no digits", quote(text)),
+                "digits are expected after `e`",
+            )
+            .help(format!("write for example `{}6`", quote(text))));
         }
         if length > 0 {
             let size = bytes[start..start + length]
@@ -225,11 +287,21 @@ fn decimal<'a>(rest: &'a str, text: &str) -> Result<(Decimal<'a>, &'a str), Box<
             at = start + length;
         }
     }
-    if mantissa.ends_with('.') && bytes.get(at).is_some_and(|b| b.is_ascii_alphabetic()) {
-        return Err(whole(text, format!("digits are missing after the point in `{}`", quote(text)), "a number goes on after its point")
-            .help(format!("write `{}`", quote(&text.replacen('.', "", 1)))));
+    if at == mantissa.len() && mantissa.ends_with('.') && bytes.get(at).is_some_and(|b| b.is_ascii_alphabetic()) {
+        return Err(whole(
+            text,
+            format!("digits are missing after the point in `{}`", quote(text)),
+            "a number goes on after its point",
+        )
+        .help(format!("write `{}`", quote(&text.replacen('.', "", 1)))));
     }
-    let decimal = Decimal { digits, exponent: written_exponent - decimals, mantissa, written_exponent, zero };
+    let decimal = Decimal {
+        digits,
+        exponent: written_exponent - decimals,
+        mantissa,
+        written_exponent,
+        zero,
+    };
     Ok((decimal, &rest[at..]))
 }
 
@@ -241,17 +313,32 @@ fn check_order(parts: &[(&str, &str)], text: &str) -> Result<(), Box<Fault>> {
     let mut sorted = parts.to_vec();
     sorted.sort_by(|a, b| time_length(b.1).total_cmp(&time_length(a.1)));
     if sorted.windows(2).any(|w| w[0].1 == w[1].1) {
-        return Err(whole(text, format!("`{}` has a unit twice", quote(text)), "each unit stands once, the largest first"));
+        return Err(whole(
+            text,
+            format!("`{}` has a unit twice", quote(text)),
+            "each unit stands once, the largest first",
+        ));
     }
     let right: String = sorted.iter().flat_map(|p| [p.0, p.1]).collect();
     let right = format!("{right}{}", text.find('/').map_or("", |at| &text[at..]));
-    Err(whole(text, format!("the parts of `{}` are not in order", quote(text)), "the largest unit comes first")
-        .help(format!("write `{}`", quote(&right))))
+    Err(whole(
+        text,
+        format!("the parts of `{}` are not in order", quote(text)),
+        "the largest unit comes first",
+    )
+    .help(format!("write `{}`", quote(&right))))
 }
 
 fn percent_of_unit(text: &str, body: &str) -> Box<Fault> {
-    whole(text, format!("`{}` has a unit and `%`", quote(text)), "a percentage has no unit")
-        .help(format!("for the remainder of a division put spaces around `%`: `{} % …`", quote(body)))
+    whole(
+        text,
+        format!("`{}` has a unit and `%`", quote(text)),
+        "a percentage has no unit",
+    )
+    .help(format!(
+        "for the remainder of a division put spaces around `%`: `{} % …`",
+        quote(body)
+    ))
 }
 
 /// The fault of a number whose part `rest`, after its digits, goes on with `after`, which is not a unit.
@@ -260,7 +347,11 @@ fn unknown_unit(body: &str, text: &str, rest: &str, after: &str) -> Box<Fault> {
     let digits = &rest[..rest.len() - after.len()];
     let ending = &text[body.len()..];
     if let Some(hex) = text.strip_prefix("0x").or_else(|| text.strip_prefix("0X")) {
-        let fault = whole(text, format!("`{}` is not a decimal number", quote(text)), "numbers are written in decimal");
+        let fault = whole(
+            text,
+            format!("`{}` is not a decimal number", quote(text)),
+            "numbers are written in decimal",
+        );
         return match u64::from_str_radix(hex, 16) {
             Ok(value) => fault.help(format!("write `{value}`")),
             Err(_) => fault,
@@ -294,7 +385,10 @@ fn suggestion(before: &str, digits: &str, unit: &str, ending: &str) -> String {
         "us" | "µs" | "μs" | "ns" => {
             let per_ms = if lower == "ns" { 1e6 } else { 1e3 };
             return match digits.parse::<f64>() {
-                Ok(value) => format!("the smallest unit of time is `ms`: write `{}ms`", display_number(value / per_ms)),
+                Ok(value) => format!(
+                    "the smallest unit of time is `ms`: write `{}ms`",
+                    display_number(value / per_ms)
+                ),
                 Err(_) => "the smallest unit of time is `ms`".to_owned(),
             };
         }
@@ -320,9 +414,14 @@ fn suggestion(before: &str, digits: &str, unit: &str, ending: &str) -> String {
         }
     }
     let known = "units are ms, s, m, h, d, w, B, KB … PB, KiB … PiB and `%`";
-    let is_name = unit.bytes().all(|b| b == b'_' || b.is_ascii_alphanumeric()) && unit.len() > 1 && !unit.starts_with('_');
+    let is_name =
+        unit.bytes().all(|b| b == b'_' || b.is_ascii_alphanumeric()) && unit.len() > 1 && !unit.starts_with('_');
     if is_name && ending.is_empty() {
-        format!("{known}; if `{}` is a name, write `{before} * {}`", quote(unit), quote(unit))
+        format!(
+            "{known}; if `{}` is a name, write `{before} * {}`",
+            quote(unit),
+            quote(unit)
+        )
     } else {
         known.to_owned()
     }
@@ -336,7 +435,13 @@ impl Fault {
 }
 
 fn whole(text: &str, message: String, label: &str) -> Box<Fault> {
-    Box::new(Fault { message, label: label.to_owned(), help: None, start: 0, end: text.len() })
+    Box::new(Fault {
+        message,
+        label: label.to_owned(),
+        help: None,
+        start: 0,
+        end: text.len(),
+    })
 }
 
 /// The most characters of the user's text that a message repeats.
@@ -402,10 +507,13 @@ fn unescape(escape: &str) -> Result<(char, usize), (usize, &'static str)> {
         Some('u') if escape[2..].starts_with('{') => {
             let end = escape.find('}').ok_or((3, "a closing `}` is missing"))?;
             let digits = &escape[3..end];
-            let code = u32::from_str_radix(digits, 16).ok().filter(|_| digits.len() <= 6 && !digits.starts_with('+'));
-            code.and_then(char::from_u32)
-                .map(|c| (c, end + 1))
-                .ok_or((end + 1, "one to six hexadecimal digits of a Unicode character are expected"))
+            let code = u32::from_str_radix(digits, 16)
+                .ok()
+                .filter(|_| digits.len() <= 6 && !digits.starts_with('+'));
+            code.and_then(char::from_u32).map(|c| (c, end + 1)).ok_or((
+                end + 1,
+                "one to six hexadecimal digits of a Unicode character are expected",
+            ))
         }
         Some('u') => {
             let first = hex(escape, 2, 4).ok_or((2, "four hexadecimal digits are expected after `\\u`"))?;
@@ -427,7 +535,10 @@ fn unescape(escape: &str) -> Result<(char, usize), (usize, &'static str)> {
 
 fn hex(text: &str, from: usize, count: usize) -> Option<u32> {
     let digits = text.get(from..from + count)?;
-    digits.bytes().all(|b| b.is_ascii_hexdigit()).then(|| u32::from_str_radix(digits, 16).ok())?
+    digits
+        .bytes()
+        .all(|b| b.is_ascii_hexdigit())
+        .then(|| u32::from_str_radix(digits, 16).ok())?
 }
 
 fn bad_escape(token: &str, start: usize, end: usize, label: &str) -> Box<Fault> {
@@ -436,7 +547,10 @@ fn bad_escape(token: &str, start: usize, end: usize, label: &str) -> Box<Fault> 
     let help = if escape.starts_with("\\x") || escape.starts_with("\\u") {
         "escapes of characters are written `\\x41`, `\\u00e9` or `\\u{1f600}`".to_owned()
     } else if !content.contains('\'') && !content.contains("\\\\") {
-        format!("for a regular expression, a raw text needs no escapes: `r'{}'`; for a `\\` alone write `\\\\`", quote(content))
+        format!(
+            "for a regular expression, a raw text needs no escapes: `r'{}'`; for a `\\` alone write `\\\\`",
+            quote(content)
+        )
     } else {
         "for a `\\` write `\\\\`".to_owned()
     };
@@ -470,7 +584,11 @@ mod tests {
             ("1E-6", 1e-6, Unit::NUMBER),
             ("5.e3", 5000.0, Unit::NUMBER),
             ("0e999999999999999999999", 0.0, Unit::NUMBER),
-            ("123456789012345678901234567890", 1.234_567_890_123_456_8e29, Unit::NUMBER),
+            (
+                "123456789012345678901234567890",
+                1.234_567_890_123_456_8e29,
+                Unit::NUMBER,
+            ),
             ("9007199254740993", 9_007_199_254_740_992.0, Unit::NUMBER),
             ("80%", 0.8, Unit::NUMBER),
             ("0.7%", 0.007, Unit::NUMBER),
@@ -511,7 +629,11 @@ mod tests {
             ("2hours", "", "write `2h`"),
             ("1h5min", "", "write `1h5m`"),
             ("10kb", "", "write `10KB` (powers of 1000) or `10KiB` (powers of 1024)"),
-            ("512mb", "", "write `512MB` (powers of 1000) or `512MiB` (powers of 1024)"),
+            (
+                "512mb",
+                "",
+                "write `512MB` (powers of 1000) or `512MiB` (powers of 1024)",
+            ),
             ("2Gb", "", "`2GiB`"),
             ("2GIB", "", "write `2GiB`"),
             ("2Gi", "", "write `2GiB`"),
@@ -536,7 +658,11 @@ mod tests {
             ("0x1F", "`0x1F` is not a decimal number", "write `31`"),
             ("30m1h", "the parts of `30m1h` are not in order", "write `1h30m`"),
             ("1m1m", "`1m1m` has a unit twice", ""),
-            ("1h30", "the last part of `1h30` has no unit", "write for example `1h30m`"),
+            (
+                "1h30",
+                "the last part of `1h30` has no unit",
+                "write for example `1h30m`",
+            ),
             ("1s5", "", "`1s5ms`"),
             ("1GiB512MiB", "`1GiB512MiB` joins two sizes", "write `1GiB + 512MiB`"),
             ("5m%", "`5m%` has a unit and `%`", "`5m % …`"),
@@ -548,7 +674,10 @@ mod tests {
             let fault = number(text).unwrap_err();
             assert!(fault.message.contains(message), "{text}: {}", fault.message);
             let given = fault.help.clone().unwrap_or_default();
-            assert!(given.contains(help) && given.is_empty() == help.is_empty(), "{text}: {given}");
+            assert!(
+                given.contains(help) && given.is_empty() == help.is_empty(),
+                "{text}: {given}"
+            );
         }
     }
 
@@ -587,6 +716,8 @@ mod tests {
     }
 
     proptest! {
+        #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+
         /// Whatever is written, the value is the nearest f64 to it.
         #[test]
         fn values_are_rounded_once(whole in 0_u64..10_000_000, decimals in "[0-9]{0,6}", exponent in -30_i32..30) {

@@ -10,7 +10,9 @@ pub const MAX_NAME_BYTES: usize = 200;
 const MISSING_VALUES: &[&str] = &["null", "nil", "none", "undefined", "nan", "inf", "infinity"];
 
 /// Words that mean something in an expression.
-const KEYWORDS: &[&str] = &["true", "false", "in", "offset", "samples", "current", "previous", "across", "marks"];
+const KEYWORDS: &[&str] = &[
+    "true", "false", "in", "offset", "samples", "current", "previous", "across", "marks",
+];
 
 /// Words that are operators in other languages, and are refused with the right operator as help; in any case.
 const FOREIGN_WORDS: &[&str] = &["and", "or", "not", "if", "then", "else"];
@@ -105,20 +107,43 @@ mod tests {
 
     #[test]
     fn names_that_an_expression_could_not_use_are_refused_with_the_reason() {
-        for good in ["cpu", "heap.used", "_x", "s1", "seconds", "r", "a.b.c_2", "in.x", "notation", "information", "e5"] {
+        for good in [
+            "cpu",
+            "heap.used",
+            "_x",
+            "s1",
+            "seconds",
+            "r",
+            "a.b.c_2",
+            "in.x",
+            "notation",
+            "information",
+            "e5",
+        ] {
             assert_eq!(check_name(good), Ok(()), "{good}");
         }
         for bad in ["", "5m", "a b", "a..b", ".a", "a.", "a.5", "a-b", "é", "a\0"] {
-            assert!(matches!(check_name(bad), Err(NameError::Empty | NameError::Malformed { .. })), "{bad}");
+            assert!(
+                matches!(check_name(bad), Err(NameError::Empty | NameError::Malformed { .. })),
+                "{bad}"
+            );
         }
-        for keyword in ["true", "false", "in", "offset", "samples", "current", "previous", "across", "marks"] {
-            assert!(matches!(check_name(keyword), Err(NameError::Keyword { .. })), "{keyword}");
+        for keyword in [
+            "true", "false", "in", "offset", "samples", "current", "previous", "across", "marks",
+        ] {
+            assert!(
+                matches!(check_name(keyword), Err(NameError::Keyword { .. })),
+                "{keyword}"
+            );
         }
         for unit in ["ms", "s", "m", "h", "d", "w", "B", "KiB", "PB"] {
             assert!(matches!(check_name(unit), Err(NameError::Unit { .. })), "{unit}");
         }
         for foreign in ["and", "OR", "Not", "if", "null", "NaN", "Infinity", "undefined"] {
-            assert!(matches!(check_name(foreign), Err(NameError::ForeignWord { .. })), "{foreign}");
+            assert!(
+                matches!(check_name(foreign), Err(NameError::ForeignWord { .. })),
+                "{foreign}"
+            );
         }
         assert_eq!(check_name(&"x".repeat(201)), Err(NameError::TooLong { bytes: 201 }));
         assert_eq!(check_name(&"x".repeat(200)), Ok(()));

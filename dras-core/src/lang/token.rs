@@ -154,7 +154,10 @@ pub(crate) fn tokens(source: &str) -> Result<Tokens, String> {
         };
         tokens.push(Token { kind, span });
     }
-    tokens.push(Token { kind: Kind::End, span: Span::new(source.len(), source.len()) });
+    tokens.push(Token {
+        kind: Kind::End,
+        span: Span::new(source.len(), source.len()),
+    });
     Ok(Tokens { tokens, comments })
 }
 
@@ -171,7 +174,9 @@ fn word(text: &str) -> Kind {
 
 /// Whether `text` is one part of a dotted name.
 pub(crate) fn is_part(text: &str) -> bool {
-    text.bytes().next().is_some_and(|b| b == b'_' || b.is_ascii_alphabetic())
+    text.bytes()
+        .next()
+        .is_some_and(|b| b == b'_' || b.is_ascii_alphabetic())
         && text.bytes().all(|b| b == b'_' || b.is_ascii_alphanumeric())
 }
 
@@ -220,8 +225,14 @@ mod tests {
         let percent = |literal| vec![(Kind::Number, literal)];
         let remainder = |a, b| vec![(Kind::Number, a), (Kind::Remainder, "%"), b];
         assert_eq!(texts("80%"), percent("80%"));
-        assert_eq!(texts("80% < cpu"), [(Kind::Number, "80%"), (Kind::Less, "<"), (Kind::Word, "cpu")]);
-        assert_eq!(texts("80%-5%"), [(Kind::Number, "80%"), (Kind::Minus, "-"), (Kind::Number, "5%")]);
+        assert_eq!(
+            texts("80% < cpu"),
+            [(Kind::Number, "80%"), (Kind::Less, "<"), (Kind::Word, "cpu")]
+        );
+        assert_eq!(
+            texts("80%-5%"),
+            [(Kind::Number, "80%"), (Kind::Minus, "-"), (Kind::Number, "5%")]
+        );
         assert_eq!(texts("6%3.14"), remainder("6", (Kind::Number, "3.14")));
         assert_eq!(texts("6%.5"), remainder("6", (Kind::Number, ".5")));
         assert_eq!(texts("6%x"), remainder("6", (Kind::Word, "x")));
@@ -235,9 +246,18 @@ mod tests {
     fn a_rate_ends_where_a_longer_name_begins() {
         assert_eq!(texts("1000/s"), [(Kind::Number, "1000/s")]);
         assert_eq!(texts("5MiB/ms"), [(Kind::Number, "5MiB/ms")]);
-        assert_eq!(texts("2/slots"), [(Kind::Number, "2"), (Kind::Divide, "/"), (Kind::Word, "slots")]);
-        assert_eq!(texts("2/s.x"), [(Kind::Number, "2"), (Kind::Divide, "/"), (Kind::Word, "s.x")]);
-        assert_eq!(texts("2/max(a)")[..3], [(Kind::Number, "2"), (Kind::Divide, "/"), (Kind::Word, "max")]);
+        assert_eq!(
+            texts("2/slots"),
+            [(Kind::Number, "2"), (Kind::Divide, "/"), (Kind::Word, "slots")]
+        );
+        assert_eq!(
+            texts("2/s.x"),
+            [(Kind::Number, "2"), (Kind::Divide, "/"), (Kind::Word, "s.x")]
+        );
+        assert_eq!(
+            texts("2/max(a)")[..3],
+            [(Kind::Number, "2"), (Kind::Divide, "/"), (Kind::Word, "max")]
+        );
         assert_eq!(texts("2 /s")[1], (Kind::Divide, "/"));
     }
 
@@ -245,19 +265,44 @@ mod tests {
     fn signs_belong_to_a_number_only_in_its_exponent() {
         assert_eq!(texts("1e-3"), [(Kind::Number, "1e-3")]);
         assert_eq!(texts("1E+3"), [(Kind::Number, "1E+3")]);
-        assert_eq!(texts("1-3"), [(Kind::Number, "1"), (Kind::Minus, "-"), (Kind::Number, "3")]);
-        assert_eq!(texts("1e-x"), [(Kind::Number, "1e"), (Kind::Minus, "-"), (Kind::Word, "x")]);
+        assert_eq!(
+            texts("1-3"),
+            [(Kind::Number, "1"), (Kind::Minus, "-"), (Kind::Number, "3")]
+        );
+        assert_eq!(
+            texts("1e-x"),
+            [(Kind::Number, "1e"), (Kind::Minus, "-"), (Kind::Word, "x")]
+        );
     }
 
     #[test]
     fn every_text_is_covered_by_tokens_spaces_and_comments() {
-        for source in ["", "\0", "a\u{a0}b", "'x", "r'x", "x'y'z\"", "# é\n/* x", "{{{{", "“a” ‘", "`", "é\u{301}日本", "r'\\'", "'\\'"] {
+        for source in [
+            "",
+            "\0",
+            "a\u{a0}b",
+            "'x",
+            "r'x",
+            "x'y'z\"",
+            "# é\n/* x",
+            "{{{{",
+            "“a” ‘",
+            "`",
+            "é\u{301}日本",
+            "r'\\'",
+            "'\\'",
+        ] {
             let found = tokens(source).unwrap();
             let mut spans: Vec<Span> = found.tokens.iter().map(|t| t.span).chain(found.comments).collect();
             spans.sort();
             let mut at = 0;
             for span in spans {
-                assert!(source[at..span.start as usize].trim_matches([' ', '\n', '\r', '\t']).is_empty(), "{source:?}");
+                assert!(
+                    source[at..span.start as usize]
+                        .trim_matches([' ', '\n', '\r', '\t'])
+                        .is_empty(),
+                    "{source:?}"
+                );
                 at = span.end as usize;
             }
             assert_eq!(at, source.len(), "{source:?}");

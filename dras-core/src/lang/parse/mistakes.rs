@@ -27,11 +27,23 @@ pub(super) struct Foreign {
 
 impl Foreign {
     fn op(write: &'static str, means: BinaryOp) -> Foreign {
-        Foreign { code: codes::WORD_OPERATOR, write: Some(write), hint: "", means: Some(means), level: level::of(means) }
+        Foreign {
+            code: codes::WORD_OPERATOR,
+            write: Some(write),
+            hint: "",
+            means: Some(means),
+            level: level::of(means),
+        }
     }
 
     fn hint(hint: &'static str, level: u8) -> Foreign {
-        Foreign { code: codes::WORD_OPERATOR, write: None, hint, means: None, level }
+        Foreign {
+            code: codes::WORD_OPERATOR,
+            write: None,
+            hint,
+            means: None,
+            level,
+        }
     }
 
     fn code(self, code: Code) -> Foreign {
@@ -61,18 +73,27 @@ pub(super) fn operator_word(word: &str) -> Option<Foreign> {
         "startswith" => Foreign::hint("write `starts_with(text, part)`", level::COMPARISON),
         "endswith" => Foreign::hint("write `ends_with(text, part)`", level::COMPARISON),
         "between" => Foreign::hint("write `x >= low && x <= high`", level::COMPARISON),
-        "not" => Foreign::hint("`!` stands before the condition: `!(x in ['a'])`, `!x`", level::COMPARISON),
+        "not" => Foreign::hint(
+            "`!` stands before the condition: `!(x in ['a'])`, `!x`",
+            level::COMPARISON,
+        ),
         "unless" => Foreign::hint("write `a && !b`", level::AND),
         "if" => Foreign::hint("write `condition ? value : other`", level::CONDITIONAL),
         "then" => Foreign::hint("write `condition ? value : other`", level::CONDITIONAL),
-        "else" => Foreign::hint("for a value that may be undefined write `value ?? other`", level::CONDITIONAL),
+        "else" => Foreign::hint(
+            "for a value that may be undefined write `value ?? other`",
+            level::CONDITIONAL,
+        ),
         _ => return None,
     })
 }
 
 /// Operator words that are taken for an operator even where a value is expected.
 pub(super) fn is_operator_word(word: &str) -> bool {
-    matches!(word.len(), 2..=4) && ["and", "or", "then", "else"].iter().any(|w| w.eq_ignore_ascii_case(word))
+    matches!(word.len(), 2..=4)
+        && ["and", "or", "then", "else"]
+            .iter()
+            .any(|w| w.eq_ignore_ascii_case(word))
 }
 
 /// Words that are refused before a value, and all operator words.
@@ -85,7 +106,8 @@ pub(super) fn foreign_operator(text: &str) -> Foreign {
     match text {
         "=" | ":=" => Foreign::op("==", BinaryOp::Equal).code(codes::ASSIGNMENT),
         "+=" | "-=" | "*=" | "/=" => {
-            Foreign::hint("expressions change nothing; to compare write `==`", level::COMPARISON).code(codes::ASSIGNMENT)
+            Foreign::hint("expressions change nothing; to compare write `==`", level::COMPARISON)
+                .code(codes::ASSIGNMENT)
         }
         "===" => Foreign::op("==", BinaryOp::Equal),
         "!==" | "<>" => Foreign::op("!=", BinaryOp::NotEqual),
@@ -93,16 +115,27 @@ pub(super) fn foreign_operator(text: &str) -> Foreign {
         "=<" => Foreign::op("<=", BinaryOp::LessEqual),
         "~" | "~=" => Foreign::op("=~", BinaryOp::Matches),
         // With numbers these would be bitwise, so what they mean is left open.
-        "&" => Foreign { write: Some("&&"), ..Foreign::hint("", level::AND) },
-        "|" => Foreign { write: Some("||"), ..Foreign::hint("", level::OR) },
+        "&" => Foreign {
+            write: Some("&&"),
+            ..Foreign::hint("", level::AND)
+        },
+        "|" => Foreign {
+            write: Some("||"),
+            ..Foreign::hint("", level::OR)
+        },
         "^" | "**" => Foreign::hint("write `pow(x, y)`", level::MULTIPLY).code(codes::POWER_OPERATOR),
         "<<" => Foreign::hint("there are no bitwise operators; write `x * pow(2, n)`", level::MULTIPLY),
-        ">>" => Foreign::hint("there are no bitwise operators; write `floor(x / pow(2, n))`", level::MULTIPLY),
+        ">>" => Foreign::hint(
+            "there are no bitwise operators; write `floor(x / pow(2, n))`",
+            level::MULTIPLY,
+        ),
         "//" => Foreign::hint(
             "for whole numbers write `floor(a / b)`; comments belong in the rule's `doc` field",
             level::MULTIPLY,
         ),
-        ";" => Foreign::hint("an expression has no end mark: remove it", level::CONDITIONAL).code(codes::UNKNOWN_CHARACTER),
+        ";" => {
+            Foreign::hint("an expression has no end mark: remove it", level::CONDITIONAL).code(codes::UNKNOWN_CHARACTER)
+        }
         _ => Foreign::hint("the expression reference lists the operators", level::MULTIPLY),
     }
 }
@@ -120,6 +153,23 @@ pub(super) fn lookalike(text: &str) -> Option<BinaryOp> {
         "∨" => BinaryOp::Or,
         _ => return None,
     })
+}
+
+/// The operator that two tokens would be without the space between them. No expression has such a pair.
+pub(super) fn joined(first: &str, second: &str) -> Option<(BinaryOp, &'static str)> {
+    let op = match (first, second) {
+        (">", "=") => BinaryOp::GreaterEqual,
+        ("<", "=") => BinaryOp::LessEqual,
+        ("=", "=") => BinaryOp::Equal,
+        ("!", "=") => BinaryOp::NotEqual,
+        ("=", "~") => BinaryOp::Matches,
+        ("!", "~") => BinaryOp::MatchesNot,
+        ("&", "&") => BinaryOp::And,
+        ("|", "|") => BinaryOp::Or,
+        ("?", "?") => BinaryOp::Else,
+        _ => return None,
+    };
+    Some((op, written(op)))
 }
 
 fn written(op: BinaryOp) -> &'static str {
@@ -166,6 +216,9 @@ impl Parser<'_> {
         for token in &self.tokens {
             let text = self.text(token.span);
             let negation = token.kind == Kind::Word && text.eq_ignore_ascii_case("not");
+            if after_value && token.kind == Kind::Word && operator_word(text).is_some_and(|w| w.write.is_none()) {
+                return None;
+            }
             let replacement = match token.kind {
                 Kind::Foreign if after_value => foreign_operator(text).write,
                 Kind::Foreign if text == "~" => Some("!"),
@@ -201,23 +254,32 @@ impl Parser<'_> {
 
     /// The whole text, changed by `change`, where that is short enough to read.
     fn whole(&self, change: impl FnOnce(&str) -> String) -> Option<String> {
-        (self.source.len() <= CORRECTED && !self.source.contains(['\n', '\r'])).then(|| change(self.source).trim().to_owned())
+        (self.source.len() <= CORRECTED && !self.source.contains(['\n', '\r']))
+            .then(|| change(self.source).trim().to_owned())
     }
 
     // ----- limits
 
     pub(super) fn too_many_nodes(&self, at: Span) -> Diagnostic {
         let most = self.limits.max_nodes;
-        Diagnostic::new(codes::TOO_MANY_NODES, at, format!("the expression has more than {most} values and operators"))
-            .label("the limit is reached here")
-            .help("split it into named definitions, or raise the limit where the library is called")
+        Diagnostic::new(
+            codes::TOO_MANY_NODES,
+            at,
+            format!("the expression has more than {most} values and operators"),
+        )
+        .label("the limit is reached here")
+        .help("split it into named definitions, or raise the limit where the library is called")
     }
 
     pub(super) fn too_deep(&self, at: Span) -> Diagnostic {
         let most = self.limits.max_depth;
-        Diagnostic::new(codes::TOO_DEEP, at, format!("the expression is nested more than {most} deep"))
-            .label("the limit is reached here")
-            .help("name inner parts with definitions, or raise the limit where the library is called")
+        Diagnostic::new(
+            codes::TOO_DEEP,
+            at,
+            format!("the expression is nested more than {most} deep"),
+        )
+        .label("the limit is reached here")
+        .help("name inner parts with definitions, or raise the limit where the library is called")
     }
 
     // ----- characters and literals
@@ -237,16 +299,27 @@ impl Parser<'_> {
         }
         let text = self.text(token.span);
         if token.kind == Kind::Selector {
+            self.swallowed |= !text.ends_with('}');
             self.report(
-                Diagnostic::new(codes::UNKNOWN_CHARACTER, token.span, format!("`{}` is not part of an expression", self.shown(token.span)))
-                    .label("a label selector")
-                    .help("which series a metric has is said by its query in the rule document"),
+                Diagnostic::new(
+                    codes::UNKNOWN_CHARACTER,
+                    token.span,
+                    format!("`{}` is not part of an expression", self.shown(token.span)),
+                )
+                .label("a label selector")
+                .help("which series a metric has is said by its query in the rule document"),
             );
             return;
         }
         let first = text.chars().next().unwrap_or(' ');
-        let message = if text.chars().any(|c| c.is_whitespace() || c.is_control()) || text.len() == first.len_utf8() && !first.is_ascii() {
-            format!("the character `{}` (U+{:04X}) is not part of the language", one_line(quote(text)), first as u32)
+        let message = if text.chars().any(|c| c.is_whitespace() || c.is_control())
+            || text.len() == first.len_utf8() && !first.is_ascii()
+        {
+            format!(
+                "the character `{}` (U+{:04X}) is not part of the language",
+                one_line(quote(text)),
+                first as u32
+            )
         } else {
             format!("`{}` is not part of the language", one_line(quote(text)))
         };
@@ -254,7 +327,10 @@ impl Parser<'_> {
             (Some(op), _) => Some(self.write(written(op))),
             (_, c) if c.is_whitespace() => Some("write an ordinary space".to_owned()),
             (_, '@') => Some("for the past write `x offset 1d`".to_owned()),
-            (_, '$') => Some("names are written without `$`".to_owned()),
+            (_, '.') => Some("a name begins with a letter or `_`, a number with a digit".to_owned()),
+            (_, '$') if self.peek(1).kind == Kind::Word && self.peek(1).span.start == token.span.end => {
+                Some("names are written without `$`".to_owned())
+            }
             (_, '，' | '、') => Some("write `,`".to_owned()),
             (_, '（' | '）') => Some("write `(` and `)`".to_owned()),
             (_, c) if c.is_alphabetic() => Some("names are written with the letters a to z, digits and `_`".to_owned()),
@@ -273,9 +349,13 @@ impl Parser<'_> {
             self.swallowed = true;
         }
         self.report(
-            Diagnostic::new(codes::UNKNOWN_CHARACTER, at, "these quotes are not part of the language")
-                .label("texts stand in `'` or `\"`")
-                .help(format!("write `'{}'`", quote(content))),
+            Diagnostic::new(
+                codes::UNKNOWN_CHARACTER,
+                at,
+                "these quotes are not part of the language",
+            )
+            .label("texts stand in `'` or `\"`")
+            .help(format!("write `'{}'`", quote(content))),
         );
     }
 
@@ -285,10 +365,18 @@ impl Parser<'_> {
         let raw = usize::from(text.starts_with('r'));
         let quote_mark = text.get(raw..=raw).unwrap_or("'");
         let start = at.start as usize;
-        let mut diagnostic =
-            Diagnostic::new(codes::UNTERMINATED_TEXT, Span::new(start, start + raw + 1), "the text is not closed")
-                .label(format!("no closing `{quote_mark}` on this line"));
-        diagnostic.help = Some(if text.len() < 40 {
+        let mut diagnostic = Diagnostic::new(
+            codes::UNTERMINATED_TEXT,
+            Span::new(start, start + raw + 1),
+            "the text is not closed",
+        )
+        .label(format!("no closing `{quote_mark}` on this line"));
+        // Where the text holds what looks like the rest of the expression, nobody knows where it should have ended.
+        let plain = text[raw + 1..]
+            .trim_end()
+            .chars()
+            .all(|c| c.is_alphanumeric() || "_-.:/ ".contains(c));
+        diagnostic.help = Some(if plain && text.len() < 40 {
             format!("close it where it ends: `{}{quote_mark}`", text.trim_end())
         } else {
             format!("add `{quote_mark}` where the text ends")
@@ -302,12 +390,17 @@ impl Parser<'_> {
         let diagnostic = Diagnostic::new(codes::MALFORMED_NAME, at, format!("`{}` is not a name", self.shown(at)))
             .label("each part between dots begins with a letter or `_`");
         let all_letters = text.split('.').all(|p| p.is_empty() || super::super::token::is_part(p));
-        self.report(if all_letters { diagnostic.help(format!("write `{}`", quote(&parts.join(".")))) } else { diagnostic });
+        self.report(if all_letters {
+            diagnostic.help(format!("write `{}`", quote(&parts.join("."))))
+        } else {
+            diagnostic
+        });
     }
 
     pub(super) fn faulty_literal(&mut self, code: Code, token: Span, fault: Fault) {
         let start = token.start as usize;
-        let mut diagnostic = Diagnostic::new(code, Span::new(start + fault.start, start + fault.end), fault.message).label(fault.label);
+        let mut diagnostic =
+            Diagnostic::new(code, Span::new(start + fault.start, start + fault.end), fault.message).label(fault.label);
         diagnostic.help = fault.help;
         self.report(diagnostic);
     }
@@ -324,9 +417,13 @@ impl Parser<'_> {
             None => "ask with `defined(x)`, replace with `x ?? 0`".to_owned(),
         };
         self.report(
-            Diagnostic::new(codes::NOT_A_VALUE, at, format!("there is no `{word}`: a value is there, or it is undefined"))
-                .label("not a value of this language")
-                .help(help),
+            Diagnostic::new(
+                codes::NOT_A_VALUE,
+                at,
+                format!("there is no `{word}`: a value is there, or it is undefined"),
+            )
+            .label("not a value of this language")
+            .help(help),
         );
     }
 
@@ -338,11 +435,20 @@ impl Parser<'_> {
         let Some(previous) = self.previous() else {
             if !at_end {
                 let text = self.shown(token.span).into_owned();
-                self.missing(token.span, format!("a value is missing before `{text}`"), "expected a value before this", None);
+                self.missing(
+                    token.span,
+                    format!("a value is missing before `{text}`"),
+                    "expected a value before this",
+                    None,
+                );
             } else if !self.swallowed {
-                let diagnostic = Diagnostic::new(codes::EMPTY_EXPRESSION, Span::new(0, self.source.len()), "the expression is empty")
-                    .label("nothing to evaluate")
-                    .help("write a value or condition, for example `cpu > 80%`");
+                let diagnostic = Diagnostic::new(
+                    codes::EMPTY_EXPRESSION,
+                    Span::new(0, self.source.len()),
+                    "the expression is empty",
+                )
+                .label("nothing to evaluate")
+                .help("write a value or condition, for example `cpu > 80%`");
                 self.report(diagnostic);
             }
             return;
@@ -369,10 +475,18 @@ impl Parser<'_> {
             self.incomplete_conditional(previous.span);
             return;
         }
-        let (before, here) = (self.shown(previous.span).into_owned(), self.shown(token.span).into_owned());
+        let (before, here) = (
+            self.shown(previous.span).into_owned(),
+            self.shown(token.span).into_owned(),
+        );
         if previous.kind == Kind::Question && token.kind == Kind::Colon {
             let help = "to replace an undefined value write `value ?? other`";
-            self.missing(previous.span.to(token.span), "a value is missing between `?` and `:`".to_owned(), "no value here", Some(help.into()));
+            self.missing(
+                previous.span.to(token.span),
+                "a value is missing between `?` and `:`".to_owned(),
+                "no value here",
+                Some(help.into()),
+            );
         } else if previous.kind == Kind::Comma || token.kind == Kind::Comma {
             let what = match self.innermost() {
                 Some(Frame::List { .. }) => "an element",
@@ -383,19 +497,37 @@ impl Parser<'_> {
                 Kind::Comma if previous.kind.opens() || previous.kind == Kind::Comma => (token.span, "before", &here),
                 _ => (previous.span, "after", &before),
             };
-            self.missing(span, format!("{what} is missing {side} `{text}`"), &format!("expected a value {side} this"), None);
+            self.missing(
+                span,
+                format!("{what} is missing {side} `{text}`"),
+                &format!("expected a value {side} this"),
+                None,
+            );
         } else if at_end || token.kind.closes() && !previous.kind.opens() {
-            self.missing(previous.span, format!("a value is missing after `{before}`"), "expected a value after this", None);
+            self.missing(
+                previous.span,
+                format!("a value is missing after `{before}`"),
+                "expected a value after this",
+                None,
+            );
         } else if token.kind.closes() {
             let span = previous.span.to(token.span);
-            self.missing(span, format!("a value is missing between `{before}` and `{here}`"), "nothing between the brackets", None);
+            self.missing(
+                span,
+                format!("a value is missing between `{before}` and `{here}`"),
+                "nothing between the brackets",
+                None,
+            );
         } else if previous.kind.opens() {
-            self.missing(token.span, format!("a value is missing before `{here}`"), "expected a value before this", None);
+            self.missing(
+                token.span,
+                format!("a value is missing before `{here}`"),
+                "expected a value before this",
+                None,
+            );
         } else {
-            let joined = format!("{before}{here}");
-            let known = [">=", "<=", "==", "!=", "=~", "!~", "&&", "||", "??"].contains(&joined.as_str());
-            let help = known.then(|| format!("write `{joined}` without a space"));
-            self.missing(token.span, format!("a value is missing between `{before}` and `{here}`"), "expected a value before this", help);
+            let message = format!("a value is missing between `{before}` and `{here}`");
+            self.missing(token.span, message, "expected a value before this", None);
         }
     }
 
@@ -415,8 +547,11 @@ impl Parser<'_> {
     }
 
     pub(super) fn unary_plus(&mut self, at: Span) {
-        let diagnostic = Diagnostic::new(codes::UNARY_PLUS, at, "there is no unary `+`").label("a value is expected here");
-        let help = self.corrected().map_or("remove it".to_owned(), |c| format!("write `{c}`"));
+        let diagnostic =
+            Diagnostic::new(codes::UNARY_PLUS, at, "there is no unary `+`").label("a value is expected here");
+        let help = self
+            .corrected()
+            .map_or("remove it".to_owned(), |c| format!("write `{c}`"));
         self.report(diagnostic.help(help));
     }
 
@@ -425,7 +560,9 @@ impl Parser<'_> {
     pub(super) fn foreign_prefix(&mut self, at: Span) {
         let help = self.write("!");
         self.report(
-            Diagnostic::new(codes::WORD_OPERATOR, at, "`~` is not an operator of this language").label("negation is `!`").help(help),
+            Diagnostic::new(codes::WORD_OPERATOR, at, "`~` is not an operator of this language")
+                .label("negation is `!`")
+                .help(help),
         );
     }
 
@@ -433,19 +570,33 @@ impl Parser<'_> {
         let text = self.shown(at).into_owned();
         let diagnostic = if found.code == codes::POWER_OPERATOR {
             let help = self.power().unwrap_or_else(|| found.hint.to_owned());
-            Diagnostic::new(found.code, at, format!("there is no operator `{text}`")).label("powers are a function").help(help)
+            Diagnostic::new(found.code, at, format!("there is no operator `{text}`"))
+                .label("powers are a function")
+                .help(help)
         } else if found.code == codes::ASSIGNMENT {
             let help = found.write.map_or_else(|| found.hint.to_owned(), |w| self.write(w));
-            Diagnostic::new(found.code, at, format!("`{text}` would assign, and expressions assign nothing"))
-                .label("to compare, write `==`")
-                .help(help)
+            Diagnostic::new(
+                found.code,
+                at,
+                format!("`{text}` would assign, and expressions assign nothing"),
+            )
+            .label("to compare, write `==`")
+            .help(help)
+        } else if let Some(help) = self.rewritten(&text) {
+            Diagnostic::new(found.code, at, format!("`{text}` is not an operator of this language"))
+                .label("unknown operator")
+                .help(format!("write `{help}`"))
         } else if let Some(write) = found.write {
             let label = match write {
-                "&&" | "||" if matches!(&*text, "&" | "|") => format!("for logic, write `{write}`; there are no bitwise operators"),
+                "&&" | "||" if matches!(&*text, "&" | "|") => {
+                    format!("for logic, write `{write}`; there are no bitwise operators")
+                }
                 _ => format!("here it is written `{write}`"),
             };
             let help = self.write(write);
-            Diagnostic::new(found.code, at, format!("`{text}` is not an operator of this language")).label(label).help(help)
+            Diagnostic::new(found.code, at, format!("`{text}` is not an operator of this language"))
+                .label(label)
+                .help(help)
         } else {
             Diagnostic::new(found.code, at, format!("`{text}` is not an operator of this language"))
                 .label("unknown operator")
@@ -460,20 +611,56 @@ impl Parser<'_> {
         let right = self.peek(1);
         let plain = matches!(right.kind, Kind::Number | Kind::Word)
             && !matches!(self.peek(2).kind, Kind::OpenRound | Kind::OpenSquare | Kind::Foreign);
-        plain.then(|| format!("write `pow({}, {})`", self.shown(left.outer), self.shown(right.span)))
+        let left = self.nodes[left.id.index()].span;
+        plain.then(|| format!("write `pow({}, {})`", self.shown(left), self.shown(right.span)))
+    }
+
+    /// `x not in […]`, `x between a and b`, `b if a else c` in this language, with the author's own texts. The operator is the current
+    /// token, its left side the last operand.
+    fn rewritten(&self, word: &str) -> Option<String> {
+        let left = self.shown(self.operands.last()?.outer);
+        let span = |ahead: usize| self.peek(ahead).span;
+        match &*word.to_ascii_lowercase() {
+            "not" | "!" if self.peek(1).kind == Kind::In && self.peek(2).kind == Kind::OpenSquare => {
+                let rest = self.tokens.get(self.at + 3..)?;
+                let close = rest
+                    .iter()
+                    .find(|t| matches!(t.kind, Kind::CloseSquare | Kind::OpenSquare))?;
+                let list = Span {
+                    start: span(2).start,
+                    end: close.span.end,
+                };
+                (close.kind == Kind::CloseSquare).then(|| format!("!({left} in {})", self.shown(list)))
+            }
+            "between" if self.text(span(2)).eq_ignore_ascii_case("and") => Some(format!(
+                "{left} >= {} && {left} <= {}",
+                self.shown(span(1)),
+                self.shown(span(3))
+            )),
+            "if" if self.text(span(2)).eq_ignore_ascii_case("else") => {
+                Some(format!("{} ? {left} : {}", self.shown(span(1)), self.shown(span(3))))
+            }
+            _ => None,
+        }
     }
 
     pub(super) fn word_not(&mut self, at: Span) {
         let help = self.write("!");
         self.report(
-            Diagnostic::new(codes::WORD_OPERATOR, at, format!("`{}` is not an operator of this language", self.shown(at)))
-                .label("negation is `!`")
-                .help(help),
+            Diagnostic::new(
+                codes::WORD_OPERATOR,
+                at,
+                format!("`{}` is not an operator of this language", self.shown(at)),
+            )
+            .label("negation is `!`")
+            .help(help),
         );
     }
 
     pub(super) fn word_if(&mut self, at: Span) {
-        let help = self.if_as_conditional().unwrap_or_else(|| "write `condition ? value : other`".to_owned());
+        let help = self
+            .if_as_conditional()
+            .unwrap_or_else(|| "write `condition ? value : other`".to_owned());
         self.report(
             Diagnostic::new(codes::WORD_OPERATOR, at, format!("there is no `{}`", self.shown(at)))
                 .label("a choice is written with `?` and `:`")
@@ -484,11 +671,17 @@ impl Parser<'_> {
     /// `if a then b else c` in this language, with the author's own texts.
     fn if_as_conditional(&self) -> Option<String> {
         let rest = self.tokens.get(self.at + 1..)?;
-        let find = |word: &str| rest.iter().find(|t| t.kind == Kind::Word && self.text(t.span).eq_ignore_ascii_case(word));
+        let find = |word: &str| {
+            rest.iter()
+                .find(|t| t.kind == Kind::Word && self.text(t.span).eq_ignore_ascii_case(word))
+        };
         let (then, otherwise) = (find("then")?.span, find("else")?.span);
         let between = |from: u32, to: u32| Span { start: from, end: to };
         let start = self.token().span.end;
-        let end = rest.iter().map(|t| t.span).find(|s| s.start >= otherwise.end && self.text(*s) == ")");
+        let end = rest
+            .iter()
+            .map(|t| t.span)
+            .find(|s| s.start >= otherwise.end && self.text(*s) == ")");
         let end = end.map_or(self.source.len() as u32, |s| s.start);
         if self.source.len() > CORRECTED || then.start > otherwise.start {
             return None;
@@ -503,7 +696,12 @@ impl Parser<'_> {
 
     pub(super) fn infix_not(&mut self, at: Span) {
         let help = match (self.operands.last(), self.peek(1)) {
-            (_, next) if next.kind == Kind::In => "negate the whole: `!(x in ['a'])`".to_owned(),
+            (_, next) if next.kind == Kind::In => {
+                format!(
+                    "write `{}`",
+                    self.rewritten("!").unwrap_or_else(|| "!(x in ['a'])".to_owned())
+                )
+            }
             (Some(left), next) if next.kind.begins_value() => {
                 let (left, right) = (self.shown(left.outer), self.shown(next.span));
                 format!("write `{left} != {right}` or `{left} && !{right}`")
@@ -523,26 +721,50 @@ impl Parser<'_> {
         let Some(previous) = self.previous() else { return };
         let left = self.operands.last().map_or(previous.span, |o| o.outer);
         let (left, here) = (self.shown(left).into_owned(), self.shown(token.span).into_owned());
-        let percent = self.text(previous.span).strip_suffix('%').filter(|_| previous.kind == Kind::Number);
+        let percent = self
+            .text(previous.span)
+            .strip_suffix('%')
+            .filter(|_| previous.kind == Kind::Number);
         let help = match (percent, self.innermost()) {
-            (Some(number), _) => format!("if the remainder is meant, put a space before `%`: `{} % {here}`", quote(number)),
+            (Some(number), _) => format!(
+                "if the remainder is meant, put a space before `%`: `{} % {here}`",
+                quote(number)
+            ),
             (_, Some(Frame::Call { .. } | Frame::List { .. })) => "put a `,` or an operator between them".to_owned(),
             _ if token.kind == Kind::Number => format!("put an operator between them, for example `{left} > {here}`"),
             _ if matches!(token.kind, Kind::Word | Kind::True | Kind::False) => {
                 format!("put an operator between them, for example `{left} && {here}`")
             }
+            _ if token.kind == Kind::OpenRound => format!("put an operator between them, for example `{left} * (…)`"),
             _ => "put an operator between them".to_owned(),
         };
         self.report(
-            Diagnostic::new(codes::MISSING_OPERATOR, token.span, format!("an operator is missing between `{left}` and `{here}`"))
-                .label("expected an operator before this")
-                .help(help),
+            Diagnostic::new(
+                codes::MISSING_OPERATOR,
+                token.span,
+                format!("an operator is missing between `{left}` and `{here}`"),
+            )
+            .label("expected an operator before this")
+            .help(help),
+        );
+    }
+
+    /// An operator with a space in it.
+    pub(super) fn split_operator(&mut self, at: Span, joined: &str) {
+        self.missing(
+            at,
+            format!("`{}` is split by a space", self.shown(at)),
+            "an operator is written in one piece",
+            Some(format!("write `{joined}`")),
         );
     }
 
     /// Reports a chain of comparisons that ends with the operand `last`.
     pub(super) fn chained(&mut self, index: u32, last: Span) {
         let parts = std::mem::take(&mut self.chains[index as usize]);
+        if parts.is_empty() {
+            return;
+        }
         let mut written: Vec<String> = Vec::new();
         let mut length = 0;
         for (i, (left, operator)) in parts.iter().enumerate() {
@@ -575,15 +797,21 @@ impl Parser<'_> {
 
     /// Where the operand before `at` is an unbracketed `x in […]`: nothing binds tighter than that, and it is not chained.
     pub(super) fn postfix_needs_value(&mut self, at: Span) {
-        let Some(operand) = self.operands.last().copied() else { return };
+        let Some(operand) = self.operands.last().copied() else {
+            return;
+        };
         let node = self.nodes[operand.id.index()];
         if !matches!(node.kind, NodeKind::Binary(BinaryOp::In, ..)) || node.span != operand.outer {
             return;
         }
         let comparison = self.shown(operand.outer).into_owned();
-        let diagnostic = Diagnostic::new(codes::CHAINED_COMPARISON, at, format!("`{}` cannot follow the list of `in`", self.shown(at)))
-            .label("the list is the whole right side")
-            .help(format!("put the comparison in brackets: `({comparison})`"));
+        let diagnostic = Diagnostic::new(
+            codes::CHAINED_COMPARISON,
+            at,
+            format!("`{}` cannot follow the list of `in`", self.shown(at)),
+        )
+        .label("the list is the whole right side")
+        .help(format!("put the comparison in brackets: `({comparison})`"));
         self.report(diagnostic);
     }
 
@@ -616,27 +844,34 @@ impl Parser<'_> {
 
     // ----- brackets, lists, windows
 
-    pub(super) fn unmatched(&mut self, token: Token, innermost: Option<Frame>) {
+    /// A closing bracket that is `stray`, or else closes the innermost open bracket with the wrong kind.
+    pub(super) fn unmatched(&mut self, token: Token, stray: bool) {
         let text = self.text(token.span).to_owned();
-        let diagnostic = match innermost.and_then(|f| f.open().map(|open| (f, open))) {
-            None => {
-                let help = self.whole(|s| {
-                    let (start, end) = (token.span.start as usize, token.span.end as usize);
-                    format!("{}{}", &s[..start], s[end..].trim_start_matches(' '))
-                });
-                let help = help.filter(|h| !h.is_empty()).map_or("remove it".to_owned(), |h| format!("remove it: `{h}`"));
-                Diagnostic::new(codes::UNMATCHED_BRACKET, token.span, format!("`{text}` closes nothing"))
-                    .label("no bracket is open here")
-                    .help(help)
-            }
-            Some((frame, open)) => {
-                let closing = if frame.is_round() { ")" } else { "]" };
-                Diagnostic::new(codes::UNMATCHED_BRACKET, token.span, format!("`{text}` does not close `{}`", self.text(open)))
-                    .label(format!("expected `{closing}`"))
-                    .help(format!("write `{closing}`"))
-            }
+        let innermost = self.innermost().and_then(|f| f.open().map(|open| (f, open)));
+        let closing = innermost.map_or("", |(f, _)| if f.is_round() { ")" } else { "]" });
+        let (message, label) = match innermost {
+            None => (format!("`{text}` closes nothing"), "no bracket is open here".to_owned()),
+            Some((_, open)) => (
+                format!("`{text}` does not close `{}`", self.text(open)),
+                format!("expected `{closing}`"),
+            ),
         };
-        self.report(diagnostic);
+        let help = if stray {
+            let without = self.whole(|s| {
+                let (start, end) = (token.span.start as usize, token.span.end as usize);
+                format!("{}{}", &s[..start], s[end..].trim_start_matches(' '))
+            });
+            // The whole text is shown only where this makes it right.
+            let without = without.filter(|h| !h.is_empty() && self.errors.is_empty() && innermost.is_none());
+            without.map_or("remove it".to_owned(), |h| format!("remove it: `{h}`"))
+        } else {
+            format!("write `{closing}`")
+        };
+        self.report(
+            Diagnostic::new(codes::UNMATCHED_BRACKET, token.span, message)
+                .label(label)
+                .help(help),
+        );
     }
 
     fn closing(&self, open: Span) -> &'static str {
@@ -660,14 +895,27 @@ impl Parser<'_> {
         let text = self.text(open[0]);
         let (message, label) = match open.len() {
             1 => (format!("`{text}` is not closed"), format!("its `{closing}` is missing")),
-            n => (format!("{n} brackets are not closed"), "the innermost of them".to_owned()),
+            n => (
+                format!("{n} brackets are not closed"),
+                "the innermost of them".to_owned(),
+            ),
         };
         let shown = quote(&closing).into_owned();
-        let help = match self.whole(|s| format!("{}{closing}", s.trim_end())) {
+        // The whole text is shown only where this makes it right.
+        let last = self.tokens.iter().rev().find(|t| t.kind != Kind::End);
+        let complete = self.errors.is_empty() && last.is_some_and(|t| t.kind.ends_value());
+        let help = match self
+            .whole(|s| format!("{}{closing}", s.trim_end()))
+            .filter(|_| complete)
+        {
             Some(whole) => format!("add `{shown}` at the end: `{whole}`"),
             None => format!("add `{shown}` at the end, or where it belongs"),
         };
-        self.report(Diagnostic::new(codes::UNCLOSED_BRACKET, open[0], message).label(label).help(help));
+        self.report(
+            Diagnostic::new(codes::UNCLOSED_BRACKET, open[0], message)
+                .label(label)
+                .help(help),
+        );
     }
 
     pub(super) fn empty_list(&mut self, at: Span) {
@@ -683,9 +931,17 @@ impl Parser<'_> {
         let right = self.shown(next.span);
         let help = format!("write `{left} in [{right}]` or `{left} == {right}`");
         let simple = next.kind.begins_value() && next.kind != Kind::OpenRound;
-        let help = if simple { help } else { "a list is written `[a, b]`".to_owned() };
+        let help = if simple {
+            help
+        } else {
+            "a list is written `[a, b]`".to_owned()
+        };
         let message = format!("`in` needs a list, and `{right}` is none");
-        self.report(Diagnostic::new(codes::BAD_LIST, at.to(next.span), message).label("expected `[` after `in`").help(help));
+        self.report(
+            Diagnostic::new(codes::BAD_LIST, at.to(next.span), message)
+                .label("expected `[` after `in`")
+                .help(help),
+        );
     }
 
     pub(super) fn in_with_round_brackets(&mut self, at: Span, open: Span) {
@@ -701,7 +957,11 @@ impl Parser<'_> {
     }
 
     pub(super) fn empty_window(&mut self, at: Span) {
-        let of = self.operands.last().map_or("cpu".into(), |o| self.shown(o.outer)).into_owned();
+        let of = self
+            .operands
+            .last()
+            .map_or("cpu".into(), |o| self.shown(o.outer))
+            .into_owned();
         let help = format!("write for example `{of}[5m]` or `{of}[20 samples]`");
         self.bad_window(at, "the window has no length".to_owned(), "expected a length", help);
     }
@@ -724,22 +984,33 @@ impl Parser<'_> {
         } else {
             "write for example `[5m]`, `[20 samples in 10m]`, `[current 1h]` or `[5m across marks]`".to_owned()
         };
-        self.bad_window(token.span, format!("`{here}` does not belong in the window"), "expected `]`", help);
+        self.bad_window(
+            token.span,
+            format!("`{here}` does not belong in the window"),
+            "expected `]`",
+            help,
+        );
     }
 
     pub(super) fn bad_window_word(&mut self, at: Span, word: &str) {
         let lower = word.to_ascii_lowercase();
         let help = match lower.as_str() {
             "sample" | "samples" | "points" | "values" => "write `[20 samples]`".to_owned(),
+            "in" => "`in` follows `samples`: `[20 samples in 10m]`".to_owned(),
             "across" | "marks" | "mark" | "restarts" => "write `[5m across marks]`".to_owned(),
             "current" | "previous" => format!("write `[{lower} 1h]`"),
-            _ => match crate::diagnostic::did_you_mean(word, ["samples", "across", "in"].into_iter()) {
+            _ => match crate::diagnostic::did_you_mean(word, ["samples", "across"].into_iter()) {
                 Some(near) => format!("did you mean `{near}`?"),
                 None => "write for example `[5m]`, `[20 samples in 10m]` or `[5m across marks]`".to_owned(),
             },
         };
         let shown = self.shown(at).into_owned();
-        self.bad_window(at, format!("`{shown}` does not belong here in a window"), "unexpected here", help);
+        self.bad_window(
+            at,
+            format!("`{shown}` does not belong here in a window"),
+            "unexpected here",
+            help,
+        );
     }
 
     pub(super) fn bad_offset(&mut self, at: Span, token: Token) {
@@ -760,5 +1031,9 @@ impl Parser<'_> {
 }
 
 fn one_line(text: Cow<'_, str>) -> Cow<'_, str> {
-    if text.contains(['\n', '\r']) { text.replace(['\n', '\r'], " ").into() } else { text }
+    if text.contains(['\n', '\r']) {
+        text.replace(['\n', '\r'], " ").into()
+    } else {
+        text
+    }
 }

@@ -65,8 +65,19 @@ pub fn parse_bytes(source: &[u8], limits: &Limits) -> Result<Ast, Diagnostics> {
 pub fn parse_recovering(source: &Arc<str>, limits: &Limits) -> (Ast, Diagnostics) {
     let whole = Span::new(0, source.len().min(u32::MAX as usize));
     let refused = |diagnostic: Diagnostic| {
-        let nodes = vec![Node { kind: NodeKind::Error, span: whole }];
-        (Ast { source: Arc::clone(source), nodes, lists: Vec::new(), texts: Vec::new() }, Diagnostics(vec![diagnostic]))
+        let nodes = vec![Node {
+            kind: NodeKind::Error,
+            span: whole,
+        }];
+        (
+            Ast {
+                source: Arc::clone(source),
+                nodes,
+                lists: Vec::new(),
+                texts: Vec::new(),
+            },
+            Diagnostics(vec![diagnostic]),
+        )
     };
     if let Some(diagnostic) = too_long(source.len(), limits) {
         return refused(diagnostic);
@@ -83,8 +94,12 @@ pub fn parse_recovering(source: &Arc<str>, limits: &Limits) -> (Ast, Diagnostics
 fn too_long(bytes: usize, limits: &Limits) -> Option<Diagnostic> {
     let most = limits.max_bytes.min(u32::MAX as usize - 1);
     (bytes > most).then(|| {
-        Diagnostic::new(codes::TOO_LONG, Span::default(), format!("the expression has {bytes} bytes; at most {most} are allowed"))
-            .help("split it into named definitions, or raise the limit where the library is called")
+        Diagnostic::new(
+            codes::TOO_LONG,
+            Span::default(),
+            format!("the expression has {bytes} bytes; at most {most} are allowed"),
+        )
+        .help("split it into named definitions, or raise the limit where the library is called")
     })
 }
 
@@ -281,9 +296,11 @@ struct Parser<'a> {
     want_operand: bool,
     /// The comparisons of each chain: operands with the operator after them.
     chains: Vec<Vec<(Span, Span)>>,
+    /// Where the brackets begin that have a closing partner of their kind, once a mistake has made that interesting.
+    paired: Option<Vec<u32>>,
 
     errors: Vec<Diagnostic>,
-    /// One past the last token that was part of a mistake.
+    /// One past the last token that was part of a mistake; `usize::MAX` before the first.
     faulty: usize,
     /// Whether a token took brackets with it that the parser misses later: an unclosed text, a comment.
     swallowed: bool,
@@ -293,6 +310,8 @@ struct Parser<'a> {
     after_window_word: usize,
     /// Whether an `if` was reported, so that its `then` and `else` are the same mistake.
     after_if: bool,
+    /// Whether a `between` was reported whose `and` is still to come.
+    after_between: bool,
     /// Whether a limit was reached: the tree is given up.
     stop: bool,
 }
@@ -318,12 +337,14 @@ impl<'a> Parser<'a> {
             depth: 0,
             want_operand: true,
             chains: Vec::new(),
+            paired: None,
             errors: Vec::new(),
-            faulty: 0,
+            faulty: usize::MAX,
             swallowed: !found.comments.is_empty(),
             comma: false,
             after_window_word: 0,
             after_if: false,
+            after_between: false,
             stop: false,
         };
         for comment in found.comments {
@@ -353,12 +374,20 @@ impl<'a> Parser<'a> {
         }
         // The root is the last node, always: what ends last was put together last.
         if root.is_none_or(|r| r.index() + 1 != self.nodes.len()) {
-            self.nodes.push(Node { kind: NodeKind::Error, span: Span::new(0, source.len()) });
+            self.nodes.push(Node {
+                kind: NodeKind::Error,
+                span: Span::new(0, source.len()),
+            });
         }
         self.errors.sort_by_key(|d| d.span.start);
         let errors = self.errors.into_iter().map(|d| d.with_source(source)).collect();
         (
-            Ast { source: Arc::clone(source), nodes: self.nodes, lists: self.lists, texts: self.texts },
+            Ast {
+                source: Arc::clone(source),
+                nodes: self.nodes,
+                lists: self.lists,
+                texts: self.texts,
+            },
             Diagnostics(errors),
         )
     }
@@ -371,10 +400,14 @@ impl<'a> Parser<'a> {
 
     /// The token `ahead` of the current one; the end stays the end.
     fn peek(&self, ahead: usize) -> Token {
-        self.tokens.get(self.at + ahead).or(self.tokens.last()).copied().unwrap_or(Token {
-            kind: Kind::End,
-            span: Span::new(self.source.len(), self.source.len()),
-        })
+        self.tokens
+            .get(self.at + ahead)
+            .or(self.tokens.last())
+            .copied()
+            .unwrap_or(Token {
+                kind: Kind::End,
+                span: Span::new(self.source.len(), self.source.len()),
+            })
     }
 
     fn previous(&self) -> Option<Token> {
@@ -393,7 +426,7 @@ impl<'a> Parser<'a> {
 
     /// Whether the token before the current one was part of a mistake, so that what is missing here is the same mistake.
     fn after_fault(&self) -> bool {
-        self.faulty == self.at && self.at > 0
+        self.faulty == self.at
     }
 
     // ----- building
@@ -427,11 +460,21 @@ impl<'a> Parser<'a> {
         self.want_operand = false;
     }
 
+    /// Goes on as if the value that is missing before `at` were there. That it is missing is reported, so what else is wrong between the
+    /// tokens on both sides is the same mistake.
+    fn push_missing(&mut self, at: Span) {
+        self.push(NodeKind::Error, Span { start: at.start, end: at.start });
+        self.faulty = self.at;
+    }
+
     /// The operand that was finished last. The parser's states keep one where this is asked.
     fn pop(&mut self) -> Operand {
         self.operands.pop().unwrap_or_else(|| {
             let span = Span::new(self.source.len(), self.source.len());
-            Operand { id: self.node(NodeKind::Error, span), outer: span }
+            Operand {
+                id: self.node(NodeKind::Error, span),
+                outer: span,
+            }
         })
     }
 
@@ -480,7 +523,10 @@ impl<'a> Parser<'a> {
             match frame {
                 Frame::Prefix { op, start } => {
                     self.depth -= 1;
-                    let span = Span { start, end: right.outer.end };
+                    let span = Span {
+                        start,
+                        end: right.outer.end,
+                    };
                     self.push(NodeKind::Unary(op, right.id), span);
                 }
                 Frame::Otherwise => {
@@ -510,7 +556,9 @@ impl<'a> Parser<'a> {
     fn reduce_to_bracket(&mut self) {
         loop {
             self.reduce(level::CONDITIONAL);
-            let Some(Frame::Then { question, reported }) = self.frames.last().copied() else { return };
+            let Some(Frame::Then { question, reported }) = self.frames.last().copied() else {
+                return;
+            };
             self.frames.pop();
             self.depth -= 1;
             if !reported && !self.after_fault() {
@@ -519,6 +567,35 @@ impl<'a> Parser<'a> {
             let then = self.pop();
             let condition = self.pop();
             self.push(NodeKind::Error, condition.outer.to(then.outer));
+        }
+    }
+
+    /// Whether a bracket of the right kind closes the bracket that opens at `open`, be it the right one or not.
+    fn is_paired(&mut self, open: Span) -> bool {
+        let tokens = &self.tokens;
+        let paired = self.paired.get_or_insert_with(|| {
+            let mut open: [Vec<u32>; 2] = [Vec::new(), Vec::new()];
+            let mut paired = Vec::new();
+            for token in tokens {
+                match token.kind {
+                    Kind::OpenRound => open[0].push(token.span.start),
+                    Kind::OpenSquare => open[1].push(token.span.start),
+                    Kind::CloseRound => paired.extend(open[0].pop()),
+                    Kind::CloseSquare => paired.extend(open[1].pop()),
+                    _ => {}
+                }
+            }
+            paired.sort_unstable();
+            paired
+        });
+        paired.binary_search(&open.start).is_ok()
+    }
+
+    /// Whether a closing bracket closes nothing, because what is open innermost has its own closing bracket further on.
+    fn is_stray(&mut self, round: bool) -> bool {
+        match self.innermost() {
+            None => true,
+            Some(frame) => frame.is_round() != round && frame.open().is_some_and(|open| self.is_paired(open)),
         }
     }
 
@@ -556,20 +633,28 @@ impl<'a> Parser<'a> {
             Kind::Minus | Kind::Bang => {
                 self.at += 1;
                 self.deeper(token.span);
-                let op = if token.kind == Kind::Minus { UnaryOp::Minus } else { UnaryOp::Not };
-                self.frames.push(Frame::Prefix { op, start: token.span.start });
+                let op = if token.kind == Kind::Minus {
+                    UnaryOp::Minus
+                } else {
+                    UnaryOp::Not
+                };
+                self.frames.push(Frame::Prefix {
+                    op,
+                    start: token.span.start,
+                });
             }
             Kind::OpenRound => {
                 self.at += 1;
-                self.open(Frame::Round { open: token.span, comma: false }, token.span);
+                // After a missing operator this may be a call that has lost its name, and its commas are right.
+                let comma = matches!(self.frames.last(), Some(Frame::Bad { .. }));
+                self.open(Frame::Round { open: token.span, comma }, token.span);
             }
             Kind::OpenSquare => {
                 if !self.after_fault() {
                     self.misplaced_list(token.span);
                 }
-                self.at += 1;
-                let first = self.pending.len() as u32;
-                self.open(Frame::List { open: token.span, first, round: false, bad: true }, token.span);
+                // Whether it is a list or a window, it is read like a window of what is missing.
+                self.push_missing(token.span);
             }
             Kind::BadWord | Kind::OpenText | Kind::Quoted => self.bad_value(token),
             Kind::Plus => {
@@ -594,8 +679,7 @@ impl<'a> Parser<'a> {
                 if !self.after_fault() {
                     self.missing_operand(token);
                 }
-                self.push(NodeKind::Error, Span { start: token.span.start, end: token.span.start });
-                self.faulty = self.at;
+                self.push_missing(token.span);
             }
         }
     }
@@ -637,7 +721,10 @@ impl<'a> Parser<'a> {
             self.word_not(token.span);
             self.pass_faulty();
             self.deeper(token.span);
-            self.frames.push(Frame::Prefix { op: UnaryOp::Not, start: token.span.start });
+            self.frames.push(Frame::Prefix {
+                op: UnaryOp::Not,
+                start: token.span.start,
+            });
             return;
         }
         if word.len() == 2 && word.eq_ignore_ascii_case("if") {
@@ -654,7 +741,11 @@ impl<'a> Parser<'a> {
             && let "current" | "previous" = word
             && self.tokens[self.at - 1].kind == Kind::OpenSquare
         {
-            *shape = if word == "current" { Shape::Current } else { Shape::Previous };
+            *shape = if word == "current" {
+                Shape::Current
+            } else {
+                Shape::Previous
+            };
             self.at += 1;
             return;
         }
@@ -663,15 +754,22 @@ impl<'a> Parser<'a> {
             let open = self.peek_back(1);
             let name = self.name(token.span);
             let first = self.pending.len() as u32;
-            self.open(Frame::Call { name, name_span: token.span, open, first }, open);
+            self.open(
+                Frame::Call {
+                    name,
+                    name_span: token.span,
+                    open,
+                    first,
+                },
+                open,
+            );
             return;
         }
         if mistakes::is_operator_word(word) {
             if !self.after_fault() {
                 self.missing_operand(token);
             }
-            self.push(NodeKind::Error, Span { start: token.span.start, end: token.span.start });
-            self.faulty = self.at;
+            self.push_missing(token.span);
             return;
         }
         if is_missing_value(word) {
@@ -703,7 +801,7 @@ impl<'a> Parser<'a> {
                 Frame::Window { open, .. } if token.kind == Kind::CloseSquare => {
                     self.empty_window(open.to(token.span));
                     self.mark_bad();
-                    self.push(NodeKind::Error, Span { start: token.span.start, end: token.span.start });
+                    self.push_missing(token.span);
                     return;
                 }
                 Frame::List { open, bad, .. } if token.kind == Kind::CloseSquare => {
@@ -711,22 +809,28 @@ impl<'a> Parser<'a> {
                         self.empty_list(open.to(token.span));
                     }
                     self.mark_bad();
-                    self.push(NodeKind::Error, Span { start: token.span.start, end: token.span.start });
+                    self.push_missing(token.span);
                     return;
                 }
                 _ => {}
             }
         }
-        if self.brackets.is_empty() {
-            self.unmatched(token, None);
+        let round = token.kind == Kind::CloseRound;
+        if self.is_stray(round) {
+            self.unmatched(token, true);
             self.pass_faulty();
             return;
         }
-        if !self.after_fault() {
+        // Where no bracket of this kind is open, the wrong bracket is the mistake.
+        let open = if round {
+            self.open_round > 0
+        } else {
+            self.brackets.len() > self.open_round
+        };
+        if open && !self.after_fault() {
             self.missing_operand(token);
         }
-        self.push(NodeKind::Error, Span { start: token.span.start, end: token.span.start });
-        self.faulty = self.at;
+        self.push_missing(token.span);
     }
 
     /// Marks the innermost window or list as wrong: its node will be an error.
@@ -744,21 +848,35 @@ impl<'a> Parser<'a> {
         let token = self.token();
         if self.after_window_word == self.at
             && self.at > 0
-            && !matches!(token.kind, Kind::In | Kind::Word | Kind::Comma | Kind::CloseRound | Kind::CloseSquare)
+            && !matches!(
+                token.kind,
+                Kind::In | Kind::Word | Kind::Comma | Kind::CloseRound | Kind::CloseSquare
+            )
         {
             self.after_window_word = 0;
             self.missing_operator(token);
             return;
         }
+        // A missing value before an operator is reported; one missing after it too would be the same mistake.
+        let faulty = self.after_fault();
+        if matches!(self.peek(1).kind, Kind::Foreign | Kind::Question) && self.split_operator_here(token) {
+            return;
+        }
         if let Some(op) = infix(token.kind) {
             self.at += 1;
             self.infix(op, token.span);
+            if faulty {
+                self.faulty = self.at;
+            }
             return;
         }
         match token.kind {
             Kind::Question => {
                 self.at += 1;
-                self.question(token.span, false);
+                self.question(token.span, faulty);
+                if faulty {
+                    self.faulty = self.at;
+                }
             }
             Kind::Colon => self.colon(token.span),
             Kind::Comma => self.comma(token.span),
@@ -766,7 +884,12 @@ impl<'a> Parser<'a> {
             Kind::OpenSquare => {
                 self.postfix_needs_value(token.span);
                 self.at += 1;
-                let frame = Frame::Window { open: token.span, shape: Shape::Sliding, across: false, bad: false };
+                let frame = Frame::Window {
+                    open: token.span,
+                    shape: Shape::Sliding,
+                    across: false,
+                    bad: faulty,
+                };
                 self.open(frame, token.span);
             }
             Kind::Offset => self.offset(token.span),
@@ -789,6 +912,20 @@ impl<'a> Parser<'a> {
             }
             _ => self.missing_operator(token),
         }
+    }
+
+    fn split_operator_here(&mut self, token: Token) -> bool {
+        let next = self.peek(1);
+        let Some((op, joined)) = mistakes::joined(self.text(token.span), self.text(next.span)) else {
+            return false;
+        };
+        let at = token.span.to(next.span);
+        if !self.after_fault() {
+            self.split_operator(at, joined);
+        }
+        self.at += 2;
+        self.infix(op, at);
+        true
     }
 
     /// Waits for the right side of what nothing proper joins to the left side.
@@ -826,13 +963,23 @@ impl<'a> Parser<'a> {
             }
             _ => return false,
         };
-        let [.., left, right] = self.operands[..] else { return false };
+        let [.., left, right] = self.operands[..] else {
+            return false;
+        };
+        let reported = self.nodes[right.id.index()].kind == NodeKind::Error;
         let parts = &mut self.chains[index as usize];
         if parts.is_empty() {
-            let operator = Span { start: left.outer.end, end: right.outer.start };
+            let operator = Span {
+                start: left.outer.end,
+                end: right.outer.start,
+            };
             parts.push((left.outer, operator));
         }
         parts.push((right.outer, at));
+        if reported {
+            // Whatever is wrong in the middle is probably why there are two operators.
+            parts.clear();
+        }
         // What is left of the new operator is wrong as a whole, and becomes one error at the end of the chain.
         self.frames.pop();
         let right = self.pop();
@@ -917,19 +1064,25 @@ impl<'a> Parser<'a> {
 
     fn close_bracket(&mut self, token: Token) {
         let round = token.kind == Kind::CloseRound;
-        let matching = if round { self.open_round } else { self.brackets.len() - self.open_round };
+        let matching = if round {
+            self.open_round
+        } else {
+            self.brackets.len() - self.open_round
+        };
+        if self.is_stray(round) {
+            self.unmatched(token, true);
+            self.pass_faulty();
+            return;
+        }
         if matching == 0 {
-            let innermost = self.innermost();
-            self.unmatched(token, innermost);
+            self.unmatched(token, false);
             self.faulty = self.at + 1;
-            if innermost.is_none() {
-                self.at += 1;
-                return;
-            }
         }
         loop {
             self.reduce_to_bracket();
-            let Some(frame) = self.frames.last().copied() else { return };
+            let Some(frame) = self.frames.last().copied() else {
+                return;
+            };
             let closes = matching == 0 || frame.is_round() == round;
             if closes {
                 self.at += 1;
@@ -953,9 +1106,17 @@ impl<'a> Parser<'a> {
         self.want_operand = false;
         match (frame, operand) {
             (Frame::Round { open, .. }, Some(operand)) => {
-                self.operands.push(Operand { id: operand.id, outer: open.to(closing) });
+                self.operands.push(Operand {
+                    id: operand.id,
+                    outer: open.to(closing),
+                });
             }
-            (Frame::Call { name, name_span, first, .. }, operand) => {
+            (
+                Frame::Call {
+                    name, name_span, first, ..
+                },
+                operand,
+            ) => {
                 let arguments = self.list(first, operand);
                 self.push(NodeKind::Call(name, name_span, arguments), name_span.to(closing));
             }
@@ -980,7 +1141,11 @@ impl<'a> Parser<'a> {
                 let kind = if bad {
                     NodeKind::Error
                 } else {
-                    NodeKind::Window { of: of.id, window, across_marks: across }
+                    NodeKind::Window {
+                        of: of.id,
+                        window,
+                        across_marks: across,
+                    }
                 };
                 self.push(kind, of.outer.to(closing));
             }
@@ -999,7 +1164,10 @@ impl<'a> Parser<'a> {
         let first = (first as usize).min(self.pending.len());
         self.lists.extend_from_slice(&self.pending[first..]);
         self.pending.truncate(first);
-        ListId { start, len: self.lists.len() as u32 - start }
+        ListId {
+            start,
+            len: self.lists.len() as u32 - start,
+        }
     }
 
     // ----- words after a value
@@ -1030,13 +1198,21 @@ impl<'a> Parser<'a> {
         self.operand();
         let by = self.pop();
         let of = self.pop();
-        let kind = if negative { NodeKind::Error } else { NodeKind::Offset(of.id, by.id) };
+        let kind = if negative {
+            NodeKind::Error
+        } else {
+            NodeKind::Offset(of.id, by.id)
+        };
         self.push(kind, of.outer.to(by.outer));
     }
 
     fn word_in(&mut self, at: Span) {
         if self.after_window_word == self.at
-            && let Some(Frame::Window { shape: shape @ Shape::Last, across: false, .. }) = self.frames.last_mut()
+            && let Some(Frame::Window {
+                shape: shape @ Shape::Last,
+                across: false,
+                ..
+            }) = self.frames.last_mut()
         {
             *shape = Shape::LastIn;
             self.at += 1;
@@ -1049,7 +1225,15 @@ impl<'a> Parser<'a> {
             parser.infix(BinaryOp::In, at);
             parser.at += 1;
             let first = parser.pending.len() as u32;
-            parser.open(Frame::List { open: next.span, first, round, bad: false }, next.span);
+            parser.open(
+                Frame::List {
+                    open: next.span,
+                    first,
+                    round,
+                    bad: false,
+                },
+                next.span,
+            );
         };
         if next.kind == Kind::OpenSquare && self.after_window_word != self.at {
             open_list(self, false);
@@ -1073,8 +1257,12 @@ impl<'a> Parser<'a> {
             return;
         }
         // Where the value is missing altogether, the usual message says so.
-        if next.kind.begins_value() || matches!(next.kind, Kind::Bang | Kind::Minus) {
+        let missing = next.kind == Kind::Word && is_missing_value(self.text(next.span));
+        if (next.kind.begins_value() || matches!(next.kind, Kind::Bang | Kind::Minus)) && !missing {
             self.in_without_list(at, next);
+        }
+        if self.after_fault() {
+            self.faulty = self.at + 1;
         }
         self.at += 1;
         self.join(level::COMPARISON, false);
@@ -1090,6 +1278,12 @@ impl<'a> Parser<'a> {
             self.after_if_word(word, at);
             return;
         }
+        if self.after_between && word.eq_ignore_ascii_case("and") {
+            self.after_between = false;
+            self.pass_faulty();
+            self.join(level::COMPARISON, false);
+            return;
+        }
         if let Some(found) = mistakes::operator_word(word) {
             if !self.after_fault() {
                 self.report_foreign(at, &found);
@@ -1097,6 +1291,9 @@ impl<'a> Parser<'a> {
             self.pass_faulty();
             if word.eq_ignore_ascii_case("not") && self.token().kind == Kind::In {
                 return;
+            }
+            if word.eq_ignore_ascii_case("between") {
+                self.after_between = true;
             }
             if word.eq_ignore_ascii_case("if") || word.eq_ignore_ascii_case("then") {
                 self.after_if = true;
@@ -1133,7 +1330,9 @@ impl<'a> Parser<'a> {
     fn window_word(&mut self, at: Span, word: &str) {
         self.reduce_to_bracket();
         let next = self.text(self.peek(1).span);
-        let Some(Frame::Window { shape, across, bad, .. }) = self.frames.last_mut() else { return };
+        let Some(Frame::Window { shape, across, bad, .. }) = self.frames.last_mut() else {
+            return;
+        };
         match word {
             "samples" if *shape == Shape::Sliding => {
                 *shape = Shape::Last;
@@ -1182,8 +1381,11 @@ impl<'a> Parser<'a> {
     /// A value directly after a value.
     fn missing_operator(&mut self, token: Token) {
         if let Some(Frame::Window { .. }) = self.innermost() {
+            self.faulty = self.at;
             self.reduce_to_bracket();
-            let Some(Frame::Window { bad, .. }) = self.frames.last_mut() else { return };
+            let Some(Frame::Window { bad, .. }) = self.frames.last_mut() else {
+                return;
+            };
             let reported = std::mem::replace(bad, true);
             if !reported {
                 self.value_in_window(token);
@@ -1211,7 +1413,9 @@ impl<'a> Parser<'a> {
         let mut unclosed: Vec<Span> = Vec::new();
         loop {
             self.reduce_to_bracket();
-            let Some(frame) = self.frames.last().copied() else { break };
+            let Some(frame) = self.frames.last().copied() else {
+                break;
+            };
             unclosed.extend(frame.open());
             let operand = self.pop();
             let end = Span::new(self.source.len(), self.source.len());
