@@ -50,7 +50,9 @@ pub fn decide_into(policy: &Policy, task: &mut Task, now: Millis, decision: &mut
     task.windows.advance(&inner.plan, now)?;
     task.first_seen.get_or_insert(now);
 
+    // Taken out of the task while the row borrows from it.
     let mut scratch = std::mem::take(&mut task.scratch);
+    let mut progress = std::mem::take(&mut task.rules);
     let mut row = inner.compiled.program.row();
     task.fill(policy, now, &mut row);
     let task_managers = task.number(inner.known.task_managers).map(|n| n.clamp(0.0, 1e9) as u32);
@@ -61,7 +63,6 @@ pub fn decide_into(policy: &Policy, task: &mut Task, now: Millis, decision: &mut
     let complete = inner.compiled.program.run(&inner.compiled.graph, &mut row);
     let outputs = Outputs::new(inner, &row, complete);
     let last_look = task.last_look;
-    let mut progress = std::mem::take(&mut task.rules);
     for (rule, progress) in inner.rules.iter().zip(&mut progress) {
         let status = step(rule, outputs.condition(rule.when), progress, last_look, now);
         decision.rules.push(status);

@@ -187,11 +187,11 @@ impl<'d> Builder<'d> {
         self.shadowed(&compiler, &rules);
 
         let settings = WindowSettings {
-            min_coverage: self.expanded.windows.min_coverage(),
-            min_samples: self.expanded.windows.min_samples(),
-            min_instances: self.expanded.windows.min_instances(),
-            warm_up: self.expanded.windows.warm_up(),
-            max_future: self.expanded.windows.max_future(),
+            min_coverage: self.expanded.document.windows.min_coverage(),
+            min_samples: self.expanded.document.windows.min_samples(),
+            min_instances: self.expanded.document.windows.min_instances(),
+            warm_up: self.expanded.document.windows.warm_up(),
+            max_future: self.expanded.document.windows.max_future(),
             ..WindowSettings::default()
         };
         let found = Diagnostics(self.diagnostics);
@@ -228,7 +228,7 @@ impl<'d> Builder<'d> {
             plan,
             attributes: self.attributes,
             rules,
-            limits: resource_limits(&self.expanded.limits),
+            limits: resource_limits(&self.expanded.document.limits),
             known,
             queries,
             warnings: found,
@@ -242,8 +242,8 @@ impl<'d> Builder<'d> {
 
     fn scope(&mut self) -> Scope {
         let mut specs = Vec::new();
-        for (name, metric) in &self.expanded.metrics {
-            let spec = metric.declaration.to_spec(name);
+        for spec in self.expanded.metrics() {
+            let name = &spec.name.clone();
             if let Some(query) = &spec.query {
                 match QueryTemplate::parse(query) {
                     Ok(template) => {
@@ -253,7 +253,7 @@ impl<'d> Builder<'d> {
                     Err(error) => {
                         let d = Diagnostic::new(codes::BAD_QUERY_TEMPLATE, error.span, error.to_string())
                             .with_source(&Arc::from(query.as_str()))
-                            .with_path(format!("metrics.{name}.query"));
+                            .with_path(format!("{}.query", self.path(name)));
                         self.report(d);
                     }
                 }
@@ -264,7 +264,7 @@ impl<'d> Builder<'d> {
         let catalogue = Catalogue::new(specs).unwrap_or_default();
         let mut scope = Scope::with_metrics(catalogue);
         let built_in = rules::BUILT_IN_ATTRIBUTES.iter().map(|a| (a.name.to_owned(), attribute_type(a.kind, a.unit), 1.0));
-        let declared = self.expanded.attributes.iter().map(|(name, a)| {
+        let declared = self.expanded.document.attributes.iter().map(|(name, a)| {
             let unit = a.unit.as_ref();
             let dimension = unit.map_or(Unit::NUMBER, |u| u.dimension);
             (name.clone(), attribute_type(a.kind, dimension), unit.map_or(1.0, |u| u.factor))
@@ -272,20 +272,29 @@ impl<'d> Builder<'d> {
         for (name, ty, factor) in built_in.chain(declared) {
             match scope.variable(&name, ty) {
                 Ok(_) => self.attributes.push(Attribute { name, ty, factor }),
-                Err(error) => self.taken(&error, &format!("attributes.{name}")),
+                Err(error) => self.taken(&error, &self.path(&name)),
             }
         }
-        for (name, param) in &self.expanded.params {
-            let constant = match &param.param.value {
+        for (name, param) in &self.expanded.document.params {
+            let constant = match &param.value {
                 rules::Constant::Number(quantity) => Constant::Number(quantity.value(), quantity.unit()),
                 rules::Constant::Bool(b) => Constant::Bool(*b),
                 rules::Constant::Text(text) => Constant::Text(text.as_str().into()),
             };
             if let Err(error) = scope.constant(name, constant) {
-                self.taken(&error, &format!("params.{name}"));
+                self.taken(&error, &self.path(name));
             }
         }
         scope
+    }
+
+    /// Where a name is declared.
+    fn path(&self, name: &str) -> String {
+        self.expanded.origins.get(name).map_or_else(|| name.to_owned(), Origin::path)
+    }
+
+    fn is_own(&self, name: &str) -> bool {
+        matches!(self.expanded.origins.get(name), Some(Origin::Document { .. }))
     }
 
     fn taken(&mut self, error: &ScopeError, path: &str) {
@@ -296,7 +305,7 @@ impl<'d> Builder<'d> {
     fn check_placeholders(&mut self, metric: &str, template: &QueryTemplate) {
         for (name, span) in template.places() {
             let text_attribute = rules::built_in_attribute(name).is_some_and(|a| a.kind == AttributeType::Text)
-                || self.expanded.attributes.get(name).is_some_and(|a| a.kind == AttributeType::Text);
+                || self.expanded.document.attributes.get(name).is_some_and(|a| a.kind == AttributeType::Text);
             if text_attribute {
                 continue;
             }
@@ -304,7 +313,7 @@ impl<'d> Builder<'d> {
                 .label("unknown placeholder")
                 .help("declare it under `attributes` with `\"type\": \"text\"`, or write `{{labels}}` for all labels of the task")
                 .with_source(&Arc::from(template.source()))
-                .with_path(format!("metrics.{metric}.query"));
+                .with_path(format!("{}.query", self.path(metric)));
             self.report(d);
         }
     }
@@ -321,11 +330,11 @@ impl<'d> Builder<'d> {
 
     /// Compiles definitions after those that they use.
     fn definitions(&mut self, compiler: &mut Compiler) {
-        let define = &self.expanded.define;
+        let define = &self.expanded.document.define;
         let uses: BTreeMap<&str, BTreeSet<&str>> = define
             .iter()
             .map(|(name, definition)| {
-                let used = match parse(&definition.expression, &self.limits) {
+                let used = match parse(definition, &self.limits) {
                     Ok(ast) => ast
                         .nodes
                         .iter()
@@ -350,15 +359,14 @@ impl<'d> Builder<'d> {
             for name in ready {
                 left.remove(name);
                 let definition = &define[name];
-                let path = definition_path(name, &definition.origin);
-                let id = self.add(compiler, &definition.expression, Expected::Anything, &path);
+                let path = self.path(name);
+                let id = self.add(compiler, definition, Expected::Anything, &path);
                 if let Err(error) = compiler.define(name, id) {
                     self.taken(&error, &path);
                 }
             }
         }
         for name in &left {
-            let definition = &define[*name];
             // Only those on a cycle are to blame, not those that merely use one.
             if let Some(cycle) = cycle_through(name, &uses) {
                 let d = Diagnostic::new(
@@ -366,23 +374,22 @@ impl<'d> Builder<'d> {
                     Span::default(),
                     format!("the definition of `{name}` needs itself: {}", cycle.join(" → ")),
                 )
-                .with_path(definition_path(name, &definition.origin))
+                .with_path(self.path(name))
                 .help("write one of them without the others");
                 self.report(d);
             }
             // Known, but without a value, so that its users do not report an unknown name.
             let id = compiler.add("", Expected::Anything, &mut Vec::new());
             if let Err(error) = compiler.define(name, id) {
-                self.taken(&error, &definition_path(name, &definition.origin));
+                self.taken(&error, &self.path(name));
             }
         }
     }
 
     fn rules(&mut self, compiler: &mut Compiler) -> Vec<CompiledRule> {
         let mut compiled = Vec::new();
-        for expanded in &self.expanded.rules {
-            let rule = &expanded.rule;
-            let path = rule_path(expanded);
+        for (rule, expanded) in self.expanded.document.rules.iter().zip(&self.expanded.rules) {
+            let path = expanded.origin.path();
             let when = self.add(compiler, &rule.when, Expected::Condition, &format!("{path}.when"));
             let when = compiler.output(when);
             let mut then = Vec::new();
@@ -391,63 +398,31 @@ impl<'d> Builder<'d> {
                 let id = self.add(compiler, target, expected, &format!("{path}.then.{}", dimension.name()));
                 then.push((*dimension, compiler.output(id)));
             }
-            let hold = match &rule.hold {
-                Hold::For(hold) => *hold,
-                Hold::Param(name) => self.hold(name, &format!("{path}.for")),
-            };
             let info =
-                RuleInfo { name: rule.name.clone(), path, doc: rule.doc.clone(), hold, priority: rule.priority };
+                RuleInfo { name: rule.name.clone(), path, doc: rule.doc.clone(), hold: expanded.hold, priority: rule.priority };
             compiled.push(CompiledRule { info, when, then });
         }
         compiled
     }
 
-    /// The duration that a parameter says.
-    fn hold(&mut self, name: &str, path: &str) -> Millis {
-        let quantity = match self.expanded.params.get(name).map(|p| &p.param.value) {
-            Some(rules::Constant::Number(quantity)) if quantity.unit() == Unit::SECONDS && quantity.value() >= 0.0 => quantity,
-            other => {
-                let what = if other.is_some() { "is not a duration" } else { "is not a parameter" };
-                let d = Diagnostic::new(codes::BAD_FIELD_VALUE, Span::default(), format!("`{name}` {what}"))
-                    .with_path(path)
-                    .help("write a duration such as `\"3m\"`, or the name of a parameter that is one");
-                self.report(d);
-                return 0;
-            }
-        };
-        (quantity.value() * 1000.0).round().min(1e15) as Millis
-    }
-
     fn unused(&mut self, used: &BTreeSet<String>) {
+        let document = &self.expanded.document;
+        // A rule's `for` uses a parameter by its name.
+        let held = |name: &str| document.rules.iter().any(|r| matches!(&r.hold, Hold::Param(param) if param == name));
         let mut unused = Vec::new();
-        let held: BTreeSet<&str> = self
-            .expanded
-            .rules
-            .iter()
-            .filter_map(|r| match &r.rule.hold {
-                Hold::Param(name) => Some(name.as_str()),
-                Hold::For(_) => None,
-            })
-            .collect();
-        for (name, definition) in &self.expanded.define {
-            if matches!(definition.origin, Origin::Document { .. }) && !used.contains(name) {
-                unused.push((codes::UNUSED_DEFINITION, format!("the definition `{name}` is not used"), format!("define.{name}")));
+        for (names, code, what) in [
+            (document.define.keys().collect::<Vec<_>>(), codes::UNUSED_DEFINITION, "definition"),
+            (document.params.keys().collect(), codes::UNUSED_PARAMETER, "parameter"),
+            (document.metrics.keys().collect(), codes::UNUSED_METRIC, "metric"),
+        ] {
+            for name in names {
+                if self.is_own(name) && !used.contains(name) && !held(name) {
+                    let d = Diagnostic::new(code, Span::default(), format!("the {what} `{name}` is not used"));
+                    unused.push(d.with_path(self.path(name)).help("use it, or leave it out"));
+                }
             }
         }
-        for (name, param) in &self.expanded.params {
-            let from_document = matches!(param.origin, Origin::Document { .. });
-            if from_document && !used.contains(name) && !held.contains(name.as_str()) {
-                unused.push((codes::UNUSED_PARAMETER, format!("the parameter `{name}` is not used"), format!("params.{name}")));
-            }
-        }
-        for (name, metric) in &self.expanded.metrics {
-            if matches!(metric.origin, Origin::Document { .. }) && !used.contains(name) {
-                unused.push((codes::UNUSED_METRIC, format!("the metric `{name}` is not used"), format!("metrics.{name}")));
-            }
-        }
-        for (code, message, path) in unused {
-            self.report(Diagnostic::new(code, Span::default(), message).with_path(path).help("use it, or leave it out"));
-        }
+        self.diagnostics.extend(unused);
     }
 
     /// Warns of rules that say what an earlier one says.
@@ -483,17 +458,6 @@ fn attribute_type(kind: AttributeType, unit: Unit) -> Type {
         AttributeType::Text => Type::Text,
         AttributeType::Bool => Type::Bool,
     }
-}
-
-fn definition_path(name: &str, origin: &Origin) -> String {
-    match origin {
-        Origin::Document { .. } => format!("define.{name}"),
-        _ => origin.to_string(),
-    }
-}
-
-fn rule_path(rule: &rules::ExpandedRule) -> String {
-    rule.origin.to_string()
 }
 
 fn resource_limits(limits: &rules::Limits) -> ResourceLimits {

@@ -271,7 +271,7 @@ functions! {
         ["sum(increase(gc_count[5m]))" => "60"];
     Time "delta" "delta(range)" over_time(Reduce::Delta, UnitRule::Same, Needs::Numbers),
         "Newest sample less the last one before the window.",
-        ["round(max(delta(cpu[5m])), 0.01)" => "0.19"];
+        ["round(max(delta(cpu[5m])), 0.01)" => "0.2"];
     Time "slope" "slope(range)" over_time(Reduce::Slope, UnitRule::PerSecond, Needs::Numbers),
         "Least-squares slope, per second (Prometheus' `deriv`).",
         ["round(max(slope(cpu[5m])) * 1m, 0.001)" => "0.04"];
@@ -286,13 +286,13 @@ functions! {
         ["round(max(double_exponential_smoothing(cpu[5m], 0.5, 0.5)), 0.01)" => "0.8"];
     Time "changes" "changes(range)" collapsed(Reduce::Changes, UnitRule::Plain, Across::Sum, Needs::Numbers),
         "How often the value differs from the one before it, counted from the last sample before the window.",
-        ["changes(cpu[5m])" => "19"];
+        ["changes(cpu[5m])" => "20"];
     Time "resets" "resets(range)" collapsed(Reduce::Resets, UnitRule::Plain, Across::Sum, Needs::Counter),
         "How often a counter fell, counted from the last sample before the window.",
         ["resets(gc_count[5m])" => "0"];
     Time "coverage" "coverage(range)" collapsed(Reduce::Coverage, UnitRule::Plain, Across::Min, Needs::Numbers),
         "Share of the window, 0…1, that samples cover; each covers at most the metric's `max_gap`. Always defined for a live instance.",
-        ["coverage(cpu[5m])" => "0.95", "coverage(cpu[1h]) < 10%" => "true"];
+        ["coverage(cpu[5m])" => "1", "coverage(cpu[1h]) < 10%" => "true"];
     Time "age" "age(range)" collapsed(Reduce::Age, UnitRule::Seconds, Across::Max, Needs::Anything),
         "Time since the newest sample of the window.",
         ["age(cpu[5m])" => "0s"];

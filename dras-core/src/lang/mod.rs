@@ -38,7 +38,6 @@ pub use columns::{Column, ColumnError, Truth};
 pub(crate) use compile::{Compiled, Compiler, ExpressionId};
 pub(crate) use exact::Values;
 pub use explain::{Explanation, Part};
-pub(crate) use explain::{describe_missing, display_window};
 pub use expression::Expression;
 pub use format::{format, format_source, same};
 pub use graph::VariableId;

@@ -175,7 +175,7 @@ pub enum Across {
     Max,
     /// Sum.
     Sum,
-    /// Number of instances with a value (of those where it is true, for truth values).
+    /// Number of instances with a value.
     Count,
     /// Population standard deviation.
     Stddev,

@@ -10,4 +10,7 @@
 
 //ALLOC
 pub mod memory;
+mod resource;
 //RATIO
+
+pub use resource::Resource;

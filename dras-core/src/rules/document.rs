@@ -8,6 +8,7 @@ use super::attributes::AttributeType;
 use super::constant::Constant;
 use crate::metrics::catalogue::DEFAULT_INTERVAL;
 use crate::metrics::{Across, Duplicates, Infinite, Kind, MetricSpec, NotANumber, Per};
+use crate::resources::Resource;
 use crate::units::{Millis, Quantity, Unit, WireUnit, exact_bytes, exact_duration};
 
 /// The version of the document format.
@@ -303,37 +304,6 @@ impl StrategyUse {
     }
 }
 
-/// A resource that a rule can set.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Dimension {
-    /// The parallelism of the task; a plain number.
-    Parallelism,
-    /// The total process memory of one TaskManager; an amount of data.
-    TaskManagerMemory,
-}
-
-impl Dimension {
-    /// All of them.
-    pub const ALL: [Dimension; 2] = [Dimension::Parallelism, Dimension::TaskManagerMemory];
-
-    /// Its name in documents, which is also the name of the attribute that holds the present value.
-    pub fn name(self) -> &'static str {
-        match self {
-            Dimension::Parallelism => "parallelism",
-            Dimension::TaskManagerMemory => "task_manager_memory",
-        }
-    }
-
-    /// The unit that an expression for it must have.
-    pub fn unit(self) -> Unit {
-        match self {
-            Dimension::Parallelism => Unit::NUMBER,
-            Dimension::TaskManagerMemory => Unit::BYTES,
-        }
-    }
-}
-
 /// How long a condition must hold.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Hold {
@@ -375,7 +345,7 @@ pub struct Rule {
     #[serde(rename = "for", skip_serializing_if = "Hold::is_none")]
     pub hold: Hold,
     /// What to set: an expression for each resource.
-    pub then: BTreeMap<Dimension, String>,
+    pub then: BTreeMap<Resource, String>,
     /// Rules of higher priority decide a resource before those of lower priority are asked. Default 0.
     #[serde(skip_serializing_if = "is_zero")]
     pub priority: i32,
@@ -427,11 +397,11 @@ impl Serialize for Limits {
         use serde::ser::SerializeMap;
         let mut map = serializer.serialize_map(None)?;
         if !self.parallelism.is_empty() {
-            map.serialize_entry(Dimension::Parallelism.name(), &self.parallelism.written(|n| *n))?;
+            map.serialize_entry(Resource::Parallelism.name(), &self.parallelism.written(|n| *n))?;
         }
         if !self.task_manager_memory.is_empty() {
             let written = self.task_manager_memory.written(|bytes| exact_bytes(*bytes));
-            map.serialize_entry(Dimension::TaskManagerMemory.name(), &written)?;
+            map.serialize_entry(Resource::TaskManagerMemory.name(), &written)?;
         }
         map.end()
     }

@@ -17,11 +17,12 @@ mod tree;
 pub use attributes::{AttributeType, BUILT_IN_ATTRIBUTES, BuiltInAttribute, built_in_attribute};
 pub use constant::{BadConstant, Constant};
 pub use document::{
-    AcrossInstances, AttributeDeclaration, Bounds, Dimension, Document, Hold, Limits, MetricDeclaration, Param, Rule,
+    AcrossInstances, AttributeDeclaration, Bounds, Document, Hold, Limits, MetricDeclaration, Param, Rule,
     StrategyUse, Version, WindowSettings,
 };
 pub use limits::DocumentLimits;
 pub use names::{BadName, MAX_NAME_BYTES, check_name, check_rule_name, is_reserved};
 pub use query::{BadQueryTemplate, LABELS, Placeholder, placeholders};
+pub use crate::resources::Resource;
 pub use read::Reading;
 pub use template::{Expanded, ExpandedRule, Origin, Template, expand};

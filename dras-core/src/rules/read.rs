@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::attributes::{AttributeType, built_in_attribute};
 use super::constant::Constant;
 use super::document::{
-    AcrossInstances, AttributeDeclaration, Bounds, Dimension, Document, Hold, Limits, MetricDeclaration, Param, Rule,
+    AcrossInstances, AttributeDeclaration, Bounds, Document, Hold, Limits, MetricDeclaration, Param, Rule,
     StrategyUse, WindowSettings,
 };
 use super::limits::DocumentLimits;
@@ -15,6 +15,7 @@ use super::query::{LABELS, placeholders};
 use super::reader::{At, Fields, Reader};
 use super::template::{Expanded, expand_at};
 use super::tree::{self, Node, Value, quote};
+use crate::resources::Resource;
 use crate::diagnostic::{Diagnostic, Diagnostics, Span, codes, did_you_mean};
 use crate::metrics::{Duplicates, Infinite, Kind, NotANumber, Per};
 use crate::units::{Unit, WireUnit};
@@ -542,11 +543,11 @@ impl DocumentReader<'_> {
         }
     }
 
-    fn then(&mut self, at: &At<'_>) -> Option<BTreeMap<Dimension, String>> {
+    fn then(&mut self, at: &At<'_>) -> Option<BTreeMap<Resource, String>> {
         let mut fields = self.reader.fields(at)?;
         let mut then = BTreeMap::new();
         let mut given = false;
-        for dimension in Dimension::ALL {
+        for dimension in Resource::ALL {
             if let Some(at) = fields.take(dimension.name()) {
                 given = true;
                 if let Some(text) = self.reader.text(&at) {
@@ -565,10 +566,10 @@ impl DocumentReader<'_> {
     fn limits(&mut self, at: Option<At<'_>>) -> Limits {
         let mut limits = Limits::default();
         let Some(mut fields) = at.and_then(|at| self.reader.fields(&at)) else { return limits };
-        if let Some(at) = fields.take(Dimension::Parallelism.name()) {
+        if let Some(at) = fields.take(Resource::Parallelism.name()) {
             limits.parallelism = self.bounds(&at, |reader, at| reader.whole(at, 1, MAX_PARALLELISM).map(|n| n as u32));
         }
-        if let Some(at) = fields.take(Dimension::TaskManagerMemory.name()) {
+        if let Some(at) = fields.take(Resource::TaskManagerMemory.name()) {
             limits.task_manager_memory = self.bounds(&at, |reader, at| {
                 let quantity = reader.quantity_in(at, Unit::BYTES)?;
                 let bytes = quantity.value();

@@ -9,7 +9,7 @@ use super::super::graph::{Compare, GraphId, Input, Op, Place, TextFn};
 use super::super::types::{Type, Value};
 use super::{Checked, Checker};
 use crate::diagnostic::{Span, codes};
-use crate::metrics::{Across, Aggregate, Kind, MetricId, Reduce, Test, TextTest, TextTestKind, Window};
+use crate::metrics::{Across, Aggregate, Kind, MetricId, Reduce, Test, TextTest, TextTestKind};
 use crate::units::Unit;
 
 pub(super) fn reducer_of(function: &'static Function) -> Option<&'static Reducer> {
@@ -717,12 +717,18 @@ impl Checker<'_> {
             }
             _ => {}
         }
+        // The number of instances for which a condition is true is the sum of its truth values.
+        let across = if across == Across::Count && node.ty == Type::Bool {
+            Across::Sum
+        } else {
+            across
+        };
         let sample = if node.ty == Type::Bool { Type::NUMBER } else { node.ty };
         let Some(ty) = self.result_type(id, reducer.unit, sample) else {
             return Checked::Error;
         };
         let input = match node.op {
-            Op::InstanceLeaf(aggregate, test) if node.ty != Type::Bool || truth => {
+            Op::InstanceLeaf(aggregate, test) => {
                 let test = test.map(|index| self.graph.caller_tests[index as usize].clone());
                 Input::Reduced {
                     aggregate,

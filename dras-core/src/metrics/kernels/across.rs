@@ -6,8 +6,8 @@ use crate::metrics::query::Across;
 /// Reduces the values of several instances to one.
 ///
 /// The caller hands the values over in the order of the instances' names, so that the same instances give the same bits. For
-/// [`Across::All`], [`Across::Any`], [`Across::Share`] and [`Across::Count`] they are truth values, 1 for true and 0 for false (NaN
-/// passes as true); how many instances have a *number* is `values.len()`.
+/// [`Across::All`], [`Across::Any`] and [`Across::Share`] they are truth values, 1 for true and 0 for false (NaN
+/// passes as true).
 ///
 /// `None` if there are no values, except for [`Across::Count`], which is then 0. NaN and infinities pass through as in Prometheus'
 /// aggregation operators: `min` and `max` skip NaN, a sum or mean with NaN is NaN, and deviations of infinities are NaN. A mean whose
@@ -15,7 +15,7 @@ use crate::metrics::query::Across;
 pub fn across(across: Across, values: &[f64], scratch: &mut Vec<f64>) -> Option<f64> {
     let truths = || order::passing(values, |value| value != 0.0) as f64;
     if across == Across::Count {
-        return Some(truths());
+        return Some(values.len() as f64);
     }
     if values.is_empty() {
         return None;
@@ -26,7 +26,7 @@ pub fn across(across: Across, values: &[f64], scratch: &mut Vec<f64>) -> Option<
         Across::Min => order::min(values),
         Across::Max => order::max(values),
         Across::Sum => sums::sum(values),
-        Across::Count => truths(),
+        Across::Count => n,
         Across::Stddev => sums::variance(values).sqrt(),
         Across::Var => sums::variance(values),
         Across::Quantile(q) => order::quantile(values, q, scratch),
