@@ -7,8 +7,8 @@ pub const MAX_NAME_BYTES: usize = 120;
 
 /// Words that mean something in expressions besides functions and units.
 const KEYWORDS: &[&str] = &[
-    "true", "false", "in", "offset", "across", "marks", "samples", "current", "previous", "null", "nil", "none", "nan", "inf",
-    "infinity", "and", "or", "not", "if", "then", "else",
+    "true", "false", "in", "offset", "across", "marks", "samples", "current", "previous", "null", "nil", "none", "nan",
+    "inf", "infinity", "and", "or", "not", "if", "then", "else",
 ];
 
 /// Whether `name` is a unit or a keyword of expressions. Functions are taken too; the language's catalogue lists them.
@@ -35,7 +35,9 @@ pub enum BadName {
 
 fn is_part(part: &str, inside: fn(u8) -> bool) -> bool {
     part.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_')
-        && part.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_' || inside(b))
+        && part
+            .bytes()
+            .all(|b| b.is_ascii_alphanumeric() || b == b'_' || inside(b))
 }
 
 fn check(name: &str, inside: fn(u8) -> bool) -> Result<(), BadName> {
@@ -53,7 +55,11 @@ fn check(name: &str, inside: fn(u8) -> bool) -> Result<(), BadName> {
 /// It is empty, too long, reserved, or has other characters than ASCII letters, digits, `_` and dots between parts.
 pub fn check_name(name: &str) -> Result<(), BadName> {
     check(name, |_| false)?;
-    if is_reserved(name) { Err(BadName::Reserved) } else { Ok(()) }
+    if is_reserved(name) {
+        Err(BadName::Reserved)
+    } else {
+        Ok(())
+    }
 }
 
 /// Checks the name of a rule, which no expression uses: like other names, but hyphens are possible and no word is reserved.
