@@ -86,11 +86,22 @@ struct Decimal {
 }
 
 impl Decimal {
-    /// Its value times 10^`shift`, correctly rounded; `None` where it leaves the range of numbers.
-    fn value(&self, shift: i32) -> Option<f64> {
-        let value: f64 = format!("{}e{}", self.digits, self.exponent.saturating_add(shift))
+    /// Its value times `factor` times 10^`shift`, rounded once; `None` where it leaves the range of numbers.
+    fn value(&self, factor: f64, shift: i32) -> Option<f64> {
+        // All factors are whole. Digits that do not even fit in 128 bits with it are rounded before and after.
+        let exact = self
+            .digits
+            .parse::<u128>()
+            .ok()
+            .and_then(|d| d.checked_mul(factor as u128));
+        let (digits, factor) = match exact {
+            Some(product) => (product.to_string(), 1.0),
+            None => (self.digits.clone(), factor),
+        };
+        let value: f64 = format!("{digits}e{}", self.exponent.saturating_add(shift))
             .parse()
             .ok()?;
+        let value = value * factor;
         let zero = self.digits.bytes().all(|b| b == b'0');
         (value.is_finite() && (zero || value.is_normal())).then_some(value)
     }
@@ -207,8 +218,8 @@ fn amount(text: &str, given: &str) -> Result<(f64, Unit), QuantityError> {
     let end = rest.find(|c: char| c.is_ascii_digit()).unwrap_or(rest.len());
     let (unit, more) = rest.split_at(end);
     match unit {
-        "" if more.is_empty() => return Ok((number.value(0).ok_or_else(out_of_range)?, Unit::NUMBER)),
-        "%" if more.is_empty() => return Ok((number.value(-2).ok_or_else(out_of_range)?, Unit::NUMBER)),
+        "" if more.is_empty() => return Ok((number.value(1.0, 0).ok_or_else(out_of_range)?, Unit::NUMBER)),
+        "%" if more.is_empty() => return Ok((number.value(1.0, -2).ok_or_else(out_of_range)?, Unit::NUMBER)),
         _ if !unit.chars().all(char::is_alphabetic) => return Err(not_a_number()),
         _ => {}
     }
@@ -225,24 +236,19 @@ fn amount(text: &str, given: &str) -> Result<(f64, Unit), QuantityError> {
                 given: given.to_owned(),
             });
         }
-        let value = number.value(0).ok_or_else(out_of_range)? * bytes.1;
-        return if value.is_finite() {
-            Ok((value, Unit::BYTES))
-        } else {
-            Err(out_of_range())
-        };
+        return number
+            .value(bytes.1, 0)
+            .map(|v| (v, Unit::BYTES))
+            .ok_or_else(out_of_range);
     }
     let seconds = TIME_UNITS.iter().find(|u| u.0 == unit).ok_or_else(|| unknown(unit))?.1;
     if more.is_empty() {
         let value = if unit == "ms" {
-            number.value(-3)
+            number.value(1.0, -3)
         } else {
-            number.value(0).map(|v| v * seconds)
+            number.value(seconds, 0)
         };
-        return value
-            .filter(|v| v.is_finite())
-            .map(|v| (v, Unit::SECONDS))
-            .ok_or_else(out_of_range);
+        return value.map(|v| (v, Unit::SECONDS)).ok_or_else(out_of_range);
     }
 
     // Several parts: whole numbers of falling units, summed in milliseconds so that nothing is rounded before the end.
@@ -458,6 +464,8 @@ mod tests {
             ("1001ms", 1.001, Unit::SECONDS),
             ("30s", 30.0, Unit::SECONDS),
             ("1.5h", 5400.0, Unit::SECONDS),
+            ("1.1h", 3960.0, Unit::SECONDS),
+            ("0.7KB", 700.0, Unit::BYTES),
             ("1h30m", 5400.0, Unit::SECONDS),
             ("1w2d3h4m5s6ms", 788_645.006, Unit::SECONDS),
             ("512MiB", 536_870_912.0, Unit::BYTES),
@@ -550,6 +558,16 @@ mod tests {
         #[test]
         fn exact_sizes_read_back(bytes in 0..(1_u64 << 53)) {
             prop_assert_eq!(parse_quantity(&exact_bytes(bytes)), Ok((bytes as f64, Unit::BYTES)));
+        }
+
+        #[test]
+        fn a_fraction_of_a_unit_is_the_same_as_whole_smaller_units(tenths in 1..10_000_000_u32) {
+            let read = |text: String| parse_quantity(&text).map(|q| q.0.to_bits());
+            let decimal = |unit: &str| read(format!("{}.{}{unit}", tenths / 10, tenths % 10));
+            prop_assert_eq!(decimal("h"), read(format!("{}s", u64::from(tenths) * 360)));
+            prop_assert_eq!(decimal("s"), read(format!("{}ms", u64::from(tenths) * 100)));
+            prop_assert_eq!(decimal("KB"), read(format!("{}B", u64::from(tenths) * 100)));
+            prop_assert_eq!(decimal("%"), read(format!("{tenths}e-3")));
         }
 
         #[test]
