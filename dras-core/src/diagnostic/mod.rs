@@ -143,7 +143,10 @@ impl fmt::Display for Diagnostic {
     }
 }
 
-/// The serialised form: what JSON, Python and Node readers get.
+/// The longest source that a serialised diagnostic carries, in bytes: a large rule document is not repeated for every mistake in it.
+const CARRIED_SOURCE: usize = 1 << 16;
+
+/// The serialised form: what JSON, Python and Node readers get. A source of more than 64 KiB is left out; line and column are not.
 impl serde::Serialize for Diagnostic {
     fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         use serde::ser::SerializeStruct;
@@ -152,7 +155,7 @@ impl serde::Serialize for Diagnostic {
         s.serialize_field("severity", &self.severity())?;
         s.serialize_field("message", &self.message)?;
         s.serialize_field("path", &self.path)?;
-        s.serialize_field("source", &self.source.as_deref())?;
+        s.serialize_field("source", &self.source.as_deref().filter(|s| s.len() <= CARRIED_SOURCE))?;
         s.serialize_field("span", &self.source.as_ref().map(|_| self.span))?;
         let position = self.line_and_column();
         s.serialize_field("line", &position.map(|p| p.0))?;

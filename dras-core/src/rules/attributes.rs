@@ -28,22 +28,48 @@ pub struct BuiltInAttribute {
 }
 
 const fn number(name: &'static str, unit: Unit, doc: &'static str) -> BuiltInAttribute {
-    BuiltInAttribute { name, kind: AttributeType::Number, unit, doc }
+    BuiltInAttribute {
+        name,
+        kind: AttributeType::Number,
+        unit,
+        doc,
+    }
 }
 
 const fn text(name: &'static str, doc: &'static str) -> BuiltInAttribute {
-    BuiltInAttribute { name, kind: AttributeType::Text, unit: Unit::NUMBER, doc }
+    BuiltInAttribute {
+        name,
+        kind: AttributeType::Text,
+        unit: Unit::NUMBER,
+        doc,
+    }
 }
 
 /// The built-in attributes, by name.
 pub const BUILT_IN_ATTRIBUTES: &[BuiltInAttribute] = &[
-    number("machine_cores", Unit::NUMBER, "CPU cores that the JVM of one TaskManager sees, shared or not"),
-    number("max_parallelism", Unit::NUMBER, "number of key groups, above which parallelism brings nothing"),
+    number(
+        "machine_cores",
+        Unit::NUMBER,
+        "CPU cores that the JVM of one TaskManager sees, shared or not",
+    ),
+    number(
+        "max_parallelism",
+        Unit::NUMBER,
+        "number of key groups, above which parallelism brings nothing",
+    ),
     number("parallelism", Unit::NUMBER, "present parallelism"),
-    number("since_last_change", Unit::SECONDS, "time since resources were last changed"),
+    number(
+        "since_last_change",
+        Unit::SECONDS,
+        "time since resources were last changed",
+    ),
     number("slots_per_task_manager", Unit::NUMBER, "slots of one TaskManager"),
     text("task_id", "the platform's id of the task"),
-    number("task_manager_memory", Unit::BYTES, "total process memory of one TaskManager"),
+    number(
+        "task_manager_memory",
+        Unit::BYTES,
+        "total process memory of one TaskManager",
+    ),
     number("task_managers", Unit::NUMBER, "present number of TaskManagers"),
     text("task_type", "the platform's category of the task"),
     number("uptime", Unit::SECONDS, "time since the task last started or restarted"),
@@ -61,6 +87,10 @@ mod tests {
     #[test]
     fn built_in_attributes_are_sorted_and_usable_names() {
         assert!(BUILT_IN_ATTRIBUTES.windows(2).all(|w| w[0].name < w[1].name));
-        assert!(BUILT_IN_ATTRIBUTES.iter().all(|a| crate::rules::check_name(a.name).is_ok()));
+        assert!(
+            BUILT_IN_ATTRIBUTES
+                .iter()
+                .all(|a| crate::rules::check_name(a.name).is_ok())
+        );
     }
 }

@@ -44,7 +44,9 @@ impl BadConstant {
     pub fn help(&self) -> String {
         match self {
             BadConstant::Quantity(error) => error.help(),
-            BadConstant::Word { .. } => "write numbers like `0.8`, `80%`, `5m`, `2GiB`, and texts in quotes: `'sql'`".to_owned(),
+            BadConstant::Word { .. } => {
+                "write numbers like `0.8`, `80%`, `5m`, `2GiB`, and texts in quotes: `'sql'`".to_owned()
+            }
             BadConstant::Quotes => "write it like `'sql'` or `\"sql\"`".to_owned(),
             BadConstant::Escape(_) => r#"texts know `\\ \' \" \n \r \t \0`"#.to_owned(),
         }
@@ -60,7 +62,9 @@ impl Constant {
         let quote = match text.chars().next() {
             Some(quote @ ('\'' | '"')) => quote,
             Some(first) if first.is_alphabetic() || first == '_' => {
-                return Err(BadConstant::Word { given: super::tree::quote(text) });
+                return Err(BadConstant::Word {
+                    given: super::tree::quote(text),
+                });
             }
             _ => return Ok(Constant::Number(Quantity::parse(text)?)),
         };
@@ -82,7 +86,11 @@ impl Constant {
                 Some(c) => value.push(c),
             }
         }
-        if rest.next().is_some() { Err(BadConstant::Quotes) } else { Ok(Constant::Text(value)) }
+        if rest.next().is_some() {
+            Err(BadConstant::Quotes)
+        } else {
+            Ok(Constant::Text(value))
+        }
     }
 
     /// The number, where it is one.
@@ -155,7 +163,10 @@ mod tests {
 
     #[test]
     fn constants_are_literals() {
-        assert_eq!(Constant::parse("80%"), Ok(Constant::Number(Quantity::number(0.8).unwrap())));
+        assert_eq!(
+            Constant::parse("80%"),
+            Ok(Constant::Number(Quantity::number(0.8).unwrap()))
+        );
         assert_eq!(Constant::parse("'sql'"), Ok(Constant::Text("sql".to_owned())));
         assert_eq!(Constant::parse(r#""it's""#), Ok(Constant::Text("it's".to_owned())));
         for (text, message, help) in [
@@ -167,7 +178,11 @@ mod tests {
             ("", "empty", "80%"),
         ] {
             let error = Constant::parse(text).unwrap_err();
-            assert!(error.to_string().contains(message) && error.help().contains(help), "{text}: {error} {}", error.help());
+            assert!(
+                error.to_string().contains(message) && error.help().contains(help),
+                "{text}: {error} {}",
+                error.help()
+            );
         }
     }
 

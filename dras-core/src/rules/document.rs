@@ -239,7 +239,12 @@ pub struct Param {
 impl Param {
     /// A parameter without range and explanation.
     pub fn new(value: Constant) -> Param {
-        Param { value, min: None, max: None, doc: String::new() }
+        Param {
+            value,
+            min: None,
+            max: None,
+            doc: String::new(),
+        }
     }
 
     /// The range as text, `10% … 100%`; `None` where there is no bound.
@@ -373,7 +378,10 @@ impl<T> Bounds<T> {
             #[serde(skip_serializing_if = "Option::is_none")]
             max: Option<U>,
         }
-        Written { min: self.min.as_ref().map(&as_written), max: self.max.as_ref().map(&as_written) }
+        Written {
+            min: self.min.as_ref().map(&as_written),
+            max: self.max.as_ref().map(&as_written),
+        }
     }
 }
 

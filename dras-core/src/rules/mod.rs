@@ -10,6 +10,7 @@ mod limits;
 mod names;
 mod query;
 mod read;
+mod read_metric;
 mod reader;
 mod template;
 mod tree;

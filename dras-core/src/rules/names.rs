@@ -3,17 +3,36 @@
 use crate::units::{DATA_UNITS, TIME_UNITS};
 
 /// The longest name, in bytes.
-pub const MAX_NAME_BYTES: usize = 120;
+pub const MAX_NAME_BYTES: usize = 200;
 
 /// Words that mean something in expressions besides functions and units.
 const KEYWORDS: &[&str] = &[
-    "true", "false", "in", "offset", "across", "marks", "samples", "current", "previous", "null", "nil", "none", "nan", "inf",
-    "infinity", "and", "or", "not", "if", "then", "else",
+    "true", "false", "in", "offset", "samples", "current", "previous", "across", "marks",
 ];
 
-/// Whether `name` is a unit or a keyword of expressions. Functions are taken too; the language's catalogue lists them.
+/// Words of other languages that expressions refuse with a help, in any case.
+const FOREIGN_WORDS: &[&str] = &[
+    "null",
+    "nil",
+    "none",
+    "undefined",
+    "nan",
+    "inf",
+    "infinity",
+    "and",
+    "or",
+    "not",
+    "if",
+    "then",
+    "else",
+];
+
+/// Whether `name` is a unit or a word that expressions do not take for a name. Functions are taken too; the language's catalogue lists
+/// them.
 pub fn is_reserved(name: &str) -> bool {
-    KEYWORDS.iter().any(|k| k.eq_ignore_ascii_case(name)) || TIME_UNITS.iter().chain(DATA_UNITS).any(|u| u.0 == name)
+    KEYWORDS.contains(&name)
+        || FOREIGN_WORDS.iter().any(|word| word.eq_ignore_ascii_case(name))
+        || TIME_UNITS.iter().chain(DATA_UNITS).any(|u| u.0 == name)
 }
 
 /// Why a name cannot be used.
@@ -35,7 +54,9 @@ pub enum BadName {
 
 fn is_part(part: &str, inside: fn(u8) -> bool) -> bool {
     part.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_')
-        && part.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_' || inside(b))
+        && part
+            .bytes()
+            .all(|b| b.is_ascii_alphanumeric() || b == b'_' || inside(b))
 }
 
 fn check(name: &str, inside: fn(u8) -> bool) -> Result<(), BadName> {
@@ -53,7 +74,11 @@ fn check(name: &str, inside: fn(u8) -> bool) -> Result<(), BadName> {
 /// It is empty, too long, reserved, or has other characters than ASCII letters, digits, `_` and dots between parts.
 pub fn check_name(name: &str) -> Result<(), BadName> {
     check(name, |_| false)?;
-    if is_reserved(name) { Err(BadName::Reserved) } else { Ok(()) }
+    if is_reserved(name) {
+        Err(BadName::Reserved)
+    } else {
+        Ok(())
+    }
 }
 
 /// Checks the name of a rule, which no expression uses: like other names, but hyphens are possible and no word is reserved.
@@ -90,7 +115,7 @@ mod tests {
         ] {
             assert_eq!(check_name(bad), Err(why), "{bad}");
         }
-        assert_eq!(check_name(&"x".repeat(121)), Err(BadName::TooLong));
+        assert_eq!(check_name(&"x".repeat(201)), Err(BadName::TooLong));
         assert_eq!(check_rule_name("scale-up.at-night"), Ok(()));
         assert_eq!(check_rule_name("-up"), Err(BadName::Character));
     }

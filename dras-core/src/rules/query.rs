@@ -51,7 +51,10 @@ pub fn placeholders(template: &str) -> Result<Vec<Placeholder<'_>>, BadQueryTemp
         if super::check_name(name).is_err() {
             return Err(BadQueryTemplate::NotAName(name.chars().take(60).collect()));
         }
-        found.push(Placeholder { range: start..end + 2, name });
+        found.push(Placeholder {
+            range: start..end + 2,
+            name,
+        });
         at = end + 2;
     }
     Ok(found)
@@ -63,13 +66,25 @@ mod tests {
 
     #[test]
     fn placeholders_are_found_between_promql_brackets() {
-        let names = |t| placeholders(t).unwrap().iter().map(|p| (p.name, &t[p.range.clone()])).collect::<Vec<_>>();
+        let names = |t| {
+            placeholders(t)
+                .unwrap()
+                .iter()
+                .map(|p| (p.name, &t[p.range.clone()]))
+                .collect::<Vec<_>>()
+        };
         assert_eq!(names("up"), []);
         assert_eq!(names("up{{{labels}}}"), [("labels", "{{labels}}")]);
         assert_eq!(names("up{ {{ labels }} }"), [("labels", "{{ labels }}")]);
-        assert_eq!(names("a{x=\"{{x}}\"} / b{y=\"{{y.z}}\"}"), [("x", "{{x}}"), ("y.z", "{{y.z}}")]);
+        assert_eq!(
+            names("a{x=\"{{x}}\"} / b{y=\"{{y.z}}\"}"),
+            [("x", "{{x}}"), ("y.z", "{{y.z}}")]
+        );
         assert_eq!(placeholders("up{x=\"{{x\"}"), Err(BadQueryTemplate::Unclosed(6)));
         assert_eq!(placeholders("up{{}}"), Err(BadQueryTemplate::NotAName(String::new())));
-        assert_eq!(placeholders("{{a b}}"), Err(BadQueryTemplate::NotAName("a b".to_owned())));
+        assert_eq!(
+            placeholders("{{a b}}"),
+            Err(BadQueryTemplate::NotAName("a b".to_owned()))
+        );
     }
 }

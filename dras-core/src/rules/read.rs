@@ -3,22 +3,17 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use super::attributes::{AttributeType, built_in_attribute};
+use super::attributes::built_in_attribute;
 use super::constant::Constant;
-use super::document::{
-    AcrossInstances, AttributeDeclaration, Bounds, Document, Hold, Limits, MetricDeclaration, Param, Rule,
-    StrategyUse, WindowSettings,
-};
+use super::document::{Bounds, Document, Hold, Limits, Param, Rule, StrategyUse, WindowSettings};
 use super::limits::DocumentLimits;
 use super::names::{BadName, check_name, check_rule_name};
-use super::query::{LABELS, placeholders};
 use super::reader::{At, Fields, Reader};
 use super::template::{Expanded, expand_at};
 use super::tree::{self, Node, Value, quote};
 use crate::resources::Resource;
-use crate::diagnostic::{Diagnostic, Diagnostics, Span, codes, did_you_mean};
-use crate::metrics::{Duplicates, Infinite, Kind, NotANumber, Per};
-use crate::units::{Unit, WireUnit};
+use crate::diagnostic::{Diagnostic, Diagnostics, Span, codes};
+use crate::units::Unit;
 
 /// The largest parallelism that Flink knows.
 const MAX_PARALLELISM: i64 = 32_768;
@@ -50,7 +45,10 @@ pub(super) struct Places {
 impl Places {
     /// Those of a document of which nothing was left out.
     pub(super) fn of(document: &Document) -> Places {
-        Places { strategies: (0..document.strategies.len()).collect(), rules: (0..document.rules.len()).collect() }
+        Places {
+            strategies: (0..document.strategies.len()).collect(),
+            rules: (0..document.rules.len()).collect(),
+        }
     }
 }
 
@@ -60,9 +58,15 @@ impl Reading {
         match tree::parse(text.as_ref(), limits) {
             Ok((root, source)) => {
                 let reading = read(&root, Some(&source), limits);
-                Reading { tree: Some((root, source)), ..reading }
+                Reading {
+                    tree: Some((root, source)),
+                    ..reading
+                }
             }
-            Err(diagnostic) => Reading { diagnostics: Diagnostics(vec![*diagnostic]), ..Reading::default() },
+            Err(diagnostic) => Reading {
+                diagnostics: Diagnostics(vec![*diagnostic]),
+                ..Reading::default()
+            },
         }
     }
 
@@ -70,7 +74,10 @@ impl Reading {
     pub fn from_value(value: &serde_json::Value, limits: &DocumentLimits) -> Reading {
         match tree::convert(value, limits) {
             Ok(root) => read(&root, None, limits),
-            Err(diagnostic) => Reading { diagnostics: Diagnostics(vec![*diagnostic]), ..Reading::default() },
+            Err(diagnostic) => Reading {
+                diagnostics: Diagnostics(vec![*diagnostic]),
+                ..Reading::default()
+            },
         }
     }
 
@@ -100,7 +107,11 @@ impl Reading {
     /// # Errors
     /// Everything that is wrong.
     pub fn into_document(self) -> Result<Document, Diagnostics> {
-        if self.diagnostics.has_errors() { Err(self.diagnostics) } else { Ok(self.document) }
+        if self.diagnostics.has_errors() {
+            Err(self.diagnostics)
+        } else {
+            Ok(self.document)
+        }
     }
 }
 
@@ -139,16 +150,25 @@ fn read(root: &Node, source: Option<&Arc<str>>, limits: &DocumentLimits) -> Read
         broken: BTreeSet::new(),
         places: Places::default(),
     };
-    let document = r.document(&At { node: root, path: String::new() });
-    Reading { document, diagnostics: r.reader.finish(), broken: r.broken, places: r.places, tree: None }
+    let document = r.document(&At {
+        node: root,
+        path: String::new(),
+    });
+    Reading {
+        document,
+        diagnostics: r.reader.finish(),
+        broken: r.broken,
+        places: r.places,
+        tree: None,
+    }
 }
 
-struct DocumentReader<'l> {
-    reader: Reader,
-    limits: &'l DocumentLimits,
+pub(super) struct DocumentReader<'l> {
+    pub(super) reader: Reader,
+    pub(super) limits: &'l DocumentLimits,
     /// Where each name of the space that expressions see was first declared.
     declared: BTreeMap<String, String>,
-    broken: BTreeSet<String>,
+    pub(super) broken: BTreeSet<String>,
     places: Places,
 }
 
@@ -160,7 +180,9 @@ impl DocumentReader<'_> {
             self.reader.at(codes::MALFORMED, at, message, None);
             return document;
         }
-        let Some(mut fields) = self.reader.fields(at) else { return document };
+        let Some(mut fields) = self.reader.fields(at) else {
+            return document;
+        };
         if let Some(at) = fields.require(&mut self.reader, "version") {
             match &at.node.value {
                 Value::Number(n) if n.as_f64() == Some(1.0) => {}
@@ -192,21 +214,32 @@ impl DocumentReader<'_> {
         document
     }
 
-    fn optional_text(&mut self, fields: &mut Fields<'_>, name: &'static str) -> String {
-        fields.take(name).and_then(|at| self.reader.text(&at)).unwrap_or_default().to_owned()
+    pub(super) fn optional_text(&mut self, fields: &mut Fields<'_>, name: &'static str) -> String {
+        fields
+            .take(name)
+            .and_then(|at| self.reader.text(&at))
+            .unwrap_or_default()
+            .to_owned()
     }
 
     /// Enters a name into the space that expressions see; false where it is taken.
     fn declare(&mut self, name: &str, key_span: Span, at: &At<'_>) -> bool {
         if let Some(built_in) = built_in_attribute(name) {
             let message = format!("`{name}` is a built-in attribute of every task ({})", built_in.doc);
-            self.reader.note(codes::DUPLICATE_NAME, key_span, &at.path, message, Some("choose another name".to_owned()));
+            self.reader.note(
+                codes::DUPLICATE_NAME,
+                key_span,
+                &at.path,
+                message,
+                Some("choose another name".to_owned()),
+            );
             return false;
         }
         if let Some(place) = self.declared.get(name) {
             let message = format!("`{name}` is declared twice: also at `{place}`");
             let help = "metrics, attributes, parameters and definitions share one space of names".to_owned();
-            self.reader.note(codes::DUPLICATE_NAME, key_span, &at.path, message, Some(help));
+            self.reader
+                .note(codes::DUPLICATE_NAME, key_span, &at.path, message, Some(help));
             return false;
         }
         self.declared.insert(name.to_owned(), at.path.clone());
@@ -214,7 +247,7 @@ impl DocumentReader<'_> {
     }
 
     /// Reads the entries of a map of names, each with `one`; what cannot be read is remembered as broken.
-    fn declarations<'t, T>(
+    pub(super) fn declarations<'t, T>(
         &mut self,
         at: Option<At<'t>>,
         max: usize,
@@ -237,193 +270,6 @@ impl DocumentReader<'_> {
         read
     }
 
-    fn attributes(&mut self, at: Option<At<'_>>) -> BTreeMap<String, AttributeDeclaration> {
-        const TYPES: [(&str, AttributeType); 3] =
-            [("number", AttributeType::Number), ("text", AttributeType::Text), ("bool", AttributeType::Bool)];
-        self.declarations(at, self.limits.max_attributes, |this, at| {
-            let mut fields = this.reader.fields(at)?;
-            let kind = fields.require(&mut this.reader, "type").and_then(|at| this.reader.choice(&at, &TYPES));
-            let unit_at = fields.take("unit");
-            let unit = unit_at.as_ref().and_then(|at| this.unit(at));
-            let doc = this.optional_text(&mut fields, "doc");
-            fields.finish(&mut this.reader);
-            let kind = kind?;
-            if let (Some(at), AttributeType::Text | AttributeType::Bool) = (&unit_at, kind) {
-                this.reader.at(codes::BAD_FIELD_VALUE, at, "only numbers have a unit", Some("remove it".to_owned()));
-            }
-            (unit_at.is_some() == unit.is_some()).then_some(AttributeDeclaration { kind, unit, doc })
-        })
-    }
-
-    fn unit(&mut self, at: &At<'_>) -> Option<WireUnit> {
-        let text = self.reader.text(at)?;
-        match text.parse::<WireUnit>() {
-            Ok(unit) => Some(unit),
-            Err(unknown) => {
-                // The message goes on with what can be written; that belongs into the help.
-                let help = unknown.to_string().rsplit_once("`: ").map(|(_, how)| how.to_owned());
-                self.reader.at(codes::BAD_FIELD_VALUE, at, format!("unknown unit {}", quote(text)), help);
-                None
-            }
-        }
-    }
-
-    fn metrics(
-        &mut self,
-        at: Option<At<'_>>,
-        attributes: &BTreeMap<String, AttributeDeclaration>,
-    ) -> BTreeMap<String, MetricDeclaration> {
-        self.declarations(at, self.limits.max_metrics, |this, at| {
-            let mut fields = this.reader.fields(at)?;
-            let metric = this.metric(&mut fields, attributes);
-            fields.finish(&mut this.reader);
-            metric
-        })
-    }
-
-    fn metric(
-        &mut self,
-        fields: &mut Fields<'_>,
-        attributes: &BTreeMap<String, AttributeDeclaration>,
-    ) -> Option<MetricDeclaration> {
-        const KINDS: [(&str, Kind); 3] = [("gauge", Kind::Gauge), ("counter", Kind::Counter), ("event", Kind::Event)];
-        const ACROSS: [(&str, AcrossInstances); 6] = [
-            ("avg", AcrossInstances::Avg),
-            ("max", AcrossInstances::Max),
-            ("median", AcrossInstances::Median),
-            ("min", AcrossInstances::Min),
-            ("spread", AcrossInstances::Spread),
-            ("sum", AcrossInstances::Sum),
-        ];
-        const PER: [(&str, Per); 3] =
-            [("task", Per::Task), ("task_manager", Per::TaskManager), ("subtask", Per::Subtask)];
-        const NAN: [(&str, NotANumber); 2] = [("skip", NotANumber::Skip), ("propagate", NotANumber::Propagate)];
-        const INFINITE: [(&str, Infinite); 2] = [("refuse", Infinite::Refuse), ("keep", Infinite::Keep)];
-        const DUPLICATES: [(&str, Duplicates); 3] =
-            [("larger", Duplicates::Larger), ("last", Duplicates::Last), ("first", Duplicates::First)];
-
-        // A declaration with a mistake is not used, so that a wrong unit does not call forth errors all over the document.
-        let mut sound = true;
-        macro_rules! optional {
-            ($name:literal, $read:expr) => {{
-                let at = fields.take($name);
-                let value = at.as_ref().and_then($read);
-                sound &= at.is_some() == value.is_some();
-                (at, value)
-            }};
-        }
-        let (_, doc) = optional!("doc", |at| self.reader.text(at));
-        let (unit_at, unit) = optional!("unit", |at| self.unit(at));
-        let (_, kind) = optional!("kind", |at| self.reader.choice(at, &KINDS));
-        let (_, across) = optional!("across", |at| self.reader.choice(at, &ACROSS));
-        let (_, per) = optional!("per", |at| self.reader.choice(at, &PER));
-        let dimension = unit.as_ref().map_or(Unit::NUMBER, |u: &WireUnit| u.dimension);
-        let unit_known = unit_at.is_some() == unit.is_some();
-        let (range_at, range) = optional!("range", |at| {
-            let ends = self.reader.elements(at, 2);
-            if let (Value::List(_), true) = (&at.node.value, ends.len() != 2) {
-                self.reader.at(codes::BAD_FIELD_VALUE, at, "a range has two ends: `[low, high]`", None);
-            }
-            let mut read = ends.iter().map(|end| {
-                // With an unknown unit there is nothing to compare the ends' units with.
-                if unit_known { self.reader.quantity_in(end, dimension) } else { self.reader.quantity(end) }
-            });
-            let (low, high) = (read.next().flatten(), read.next().flatten());
-            drop(read);
-            let (low, high) = (low?, high?);
-            if low.value() < high.value() {
-                return Some([low, high]);
-            }
-            let message = format!("the range `{low}` … `{high}` is empty");
-            self.reader.at(codes::CONTRADICTING_LIMITS, at, message, Some("the smaller end comes first".to_owned()));
-            None
-        });
-        let (_, interval) = optional!("interval", |at| self.reader.duration(at, 1));
-        let (_, staleness) = optional!("staleness", |at| self.reader.duration(at, 1));
-        let (_, max_gap) = optional!("max_gap", |at| self.reader.duration(at, 1));
-        let (_, max_lateness) = optional!("max_lateness", |at| self.reader.duration(at, 0));
-        let (nan_at, not_a_number) = optional!("nan", |at| self.reader.choice(at, &NAN));
-        let (infinite_at, infinite) = optional!("infinite", |at| self.reader.choice(at, &INFINITE));
-        let (duplicates_at, duplicates) = optional!("duplicates", |at| self.reader.choice(at, &DUPLICATES));
-        let (_, query) = optional!("query", |at| self.query(at, attributes));
-        let (_, instance_label) = optional!("instance_label", |at| self.label(at));
-        let (_, flink) = optional!("flink", |at| self.non_empty(at));
-        if kind == Some(Kind::Event) {
-            for at in [unit_at, range_at, nan_at, infinite_at, duplicates_at].into_iter().flatten() {
-                let message = "the samples of an event metric are texts: this has no meaning for them";
-                self.reader.at(codes::BAD_FIELD_VALUE, &at, message, Some("remove it".to_owned()));
-                sound = false;
-            }
-        }
-        sound.then(|| MetricDeclaration {
-            doc: doc.unwrap_or_default().to_owned(),
-            unit,
-            kind,
-            across,
-            per,
-            range,
-            interval,
-            staleness,
-            max_gap,
-            max_lateness,
-            not_a_number,
-            infinite,
-            duplicates,
-            query,
-            instance_label,
-            flink,
-        })
-    }
-
-    fn non_empty(&mut self, at: &At<'_>) -> Option<String> {
-        let text = self.reader.text(at)?;
-        if text.trim().is_empty() {
-            self.reader.at(codes::BAD_FIELD_VALUE, at, "an empty text", Some("leave the field out".to_owned()));
-            return None;
-        }
-        Some(text.to_owned())
-    }
-
-    /// The name of a Prometheus label.
-    fn label(&mut self, at: &At<'_>) -> Option<String> {
-        let text = self.non_empty(at)?;
-        let good = !text.starts_with(|c: char| c.is_ascii_digit())
-            && text.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_');
-        if good {
-            return Some(text);
-        }
-        let message = format!("{} is not the name of a label: letters, digits and `_`", quote(&text));
-        self.reader.at(codes::BAD_FIELD_VALUE, at, message, None);
-        None
-    }
-
-    fn query(&mut self, at: &At<'_>, attributes: &BTreeMap<String, AttributeDeclaration>) -> Option<String> {
-        let text = self.non_empty(at)?;
-        let found = match placeholders(&text) {
-            Ok(found) => found,
-            Err(bad) => {
-                let help = "placeholders are written `{{labels}}` or `{{name}}`".to_owned();
-                self.reader.at(codes::BAD_QUERY_TEMPLATE, at, bad.to_string(), Some(help));
-                return None;
-            }
-        };
-        let built_in = super::attributes::BUILT_IN_ATTRIBUTES.iter().filter(|a| a.kind == AttributeType::Text);
-        let declared = attributes.iter().filter(|a| a.1.kind == AttributeType::Text);
-        let known: BTreeSet<&str> =
-            built_in.map(|a| a.name).chain(declared.map(|a| a.0.as_str())).chain([LABELS]).collect();
-        let mut good = true;
-        for name in found.iter().map(|p| p.name).filter(|name| !known.contains(name) && !self.broken.contains(*name)) {
-            let message = format!("the placeholder `{name}` is neither `labels` nor a text attribute of the task");
-            let help = match did_you_mean(name, known.iter().copied()) {
-                Some(near) => format!("did you mean `{near}`?"),
-                None => format!("declare it: `\"attributes\": {{\"{name}\": {{\"type\": \"text\"}}}}`"),
-            };
-            self.reader.at(codes::BAD_QUERY_TEMPLATE, at, message, Some(help));
-            good = false;
-        }
-        good.then_some(text)
-    }
-
     fn params(&mut self, at: Option<At<'_>>) -> BTreeMap<String, Param> {
         self.declarations(at, self.limits.max_params, |this, at| {
             if !matches!(at.node.value, Value::Object(_)) {
@@ -432,14 +278,17 @@ impl DocumentReader<'_> {
             let mut fields = this.reader.fields(at)?;
             let value = fields.require(&mut this.reader, "value");
             let constant = value.as_ref().and_then(|at| this.reader.constant(at));
-            let unit = constant.as_ref().map(|c| c.as_number().map(crate::units::Quantity::unit));
+            let unit = constant
+                .as_ref()
+                .map(|c| c.as_number().map(crate::units::Quantity::unit));
             let mut bound = |name| {
                 let at = fields.take(name)?;
                 match unit {
                     Some(Some(unit)) => this.reader.quantity_in(&at, unit),
                     Some(None) => {
                         let message = "only numbers have a smallest and a largest value";
-                        this.reader.at(codes::BAD_FIELD_VALUE, &at, message, Some("remove it".to_owned()));
+                        this.reader
+                            .at(codes::BAD_FIELD_VALUE, &at, message, Some("remove it".to_owned()));
                         None
                     }
                     None => this.reader.quantity(&at),
@@ -448,13 +297,18 @@ impl DocumentReader<'_> {
             let (min, max) = (bound("min"), bound("max"));
             let doc = this.optional_text(&mut fields, "doc");
             fields.finish(&mut this.reader);
-            let param = Param { value: constant?, min, max, doc };
-            if let (Some(min), Some(max)) = (&param.min, &param.max) {
-                if min.value() > max.value() {
-                    let message = format!("the smallest value `{min}` is above the largest, `{max}`");
-                    this.reader.at(codes::CONTRADICTING_LIMITS, at, message, None);
-                    return Some(param);
-                }
+            let param = Param {
+                value: constant?,
+                min,
+                max,
+                doc,
+            };
+            if let (Some(min), Some(max)) = (&param.min, &param.max)
+                && min.value() > max.value()
+            {
+                let message = format!("the smallest value `{min}` is above the largest, `{max}`");
+                this.reader.at(codes::CONTRADICTING_LIMITS, at, message, None);
+                return Some(param);
             }
             if let (false, Some(at), Some(range)) = (param.admits(&param.value), value, param.range()) {
                 let message = format!("`{}` is outside its own range, {range}", param.value);
@@ -465,15 +319,26 @@ impl DocumentReader<'_> {
     }
 
     fn definitions(&mut self, at: Option<At<'_>>) -> BTreeMap<String, String> {
-        self.declarations(at, self.limits.max_definitions, |this, at| this.reader.text(at).map(str::to_owned))
+        self.declarations(at, self.limits.max_definitions, |this, at| {
+            this.reader.text(at).map(str::to_owned)
+        })
     }
 
     fn strategies(&mut self, at: Option<At<'_>>) -> Vec<StrategyUse> {
         let mut read: Vec<StrategyUse> = Vec::new();
         let Some(at) = at else { return read };
-        for (index, at) in self.reader.elements(&at, self.limits.max_strategies).into_iter().enumerate() {
-            let Some(mut fields) = self.reader.fields(&at) else { continue };
-            let template = fields.require(&mut self.reader, "use").and_then(|at| self.non_empty(&at));
+        for (index, at) in self
+            .reader
+            .elements(&at, self.limits.max_strategies)
+            .into_iter()
+            .enumerate()
+        {
+            let Some(mut fields) = self.reader.fields(&at) else {
+                continue;
+            };
+            let template = fields
+                .require(&mut self.reader, "use")
+                .and_then(|at| self.non_empty(&at));
             let instance_at = fields.take("as");
             let instance = instance_at.as_ref().and_then(|at| self.reader.name(at, check_instance));
             let mut params = BTreeMap::new();
@@ -490,10 +355,17 @@ impl DocumentReader<'_> {
             if instance_at.is_some() != instance.is_some() {
                 continue;
             }
-            let using = StrategyUse { template, instance, params };
+            let using = StrategyUse {
+                template,
+                instance,
+                params,
+            };
             if let Some(first) = read.iter().position(|other| other.instance() == using.instance()) {
                 let first = self.places.strategies[first];
-                let message = format!("{} is used twice: first at `strategies[{first}]`", quote(using.instance()));
+                let message = format!(
+                    "{} is used twice: first at `strategies[{first}]`",
+                    quote(using.instance())
+                );
                 let help = "give one of them a name of its own: `\"as\": \"…\"`".to_owned();
                 self.reader.at(codes::DUPLICATE_NAME, &at, message, Some(help));
                 continue;
@@ -509,14 +381,20 @@ impl DocumentReader<'_> {
         let Some(at) = at else { return read };
         let mut names: BTreeMap<String, String> = BTreeMap::new();
         for (index, at) in self.reader.elements(&at, self.limits.max_rules).into_iter().enumerate() {
-            let Some(mut fields) = self.reader.fields(&at) else { continue };
+            let Some(mut fields) = self.reader.fields(&at) else {
+                continue;
+            };
             let name_at = fields.require(&mut self.reader, "name");
             let name = name_at.as_ref().and_then(|at| self.reader.name(at, check_rule_name));
             let doc = self.optional_text(&mut fields, "doc");
-            let when = fields.require(&mut self.reader, "when").and_then(|at| self.reader.text(&at));
+            let when = fields
+                .require(&mut self.reader, "when")
+                .and_then(|at| self.reader.text(&at));
             let hold = fields.take("for").map_or(Some(Hold::NONE), |at| self.hold(&at));
             let then = fields.require(&mut self.reader, "then").and_then(|at| self.then(&at));
-            let priority = fields.take("priority").map_or(Some(0), |at| self.reader.whole(&at, i32::MIN.into(), i32::MAX.into()));
+            let priority = fields
+                .take("priority")
+                .map_or(Some(0), |at| self.reader.whole(&at, i32::MIN.into(), i32::MAX.into()));
             fields.finish(&mut self.reader);
             if let (Some(name), Some(at)) = (&name, &name_at) {
                 if let Some(first) = names.get(name) {
@@ -527,8 +405,16 @@ impl DocumentReader<'_> {
                 }
                 names.insert(name.clone(), at.path.trim_end_matches(".name").to_owned());
             }
-            if let (Some(name), Some(when), Some(hold), Some(then), Some(priority)) = (name, when, hold, then, priority) {
-                read.push(Rule { name, doc, when: when.to_owned(), hold, then, priority: priority as i32 });
+            if let (Some(name), Some(when), Some(hold), Some(then), Some(priority)) = (name, when, hold, then, priority)
+            {
+                read.push(Rule {
+                    name,
+                    doc,
+                    when: when.to_owned(),
+                    hold,
+                    then,
+                    priority: priority as i32,
+                });
                 self.places.rules.push(index);
             }
         }
@@ -558,14 +444,17 @@ impl DocumentReader<'_> {
         fields.finish(&mut self.reader);
         if matches!(&at.node.value, Value::Object(entries) if entries.is_empty()) {
             let help = "set at least one resource: `\"then\": {\"parallelism\": \"parallelism + 1\"}`".to_owned();
-            self.reader.at(codes::RULE_WITHOUT_EFFECT, at, "this rule sets nothing", Some(help));
+            self.reader
+                .at(codes::RULE_WITHOUT_EFFECT, at, "this rule sets nothing", Some(help));
         }
         (given && !then.is_empty()).then_some(then)
     }
 
     fn limits(&mut self, at: Option<At<'_>>) -> Limits {
         let mut limits = Limits::default();
-        let Some(mut fields) = at.and_then(|at| self.reader.fields(&at)) else { return limits };
+        let Some(mut fields) = at.and_then(|at| self.reader.fields(&at)) else {
+            return limits;
+        };
         if let Some(at) = fields.take(Resource::Parallelism.name()) {
             limits.parallelism = self.bounds(&at, |reader, at| reader.whole(at, 1, MAX_PARALLELISM).map(|n| n as u32));
         }
@@ -591,24 +480,30 @@ impl DocumentReader<'_> {
         at: &At<'_>,
         one: impl Fn(&mut Reader, &At<'_>) -> Option<T>,
     ) -> Bounds<T> {
-        let Some(mut fields) = self.reader.fields(at) else { return Bounds { min: None, max: None } };
+        let Some(mut fields) = self.reader.fields(at) else {
+            return Bounds { min: None, max: None };
+        };
         let min = fields.take("min").and_then(|at| one(&mut self.reader, &at));
         let max = fields.take("max").and_then(|at| one(&mut self.reader, &at));
         fields.finish(&mut self.reader);
-        if let (Some(low), Some(high)) = (min, max) {
-            if low > high {
-                let message = "the minimum is above the maximum: no value is allowed";
-                self.reader.at(codes::CONTRADICTING_LIMITS, at, message, None);
-            }
+        if let (Some(low), Some(high)) = (min, max)
+            && low > high
+        {
+            let message = "the minimum is above the maximum: no value is allowed";
+            self.reader.at(codes::CONTRADICTING_LIMITS, at, message, None);
         }
         Bounds { min, max }
     }
 
     fn windows(&mut self, at: Option<At<'_>>) -> WindowSettings {
         let mut windows = WindowSettings::default();
-        let Some(mut fields) = at.and_then(|at| self.reader.fields(&at)) else { return windows };
+        let Some(mut fields) = at.and_then(|at| self.reader.fields(&at)) else {
+            return windows;
+        };
         windows.min_coverage = fields.take("min_coverage").and_then(|at| self.reader.share(&at));
-        let samples = fields.take("min_samples").and_then(|at| self.reader.whole(&at, 1, 1_000_000));
+        let samples = fields
+            .take("min_samples")
+            .and_then(|at| self.reader.whole(&at, 1, 1_000_000));
         windows.min_samples = samples.map(|n| n as u32);
         windows.min_instances = fields.take("min_instances").and_then(|at| self.reader.share(&at));
         windows.warm_up = fields.take("warm_up").and_then(|at| self.reader.duration(&at, 0));
@@ -621,12 +516,18 @@ impl DocumentReader<'_> {
 /// The name of a use of a strategy: one part, because a dot and the template's names follow.
 fn check_instance(name: &str) -> Result<(), BadName> {
     check_name(name)?;
-    if name.contains('.') { Err(BadName::Character) } else { Ok(()) }
+    if name.contains('.') {
+        Err(BadName::Character)
+    } else {
+        Ok(())
+    }
 }
 
 /// Whether a constant is a duration that a rule can hold for, in ms.
 pub(super) fn hold_of(constant: &Constant) -> Option<crate::units::Millis> {
-    let quantity = constant.as_number().filter(|q| q.unit() == Unit::SECONDS && q.value() >= 0.0)?;
+    let quantity = constant
+        .as_number()
+        .filter(|q| q.unit() == Unit::SECONDS && q.value() >= 0.0)?;
     let millis = (quantity.value() * 1e3).round();
     (millis <= 1e15).then_some(millis as crate::units::Millis)
 }

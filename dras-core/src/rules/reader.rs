@@ -30,7 +30,12 @@ pub(super) struct Reader {
 impl Reader {
     /// A reader of a tree from `source`, if it is from a text, that keeps at most `limit` diagnostics.
     pub(super) fn new(source: Option<Arc<str>>, limit: usize) -> Reader {
-        Reader { source, found: Vec::new(), limit, left_out: 0 }
+        Reader {
+            source,
+            found: Vec::new(),
+            limit,
+            left_out: 0,
+        }
     }
 
     /// What was found, in the order of the text.
@@ -47,7 +52,14 @@ impl Reader {
     }
 
     /// Notes a problem at `span` of the text and `path` of the document.
-    pub(super) fn note(&mut self, code: Code, span: Span, path: &str, message: impl Into<String>, help: Option<String>) {
+    pub(super) fn note(
+        &mut self,
+        code: Code,
+        span: Span,
+        path: &str,
+        message: impl Into<String>,
+        help: Option<String>,
+    ) {
         if self.found.len() >= self.limit {
             self.left_out += 1;
             return;
@@ -94,15 +106,29 @@ impl Reader {
     ) -> Vec<(&'t Entry, At<'t>)> {
         let mut named = Vec::new();
         for entry in self.distinct(at, "an object").unwrap_or_default() {
-            let value = At { node: &entry.node, path: field_path(&at.path, &entry.key) };
+            let value = At {
+                node: &entry.node,
+                path: field_path(&at.path, &entry.key),
+            };
             if let Err(bad) = check(&entry.key) {
-                self.note(codes::BAD_NAME, entry.key_span, &value.path, bad_name(&entry.key, bad), None);
+                self.note(
+                    codes::BAD_NAME,
+                    entry.key_span,
+                    &value.path,
+                    bad_name(&entry.key, bad),
+                    None,
+                );
                 continue;
             }
             named.push((entry, value));
         }
         if named.len() > max {
-            self.at(codes::TOO_MANY, at, format!("{} entries; at most {max} are allowed", named.len()), None);
+            self.at(
+                codes::TOO_MANY,
+                at,
+                format!("{} entries; at most {max} are allowed", named.len()),
+                None,
+            );
             named.truncate(max);
         }
         named
@@ -121,7 +147,13 @@ impl Reader {
             } else {
                 let message = format!("{} stands twice in the same object", quote(&entry.key));
                 let help = "JSON readers would silently keep one of them: remove the other".to_owned();
-                self.note(codes::DUPLICATE_NAME, entry.key_span, &field_path(&at.path, &entry.key), message, Some(help));
+                self.note(
+                    codes::DUPLICATE_NAME,
+                    entry.key_span,
+                    &field_path(&at.path, &entry.key),
+                    message,
+                    Some(help),
+                );
             }
         }
         Some(distinct)
@@ -134,9 +166,22 @@ impl Reader {
             return Vec::new();
         };
         if nodes.len() > max {
-            self.at(codes::TOO_MANY, at, format!("{} entries; at most {max} are allowed", nodes.len()), None);
+            self.at(
+                codes::TOO_MANY,
+                at,
+                format!("{} entries; at most {max} are allowed", nodes.len()),
+                None,
+            );
         }
-        nodes.iter().take(max).enumerate().map(|(i, node)| At { node, path: element_path(&at.path, i) }).collect()
+        nodes
+            .iter()
+            .take(max)
+            .enumerate()
+            .map(|(i, node)| At {
+                node,
+                path: element_path(&at.path, i),
+            })
+            .collect()
     }
 
     /// A text.
@@ -195,7 +240,12 @@ impl Reader {
             Value::Number(number) => {
                 let quantity = number.as_f64().and_then(Quantity::number);
                 if quantity.is_none() {
-                    self.at(codes::BAD_FIELD_VALUE, at, format!("`{number}` is outside the range of numbers"), None);
+                    self.at(
+                        codes::BAD_FIELD_VALUE,
+                        at,
+                        format!("`{number}` is outside the range of numbers"),
+                        None,
+                    );
                 }
                 quantity.map(Constant::Number)
             }
@@ -218,7 +268,12 @@ impl Reader {
         match self.constant(at)? {
             Constant::Number(quantity) => Some(quantity),
             other => {
-                self.at(codes::WRONG_FIELD_TYPE, at, format!("expected a number, found {}", other.describe()), None);
+                self.at(
+                    codes::WRONG_FIELD_TYPE,
+                    at,
+                    format!("expected a number, found {}", other.describe()),
+                    None,
+                );
                 None
             }
         }
@@ -230,7 +285,11 @@ impl Reader {
         if quantity.unit() == unit {
             return Some(quantity);
         }
-        let message = format!("expected {}, found {}: `{quantity}`", unit.describe(), quantity.unit().describe());
+        let message = format!(
+            "expected {}, found {}: `{quantity}`",
+            unit.describe(),
+            quantity.unit().describe()
+        );
         let help = match unit {
             Unit::SECONDS => Some("write durations like `\"30s\"`, `\"5m\"`, `\"1h30m\"`".to_owned()),
             Unit::BYTES => Some("write sizes like `\"512MiB\"`, `\"2GB\"`".to_owned()),
@@ -285,7 +344,12 @@ impl Reader {
             Some(near) => format!("did you mean `{near}`?"),
             None => format!("write one of {}", words.join(", ")),
         };
-        self.at(codes::BAD_FIELD_VALUE, at, format!("{} is none of {}", quote(text), words.join(", ")), Some(help));
+        self.at(
+            codes::BAD_FIELD_VALUE,
+            at,
+            format!("{} is none of {}", quote(text), words.join(", ")),
+            Some(help),
+        );
         None
     }
 }
@@ -308,17 +372,33 @@ impl<'t> Fields<'t> {
         self.known.push(name);
         let (entry, taken) = self.entries.iter_mut().find(|(e, _)| e.key == name)?;
         *taken = true;
-        Some(At { node: &entry.node, path: field_path(&self.path, name) })
+        Some(At {
+            node: &entry.node,
+            path: field_path(&self.path, name),
+        })
     }
 
     /// The field `name`; its absence is noted.
     pub(super) fn require(&mut self, reader: &mut Reader, name: &'static str) -> Option<At<'t>> {
         let taken = self.take(name);
         if taken.is_none() {
-            let place = if self.path.is_empty() { "the document" } else { &self.path };
+            let place = if self.path.is_empty() {
+                "the document"
+            } else {
+                &self.path
+            };
             // The whole object is no help as a place: its first byte is.
-            let span = Span { start: self.span.start, end: self.span.end.min(self.span.start + 1) };
-            reader.note(codes::MISSING_FIELD, span, &self.path, format!("`{name}` is missing in {place}"), None);
+            let span = Span {
+                start: self.span.start,
+                end: self.span.end.min(self.span.start + 1),
+            };
+            reader.note(
+                codes::MISSING_FIELD,
+                span,
+                &self.path,
+                format!("`{name}` is missing in {place}"),
+                None,
+            );
         }
         taken
     }
@@ -329,15 +409,20 @@ impl<'t> Fields<'t> {
             if *taken {
                 continue;
             }
-            let help = match did_you_mean(&entry.key, self.known.iter().copied()) {
-                Some(near) => format!("did you mean `{near}`?"),
-                None => {
-                    let known: Vec<String> = self.known.iter().map(|k| format!("`{k}`")).collect();
-                    format!("the fields here are {}", known.join(", "))
-                }
+            let help = if let Some(near) = did_you_mean(&entry.key, self.known.iter().copied()) {
+                format!("did you mean `{near}`?")
+            } else {
+                let known: Vec<String> = self.known.iter().map(|k| format!("`{k}`")).collect();
+                format!("the fields here are {}", known.join(", "))
             };
             let path = field_path(&self.path, &entry.key);
-            reader.note(codes::UNKNOWN_FIELD, entry.key_span, &path, format!("unknown field {}", quote(&entry.key)), Some(help));
+            reader.note(
+                codes::UNKNOWN_FIELD,
+                entry.key_span,
+                &path,
+                format!("unknown field {}", quote(&entry.key)),
+                Some(help),
+            );
         }
     }
 }

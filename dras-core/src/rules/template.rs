@@ -36,7 +36,11 @@ const BUILT_IN: [&str; 1] = [include_str!("templates/cpu.json")];
 // Read once, never changed; the tests prove that each of them can be read.
 static TEMPLATES: LazyLock<Vec<Template>> = LazyLock::new(|| {
     let read = |text: &&str| Document::from_json(text, &DocumentLimits::default()).ok();
-    BUILT_IN.iter().filter_map(read).map(|document| Template { document }).collect()
+    BUILT_IN
+        .iter()
+        .filter_map(read)
+        .map(|document| Template { document })
+        .collect()
 });
 
 impl Template {
@@ -67,7 +71,10 @@ impl Template {
 
     /// Its parameters, by the name under which a document sets them: `high`.
     pub fn params(&self) -> impl Iterator<Item = (&str, &Param)> {
-        self.document.params.iter().map(|(name, param)| (self.short(name), param))
+        self.document
+            .params
+            .iter()
+            .map(|(name, param)| (self.short(name), param))
     }
 
     /// The whole template as a JSON document that works as it stands.
@@ -76,7 +83,9 @@ impl Template {
     }
 
     fn short<'n>(&self, name: &'n str) -> &'n str {
-        name.strip_prefix(self.name()).and_then(|rest| rest.strip_prefix('.')).unwrap_or(name)
+        name.strip_prefix(self.name())
+            .and_then(|rest| rest.strip_prefix('.'))
+            .unwrap_or(name)
     }
 }
 
@@ -118,7 +127,9 @@ impl Origin {
     pub fn path(&self) -> String {
         match self {
             Origin::Document { path } | Origin::Override { path, .. } => path.clone(),
-            Origin::Template { template, path, used, .. } => format!("{used}: {template}: {path}"),
+            Origin::Template {
+                template, path, used, ..
+            } => format!("{used}: {template}: {path}"),
         }
     }
 }
@@ -146,7 +157,11 @@ pub struct Expanded {
 impl Expanded {
     /// The specifications of all metrics, by name.
     pub fn metrics(&self) -> Vec<MetricSpec> {
-        self.document.metrics.iter().map(|(name, metric)| metric.to_spec(name)).collect()
+        self.document
+            .metrics
+            .iter()
+            .map(|(name, metric)| metric.to_spec(name))
+            .collect()
     }
 }
 
@@ -160,13 +175,24 @@ impl Expanded {
 /// strategy, or a rule whose `for` names no duration.
 pub fn expand(document: &Document) -> Result<Expanded, Diagnostics> {
     let (expanded, diagnostics) = expand_at(document, &Places::of(document));
-    if diagnostics.has_errors() { Err(diagnostics) } else { Ok(expanded) }
+    if diagnostics.has_errors() {
+        Err(diagnostics)
+    } else {
+        Ok(expanded)
+    }
 }
 
 /// As [`expand`], but goes on after errors.
 pub(super) fn expand_at(document: &Document, places: &Places) -> (Expanded, Diagnostics) {
     let mut merge = Merge {
-        expanded: Expanded { document: Document { strategies: Vec::new(), rules: Vec::new(), ..document.clone() }, ..Expanded::default() },
+        expanded: Expanded {
+            document: Document {
+                strategies: Vec::new(),
+                rules: Vec::new(),
+                ..document.clone()
+            },
+            ..Expanded::default()
+        },
         rule_names: BTreeMap::new(),
         found: Diagnostics::default(),
     };
@@ -174,12 +200,11 @@ pub(super) fn expand_at(document: &Document, places: &Places) -> (Expanded, Diag
     for (index, using) in document.strategies.iter().enumerate() {
         let path = element_path("strategies", places.strategies.get(index).copied().unwrap_or(index));
         let Some(template) = Template::builtin(&using.template) else {
-            let help = match did_you_mean(&using.template, Template::all().iter().map(Template::name)) {
-                Some(near) => format!("did you mean `{near}`?"),
-                None => {
-                    let names: Vec<String> = Template::all().iter().map(|t| format!("`{}`", t.name())).collect();
-                    format!("the strategies are {}", names.join(", "))
-                }
+            let help = if let Some(near) = did_you_mean(&using.template, Template::all().iter().map(Template::name)) {
+                format!("did you mean `{near}`?")
+            } else {
+                let names: Vec<String> = Template::all().iter().map(|t| format!("`{}`", t.name())).collect();
+                format!("the strategies are {}", names.join(", "))
             };
             let message = format!("unknown strategy {}", quote(&using.template));
             merge.note(codes::UNKNOWN_STRATEGY, &field_path(&path, "use"), message, Some(help));
@@ -217,7 +242,9 @@ impl Merge {
         ];
         for (group, names) in groups {
             for name in names {
-                let origin = Origin::Document { path: field_path(group, name) };
+                let origin = Origin::Document {
+                    path: field_path(group, name),
+                };
                 self.expanded.origins.insert(name.clone(), origin);
             }
         }
@@ -228,7 +255,12 @@ impl Merge {
         if let Some(taken) = self.expanded.origins.get(name) {
             let path = taken.path();
             let message = format!("`{name}` is also a name of the strategy at `{used}`");
-            self.note(codes::DUPLICATE_NAME, &path, message, help.or_else(|| Some("choose another name".to_owned())));
+            self.note(
+                codes::DUPLICATE_NAME,
+                &path,
+                message,
+                help.or_else(|| Some("choose another name".to_owned())),
+            );
             return false;
         }
         self.expanded.origins.insert(name.to_owned(), origin);
@@ -237,7 +269,12 @@ impl Merge {
 
     fn strategy(&mut self, template: &Template, instance: &str, overrides: &BTreeMap<String, Constant>, used: &str) {
         let from = template.document();
-        let own: BTreeSet<&str> = from.params.keys().chain(from.define.keys()).map(String::as_str).collect();
+        let own: BTreeSet<&str> = from
+            .params
+            .keys()
+            .chain(from.define.keys())
+            .map(String::as_str)
+            .collect();
         let called = |name: &str| format!("{instance}.{}", template.short(name));
         let origin = |path: String| Origin::Template {
             template: template.name().to_owned(),
@@ -253,18 +290,23 @@ impl Merge {
             let set_at = field_path(&field_path(used, "params"), short);
             let mut param = param.clone();
             let mut source = origin(field_path("params", name));
-            if let Some(value) = overrides.get(short) {
-                if self.fits(short, &param, value, &set_at) {
-                    source = Origin::Override {
-                        template: template.name().to_owned(),
-                        instance: instance.to_owned(),
-                        path: set_at.clone(),
-                        default: std::mem::replace(&mut param.value, value.clone()),
-                    };
-                }
+            if let Some(value) = overrides.get(short)
+                && self.fits(short, &param, value, &set_at)
+            {
+                source = Origin::Override {
+                    template: template.name().to_owned(),
+                    instance: instance.to_owned(),
+                    path: set_at.clone(),
+                    default: std::mem::replace(&mut param.value, value.clone()),
+                };
             }
             let name = called(name);
-            if self.enter(&name, source, used, Some(format!("to set the parameter, write `{set_at}`"))) {
+            if self.enter(
+                &name,
+                source,
+                used,
+                Some(format!("to set the parameter, write `{set_at}`")),
+            ) {
                 self.expanded.document.params.insert(name, param);
             }
         }
@@ -283,7 +325,11 @@ impl Merge {
                     Hold::Param(name) if own.contains(name.as_str()) => Hold::Param(called(name)),
                     other => other.clone(),
                 },
-                then: rule.then.iter().map(|(d, text)| (*d, rename(text, &own, called))).collect(),
+                then: rule
+                    .then
+                    .iter()
+                    .map(|(d, text)| (*d, rename(text, &own, called)))
+                    .collect(),
                 priority: rule.priority,
             };
             self.rule(rule, origin(element_path("rules", index)));
@@ -303,9 +349,17 @@ impl Merge {
             let path = self.expanded.origins.get(name).map(Origin::path).unwrap_or_default();
             let kind = |k: crate::metrics::Kind| format!("{k:?}").to_lowercase();
             let misfit = if own.kind() != metric.kind() {
-                Some(format!("a {}, and needs to be a {}", kind(own.kind()), kind(metric.kind())))
+                Some(format!(
+                    "a {}, and needs to be a {}",
+                    kind(own.kind()),
+                    kind(metric.kind())
+                ))
             } else if own.dimension() != metric.dimension() {
-                Some(format!("{}, and needs to be {}", own.dimension().describe(), metric.dimension().describe()))
+                Some(format!(
+                    "{}, and needs to be {}",
+                    own.dimension().describe(),
+                    metric.dimension().describe()
+                ))
             } else {
                 None
             };
@@ -318,7 +372,10 @@ impl Merge {
         for (name, attribute) in &from.attributes {
             let Some(own) = self.expanded.document.attributes.get(name) else {
                 if self.enter(name, origin(field_path("attributes", name)), used, None) {
-                    self.expanded.document.attributes.insert(name.clone(), attribute.clone());
+                    self.expanded
+                        .document
+                        .attributes
+                        .insert(name.clone(), attribute.clone());
                 }
                 continue;
             };
@@ -336,12 +393,11 @@ impl Merge {
             // `cpu.high` is what the parameter is called in expressions; here the strategy is already said.
             let short = template.short(name);
             let near = did_you_mean(short, template.params().map(|p| p.0));
-            let help = match near {
-                Some(near) => format!("did you mean `{near}`?"),
-                None => {
-                    let known: Vec<String> = template.params().map(|p| format!("`{}`", p.0)).collect();
-                    format!("its parameters are {}", known.join(", "))
-                }
+            let help = if let Some(near) = near {
+                format!("did you mean `{near}`?")
+            } else {
+                let known: Vec<String> = template.params().map(|p| format!("`{}`", p.0)).collect();
+                format!("its parameters are {}", known.join(", "))
             };
             let path = field_path(&field_path(used, "params"), name);
             let message = format!("the strategy `{}` has no parameter {}", template.name(), quote(name));
@@ -351,7 +407,11 @@ impl Merge {
 
     fn fits(&mut self, name: &str, param: &Param, value: &Constant, path: &str) -> bool {
         if !param.value.same_kind(value) {
-            let message = format!("`{name}` is {}, and {value} is {}", param.value.describe(), value.describe());
+            let message = format!(
+                "`{name}` is {}, and {value} is {}",
+                param.value.describe(),
+                value.describe()
+            );
             let help = format!("its default is `{}`", param.value);
             self.note(codes::BAD_FIELD_VALUE, path, message, Some(help));
             return false;
@@ -361,7 +421,11 @@ impl Merge {
         }
         let message = format!("`{name}` is set to `{value}`, outside its range");
         let range = param.range().unwrap_or_default();
-        let help = format!("write {} in the range {range}; its default is `{}`", param.value.describe(), param.value);
+        let help = format!(
+            "write {} in the range {range}; its default is `{}`",
+            param.value.describe(),
+            param.value
+        );
         self.note(codes::PARAMETER_OUT_OF_RANGE, path, message, Some(help));
         false
     }
@@ -370,7 +434,12 @@ impl Merge {
         let path = origin.path();
         if let Some(first) = self.rule_names.get(&rule.name) {
             let message = format!("two rules are called `{}`: the other is `{first}`", rule.name);
-            self.note(codes::DUPLICATE_NAME, &path, message, Some("decisions name rules: choose another name".to_owned()));
+            self.note(
+                codes::DUPLICATE_NAME,
+                &path,
+                message,
+                Some("decisions name rules: choose another name".to_owned()),
+            );
             return;
         }
         self.rule_names.insert(rule.name.clone(), path);
@@ -388,7 +457,10 @@ impl Merge {
                     let param = document.params.get(name);
                     let Some(millis) = param.and_then(|p| hold_of(&p.value)) else {
                         let (message, help) = match param {
-                            Some(p) => (format!("`{name}` is {}, not a duration that can pass", p.value.describe()), None),
+                            Some(p) => (
+                                format!("`{name}` is {}, not a duration that can pass", p.value.describe()),
+                                None,
+                            ),
                             None => (
                                 format!("`{name}` is neither a duration nor a parameter"),
                                 did_you_mean(name, document.params.keys().map(String::as_str))
@@ -418,11 +490,16 @@ fn rename(text: &str, own: &BTreeSet<&str>, called: impl Fn(&str) -> String) -> 
     while let Some(c) = rest.chars().next() {
         let length = match c {
             '\'' | '"' => {
-                let raw = renamed.ends_with('r') && !renamed.trim_end_matches('r').ends_with(|c: char| is_start(c) || c == '.');
+                let raw = renamed.ends_with('r')
+                    && !renamed
+                        .trim_end_matches('r')
+                        .ends_with(|c: char| is_start(c) || c == '.');
                 text_length(rest, c, raw)
             }
             c if is_start(c) && !after_digit => {
-                let end = rest.find(|c: char| !(is_start(c) || c.is_ascii_digit() || c == '.')).unwrap_or(rest.len());
+                let end = rest
+                    .find(|c: char| !(is_start(c) || c.is_ascii_digit() || c == '.'))
+                    .unwrap_or(rest.len());
                 let name = rest[..end].trim_end_matches('.');
                 if own.contains(name) {
                     renamed.push_str(&called(name));
@@ -463,7 +540,10 @@ mod tests {
             ("avg(cpu) > cpu.high", "avg(cpu) > x.high"),
             ("cpu.high*cpu.low", "x.high*x.low"),
             ("cpu.higher + my.cpu.high", "cpu.higher + my.cpu.high"),
-            ("task_type == 'cpu.high' && cpu.high > 1", "task_type == 'cpu.high' && x.high > 1"),
+            (
+                "task_type == 'cpu.high' && cpu.high > 1",
+                "task_type == 'cpu.high' && x.high > 1",
+            ),
             (r"t =~ 'a\'cpu.high' || cpu.low", r"t =~ 'a\'cpu.high' || x.low"),
             (r"t =~ r'a\' || cpu.low", r"t =~ r'a\' || x.low"),
             ("5m+cpu.high", "5m+x.high"),

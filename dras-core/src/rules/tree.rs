@@ -88,18 +88,24 @@ impl Node {
         let (mut node, mut here, mut span) = (self, String::new(), self.span);
         loop {
             let children: Vec<(String, Span, &Node)> = match &node.value {
-                Value::Object(entries) => {
-                    entries.iter().map(|e| (field_path(&here, &e.key), e.key_span, &e.node)).collect()
-                }
-                Value::List(nodes) => {
-                    nodes.iter().enumerate().map(|(i, n)| (element_path(&here, i), n.span, n)).collect()
-                }
+                Value::Object(entries) => entries
+                    .iter()
+                    .map(|e| (field_path(&here, &e.key), e.key_span, &e.node))
+                    .collect(),
+                Value::List(nodes) => nodes
+                    .iter()
+                    .enumerate()
+                    .map(|(i, n)| (element_path(&here, i), n.span, n))
+                    .collect(),
                 _ => return span,
             };
             let leads = |child: &String| {
-                path.strip_prefix(child.as_str()).is_some_and(|rest| rest.is_empty() || rest.starts_with(['.', '[']))
+                path.strip_prefix(child.as_str())
+                    .is_some_and(|rest| rest.is_empty() || rest.starts_with(['.', '[']))
             };
-            let Some((child, _, next)) = children.into_iter().find(|c| leads(&c.0)) else { return span };
+            let Some((child, _, next)) = children.into_iter().find(|c| leads(&c.0)) else {
+                return span;
+            };
             (node, here, span) = (next, child, next.span);
         }
     }
@@ -115,11 +121,18 @@ struct Budget<'a> {
 impl Budget<'_> {
     fn take(&mut self, path: &str, depth: usize, span: Span) -> Result<(), Box<Diagnostic>> {
         let refuse = |message: String, help: &str| {
-            Err(Box::new(Diagnostic::new(codes::TOO_MANY, span, message).with_path(path).help(help)))
+            Err(Box::new(
+                Diagnostic::new(codes::TOO_MANY, span, message)
+                    .with_path(path)
+                    .help(help),
+            ))
         };
         if depth > self.limits.max_depth {
             let message = format!("nested deeper than {} levels", self.limits.max_depth);
-            return refuse(message, "a document needs six; the limit is `DocumentLimits::max_depth`");
+            return refuse(
+                message,
+                "a document needs six; the limit is `DocumentLimits::max_depth`",
+            );
         }
         self.values += 1;
         if self.values > self.limits.max_values {
@@ -131,12 +144,19 @@ impl Budget<'_> {
 
     fn text(&mut self, text: &str) -> Result<(), Box<Diagnostic>> {
         self.bytes = self.bytes.saturating_add(text.len());
-        if self.bytes > self.limits.max_bytes { Err(Box::new(too_long(self.bytes, self.limits))) } else { Ok(()) }
+        if self.bytes > self.limits.max_bytes {
+            Err(Box::new(too_long(self.bytes, self.limits)))
+        } else {
+            Ok(())
+        }
     }
 }
 
 fn too_long(bytes: usize, limits: &DocumentLimits) -> Diagnostic {
-    let message = format!("the document has {bytes} bytes or more; at most {} are read", limits.max_bytes);
+    let message = format!(
+        "the document has {bytes} bytes or more; at most {} are read",
+        limits.max_bytes
+    );
     Diagnostic::new(codes::TOO_MANY, Span::default(), message).help("the limit is `DocumentLimits::max_bytes`")
 }
 
@@ -154,27 +174,46 @@ pub(super) fn parse(bytes: &[u8], limits: &DocumentLimits) -> Result<(Node, Arc<
             let valid = error.valid_up_to();
             let before: Arc<str> = String::from_utf8_lossy(&bytes[..valid]).into();
             return Err(Box::new(
-                Diagnostic::new(codes::MALFORMED, Span::new(valid, valid), format!("byte {valid} is not valid UTF-8"))
-                    .with_source(&before)
-                    .help("JSON is encoded as UTF-8"),
+                Diagnostic::new(
+                    codes::MALFORMED,
+                    Span::new(valid, valid),
+                    format!("byte {valid} is not valid UTF-8"),
+                )
+                .with_source(&before)
+                .help("JSON is encoded as UTF-8"),
             ));
         }
     };
     let source: Arc<str> = text.into();
     let place = |d: Box<Diagnostic>| Box::new(d.with_source(&source));
     if text.starts_with('\u{feff}') {
-        let d = Diagnostic::new(codes::MALFORMED, Span::new(0, 3), "the text begins with a byte order mark");
+        let d = Diagnostic::new(
+            codes::MALFORMED,
+            Span::new(0, 3),
+            "the text begins with a byte order mark",
+        );
         return Err(place(Box::new(d.help("save it as UTF-8 without one"))));
     }
     let whole: &RawValue = serde_json::from_str(text).map_err(|e| place(malformed(text, 0, text, &e, "")))?;
-    let mut parser = Parser { text, budget: Budget { limits, values: 0, bytes: 0 } };
+    let mut parser = Parser {
+        text,
+        budget: Budget {
+            limits,
+            values: 0,
+            bytes: 0,
+        },
+    };
     let root = parser.node(whole.get(), "", 1).map_err(place)?;
     Ok((root, source))
 }
 
 /// What `serde_json` says about `slice`, which starts at byte `start` of `text`.
 fn malformed(text: &str, start: usize, slice: &str, error: &serde_json::Error, path: &str) -> Box<Diagnostic> {
-    let line_start = slice.split_inclusive('\n').take(error.line().saturating_sub(1)).map(str::len).sum::<usize>();
+    let line_start = slice
+        .split_inclusive('\n')
+        .take(error.line().saturating_sub(1))
+        .map(str::len)
+        .sum::<usize>();
     let mut at = (start + line_start + error.column().saturating_sub(1)).min(text.len());
     while !text.is_char_boundary(at) {
         at -= 1;
@@ -225,7 +264,11 @@ impl<'t> Parser<'t> {
                     let key: String = self.scalar(raw_key.get(), path)?;
                     let child = field_path(path, &key);
                     let node = self.node(raw_value.get(), &child, depth + 1)?;
-                    entries.push(Entry { key, key_span: self.span(raw_key.get()), node });
+                    entries.push(Entry {
+                        key,
+                        key_span: self.span(raw_key.get()),
+                        node,
+                    });
                 }
                 Value::Object(entries)
             }
@@ -295,7 +338,12 @@ impl<'de> Visitor<'de> for Elements {
 /// # Errors
 /// It is beyond the limits.
 pub(super) fn convert(value: &serde_json::Value, limits: &DocumentLimits) -> Result<Node, Box<Diagnostic>> {
-    fn node(value: &serde_json::Value, budget: &mut Budget<'_>, path: &str, depth: usize) -> Result<Node, Box<Diagnostic>> {
+    fn node(
+        value: &serde_json::Value,
+        budget: &mut Budget<'_>,
+        path: &str,
+        depth: usize,
+    ) -> Result<Node, Box<Diagnostic>> {
         budget.take(path, depth, Span::default())?;
         let value = match value {
             serde_json::Value::Null => Value::Null,
@@ -317,14 +365,30 @@ pub(super) fn convert(value: &serde_json::Value, limits: &DocumentLimits) -> Res
                 for (key, v) in fields {
                     budget.text(key)?;
                     let node = node(v, budget, &field_path(path, key), depth + 1)?;
-                    entries.push(Entry { key: key.clone(), key_span: Span::default(), node });
+                    entries.push(Entry {
+                        key: key.clone(),
+                        key_span: Span::default(),
+                        node,
+                    });
                 }
                 Value::Object(entries)
             }
         };
-        Ok(Node { span: Span::default(), value })
+        Ok(Node {
+            span: Span::default(),
+            value,
+        })
     }
-    node(value, &mut Budget { limits, values: 0, bytes: 0 }, "", 1)
+    node(
+        value,
+        &mut Budget {
+            limits,
+            values: 0,
+            bytes: 0,
+        },
+        "",
+        1,
+    )
 }
 
 #[cfg(test)]

@@ -86,9 +86,22 @@ struct Decimal {
 }
 
 impl Decimal {
-    /// Its value times 10^`shift`, correctly rounded; `None` where it leaves the range of numbers.
-    fn value(&self, shift: i32) -> Option<f64> {
-        let value: f64 = format!("{}e{}", self.digits, self.exponent.saturating_add(shift)).parse().ok()?;
+    /// Its value times `factor` times 10^`shift`, rounded once; `None` where it leaves the range of numbers.
+    fn value(&self, factor: f64, shift: i32) -> Option<f64> {
+        // All factors are whole. Digits that do not even fit in 128 bits with it are rounded before and after.
+        let exact = self
+            .digits
+            .parse::<u128>()
+            .ok()
+            .and_then(|d| d.checked_mul(factor as u128));
+        let (digits, factor) = match exact {
+            Some(product) => (product.to_string(), 1.0),
+            None => (self.digits.clone(), factor),
+        };
+        let value: f64 = format!("{digits}e{}", self.exponent.saturating_add(shift))
+            .parse()
+            .ok()?;
+        let value = value * factor;
         let zero = self.digits.bytes().all(|b| b == b'0');
         (value.is_finite() && (zero || value.is_normal())).then_some(value)
     }
@@ -133,7 +146,14 @@ fn split_number(text: &str) -> Option<(Decimal, &str)> {
             at = end;
         }
     }
-    Some((Decimal { digits, exponent, whole }, text.get(at..)?))
+    Some((
+        Decimal {
+            digits,
+            exponent,
+            whole,
+        },
+        text.get(at..)?,
+    ))
 }
 
 /// What `text` says in the syntax of literals, without a sign: its value in seconds, bytes and plain numbers, and its unit.
@@ -163,11 +183,19 @@ pub fn parse_quantity(text: &str) -> Result<(f64, Unit), QuantityError> {
             Err(QuantityError::UnknownUnit { corrected, .. }) => corrected,
             Err(_) => None,
         };
-        return Err(QuantityError::WhiteSpace { given: text.to_owned(), corrected });
+        return Err(QuantityError::WhiteSpace {
+            given: text.to_owned(),
+            corrected,
+        });
     }
-    let Some((above, below)) = text.split_once('/') else { return amount(text, text) };
+    let Some((above, below)) = text.split_once('/') else {
+        return amount(text, text);
+    };
     let (value, unit) = amount(above, text)?;
-    let bad_rate = || QuantityError::BadRate { given: text.to_owned(), below: below.to_owned() };
+    let bad_rate = || QuantityError::BadRate {
+        given: text.to_owned(),
+        below: below.to_owned(),
+    };
     // A duration per time would be a plain number; nobody means that by a literal.
     if unit.time != 0 || above.ends_with('%') {
         return Err(bad_rate());
@@ -175,7 +203,11 @@ pub fn parse_quantity(text: &str) -> Result<(f64, Unit), QuantityError> {
     let seconds = TIME_UNITS.iter().find(|u| u.0 == below).ok_or_else(bad_rate)?.1;
     let unit = unit.divide(Unit::SECONDS).ok_or_else(bad_rate)?;
     let value = if below == "ms" { value * 1e3 } else { value / seconds };
-    if value.is_finite() { Ok((value, unit)) } else { Err(QuantityError::OutOfRange(text.to_owned())) }
+    if value.is_finite() {
+        Ok((value, unit))
+    } else {
+        Err(QuantityError::OutOfRange(text.to_owned()))
+    }
 }
 
 /// A quantity without a rate; `given` is the whole text, for messages.
@@ -186,31 +218,43 @@ fn amount(text: &str, given: &str) -> Result<(f64, Unit), QuantityError> {
     let end = rest.find(|c: char| c.is_ascii_digit()).unwrap_or(rest.len());
     let (unit, more) = rest.split_at(end);
     match unit {
-        "" if more.is_empty() => return Ok((number.value(0).ok_or_else(out_of_range)?, Unit::NUMBER)),
-        "%" if more.is_empty() => return Ok((number.value(-2).ok_or_else(out_of_range)?, Unit::NUMBER)),
+        "" if more.is_empty() => return Ok((number.value(1.0, 0).ok_or_else(out_of_range)?, Unit::NUMBER)),
+        "%" if more.is_empty() => return Ok((number.value(1.0, -2).ok_or_else(out_of_range)?, Unit::NUMBER)),
         _ if !unit.chars().all(char::is_alphabetic) => return Err(not_a_number()),
         _ => {}
     }
     let unknown = |unit: &str| QuantityError::UnknownUnit {
         given: given.to_owned(),
         unit: unit.to_owned(),
-        corrected: meant(unit).map(|meant| given.replacen(unit, meant, 1)).filter(|text| parse_quantity(text).is_ok()),
+        corrected: meant(unit)
+            .map(|meant| given.replacen(unit, meant, 1))
+            .filter(|text| parse_quantity(text).is_ok()),
     };
     if let Some(bytes) = DATA_UNITS.iter().find(|u| u.0 == unit) {
         if !more.is_empty() {
-            return Err(QuantityError::Parts { given: given.to_owned() });
+            return Err(QuantityError::Parts {
+                given: given.to_owned(),
+            });
         }
-        let value = number.value(0).ok_or_else(out_of_range)? * bytes.1;
-        return if value.is_finite() { Ok((value, Unit::BYTES)) } else { Err(out_of_range()) };
+        return number
+            .value(bytes.1, 0)
+            .map(|v| (v, Unit::BYTES))
+            .ok_or_else(out_of_range);
     }
     let seconds = TIME_UNITS.iter().find(|u| u.0 == unit).ok_or_else(|| unknown(unit))?.1;
     if more.is_empty() {
-        let value = if unit == "ms" { number.value(-3) } else { number.value(0).map(|v| v * seconds) };
-        return value.filter(|v| v.is_finite()).map(|v| (v, Unit::SECONDS)).ok_or_else(out_of_range);
+        let value = if unit == "ms" {
+            number.value(1.0, -3)
+        } else {
+            number.value(seconds, 0)
+        };
+        return value.map(|v| (v, Unit::SECONDS)).ok_or_else(out_of_range);
     }
 
     // Several parts: whole numbers of falling units, summed in milliseconds so that nothing is rounded before the end.
-    let parts_error = || QuantityError::Parts { given: given.to_owned() };
+    let parts_error = || QuantityError::Parts {
+        given: given.to_owned(),
+    };
     let mut total = 0_u64;
     let mut smallest = f64::INFINITY;
     let mut left = text;
@@ -227,7 +271,9 @@ fn amount(text: &str, given: &str) -> Result<(f64, Unit), QuantityError> {
             return Err(parts_error());
         }
         let count: u64 = number.digits.parse().map_err(|_| out_of_range())?;
-        let part = count.checked_mul((seconds * 1e3).round() as u64).ok_or_else(out_of_range)?;
+        let part = count
+            .checked_mul((seconds * 1e3).round() as u64)
+            .ok_or_else(out_of_range)?;
         total = total.checked_add(part).ok_or_else(out_of_range)?;
         smallest = seconds;
         left = more;
@@ -255,7 +301,11 @@ fn meant(unit: &str) -> Option<&'static str> {
         _ => {
             let names = DATA_UNITS.iter().chain(TIME_UNITS).map(|u| u.0);
             let found = did_you_mean(unit, names)?;
-            return DATA_UNITS.iter().chain(TIME_UNITS).map(|u| u.0).find(|name| *name == found);
+            return DATA_UNITS
+                .iter()
+                .chain(TIME_UNITS)
+                .map(|u| u.0)
+                .find(|name| *name == found);
         }
     };
     Some(known)
@@ -289,20 +339,36 @@ impl Quantity {
             None => (1.0, text),
         };
         let (value, unit) = parse_quantity(size)?;
-        Ok(Quantity { value: sign * value, unit, text: text.into() })
+        Ok(Quantity {
+            value: sign * value,
+            unit,
+            text: text.into(),
+        })
     }
 
     /// A plain number; `None` where it is not finite.
     pub fn number(value: f64) -> Option<Quantity> {
         // Shortest digits that read back as the same number, with an exponent where they would be many.
         let size = value.abs();
-        let text = if size == 0.0 || (1e-6..1e15).contains(&size) { value.to_string() } else { format!("{value:e}") };
-        value.is_finite().then(|| Quantity { value, unit: Unit::NUMBER, text: text.into() })
+        let text = if size == 0.0 || (1e-6..1e15).contains(&size) {
+            value.to_string()
+        } else {
+            format!("{value:e}")
+        };
+        value.is_finite().then(|| Quantity {
+            value,
+            unit: Unit::NUMBER,
+            text: text.into(),
+        })
     }
 
     /// A duration.
     pub fn duration(millis: Millis) -> Quantity {
-        Quantity { value: millis as f64 / 1e3, unit: Unit::SECONDS, text: exact_duration(millis).into() }
+        Quantity {
+            value: millis as f64 / 1e3,
+            unit: Unit::SECONDS,
+            text: exact_duration(millis).into(),
+        }
     }
 
     /// In seconds, bytes or plain numbers; always finite.
@@ -356,7 +422,8 @@ pub fn exact_duration(millis: Millis) -> String {
     for (name, seconds) in TIME_UNITS.iter().rev() {
         let length = (seconds * 1e3).round() as u64;
         if rest >= length {
-            text.push_str(&format!("{}{name}", rest / length));
+            text.push_str(&(rest / length).to_string());
+            text.push_str(name);
             rest %= length;
         }
     }
@@ -367,7 +434,7 @@ pub fn exact_duration(millis: Millis) -> String {
 pub fn exact_bytes(bytes: u64) -> String {
     let mut best = DATA_UNITS[0];
     for &unit in DATA_UNITS {
-        if bytes != 0 && bytes % (unit.1 as u64) == 0 && unit.1 > best.1 {
+        if bytes != 0 && bytes.is_multiple_of(unit.1 as u64) && unit.1 > best.1 {
             best = unit;
         }
     }
@@ -397,6 +464,8 @@ mod tests {
             ("1001ms", 1.001, Unit::SECONDS),
             ("30s", 30.0, Unit::SECONDS),
             ("1.5h", 5400.0, Unit::SECONDS),
+            ("1.1h", 3960.0, Unit::SECONDS),
+            ("0.7KB", 700.0, Unit::BYTES),
             ("1h30m", 5400.0, Unit::SECONDS),
             ("1w2d3h4m5s6ms", 788_645.006, Unit::SECONDS),
             ("512MiB", 536_870_912.0, Unit::BYTES),
@@ -460,12 +529,21 @@ mod tests {
         assert_ne!(Quantity::parse("5m").unwrap(), Quantity::number(300.0).unwrap());
         assert!(Quantity::number(f64::NAN).is_none() && Quantity::number(f64::INFINITY).is_none());
         let written = |text| serde_json::to_string(&Quantity::parse(text).unwrap()).unwrap();
-        assert_eq!(["80%", "0.80", "3", "1_000", "5m", "1e300"].map(written), ["\"80%\"", "0.8", "3", "\"1_000\"", "\"5m\"", "1e+300"]);
+        assert_eq!(
+            ["80%", "0.80", "3", "1_000", "5m", "1e300"].map(written),
+            ["\"80%\"", "0.8", "3", "\"1_000\"", "\"5m\"", "1e+300"]
+        );
     }
 
     #[test]
     fn exact_sizes_take_the_largest_unit_that_fits() {
-        for (bytes, text) in [(0, "0B"), (17, "17B"), (1 << 30, "1GiB"), (1_500_000_000, "1500MB"), (3 << 29, "1536MiB")] {
+        for (bytes, text) in [
+            (0, "0B"),
+            (17, "17B"),
+            (1 << 30, "1GiB"),
+            (1_500_000_000, "1500MB"),
+            (3 << 29, "1536MiB"),
+        ] {
             assert_eq!(exact_bytes(bytes), text);
         }
     }
@@ -480,6 +558,16 @@ mod tests {
         #[test]
         fn exact_sizes_read_back(bytes in 0..(1_u64 << 53)) {
             prop_assert_eq!(parse_quantity(&exact_bytes(bytes)), Ok((bytes as f64, Unit::BYTES)));
+        }
+
+        #[test]
+        fn a_fraction_of_a_unit_is_the_same_as_whole_smaller_units(tenths in 1..10_000_000_u32) {
+            let read = |text: String| parse_quantity(&text).map(|q| q.0.to_bits());
+            let decimal = |unit: &str| read(format!("{}.{}{unit}", tenths / 10, tenths % 10));
+            prop_assert_eq!(decimal("h"), read(format!("{}s", u64::from(tenths) * 360)));
+            prop_assert_eq!(decimal("s"), read(format!("{}ms", u64::from(tenths) * 100)));
+            prop_assert_eq!(decimal("KB"), read(format!("{}B", u64::from(tenths) * 100)));
+            prop_assert_eq!(decimal("%"), read(format!("{tenths}e-3")));
         }
 
         #[test]
