@@ -16,11 +16,11 @@ use crate::metrics::Aggregate;
 
 /// The index of an expression in the [`Compiler`] that it was added to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct ExpressionId(pub(crate) u32);
+pub(crate) struct ExpressionId(pub(crate) u32);
 
 impl ExpressionId {
     /// The index.
-    pub fn index(self) -> usize {
+    fn index(self) -> usize {
         self.0 as usize
     }
 }
@@ -55,10 +55,6 @@ impl Compiler {
             outputs: Vec::new(),
             used: BTreeSet::new(),
         }
-    }
-
-    pub(crate) fn scope(&self) -> &Scope {
-        &self.scope
     }
 
     /// Parses and checks one more expression. Its diagnostics are appended, all of them.

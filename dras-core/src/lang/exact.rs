@@ -26,10 +26,6 @@ impl<'t> Values<'t> {
         self.values[id.index()].as_ref()
     }
 
-    pub(crate) fn set(&mut self, id: GraphId, value: Value<'t>) {
-        self.values[id.index()] = Some(value);
-    }
-
     /// Computes those of `ids` that have no value yet; they are in order, and only need each other.
     pub(crate) fn compute(&mut self, graph: &'t Graph, row: &Row<'t>, ids: impl Iterator<Item = GraphId>) {
         for id in ids {

@@ -12,7 +12,7 @@ use crate::metrics::{Across, Aggregate, AggregateId, MetricId, Test, TextTest, W
 
 /// The index of a node in its [`Graph`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct GraphId(pub(crate) u32);
+pub(crate) struct GraphId(pub(crate) u32);
 
 impl GraphId {
     pub(crate) fn index(self) -> usize {

@@ -1,0 +1,299 @@
+//! Documents, samples and looks: from a rule document to explained decisions.
+
+#![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+use dras_core::engine::{DecideError, Decision, Policy, ReadError, RuleState, Task, TaskError, decide, decide_into};
+use dras_core::metrics::Mark;
+use dras_core::rules::{Document, DocumentLimits};
+
+const T0: i64 = 1_800_000_000_000;
+const S: i64 = 1000;
+const M: i64 = 60 * S;
+
+fn document(text: &str) -> Document {
+    Document::from_json(text, &DocumentLimits::default()).unwrap_or_else(|d| panic!("{d}"))
+}
+
+fn policy(text: &str) -> Policy {
+    Policy::compile(&document(text)).unwrap_or_else(|d| panic!("{d}"))
+}
+
+/// A task of two TaskManagers with two slots each on machines of four cores.
+fn task(policy: &Policy) -> Task {
+    let mut task = Task::new(policy, "orders").unwrap();
+    for (name, value) in [("parallelism", 4.0), ("task_managers", 2.0), ("slots_per_task_manager", 2.0), ("machine_cores", 4.0)] {
+        task.set(policy, name, value).unwrap();
+    }
+    task
+}
+
+/// One scrape of both TaskManagers.
+fn scrape(policy: &Policy, task: &mut Task, t: i64, cpu: f64, busy: f64) {
+    for name in ["tm-1", "tm-2"] {
+        let instance = task.instance(policy, name).unwrap();
+        let row = [(policy.metric("cpu").unwrap(), cpu), (policy.metric("busy").unwrap(), busy)];
+        task.row(policy, t, instance, t, &row).unwrap();
+    }
+}
+
+const CPU: &str = r#"{"version": 1, "name": "small", "strategies": [{"use": "cpu"}], "limits": {"parallelism": {"min": 1, "max": 16}}}"#;
+
+/// Scrapes every 15 s and looks every 30 s from `from` to `to`; gives the decisions.
+fn run(policy: &Policy, task: &mut Task, from: i64, to: i64, cpu: f64, busy: f64) -> Vec<Decision> {
+    let mut decisions = Vec::new();
+    for t in (from..=to).step_by(15_000) {
+        scrape(policy, task, t, cpu, busy);
+        if (t - T0) % 30_000 == 0 {
+            decisions.push(decide(policy, task, t).unwrap());
+        }
+    }
+    decisions
+}
+
+#[test]
+fn a_document_with_the_cpu_strategy_compiles_without_a_warning() {
+    let policy = policy(CPU);
+    assert!(policy.warnings().0.is_empty(), "{}", policy.warnings());
+    let rules: Vec<&str> = policy.rules().map(|r| r.name.as_str()).collect();
+    assert_eq!(rules, ["cpu.up", "cpu.down"]);
+}
+
+#[test]
+fn an_overload_scales_up_once_it_has_held_long_enough_and_says_why() {
+    let policy = policy(CPU);
+    let mut task = task(&policy);
+    // 45% of the machine's four cores over two slots is 90% of a slot.
+    let decisions = run(&policy, &mut task, T0, T0 + 10 * M, 0.45, 900.0);
+    let first = decisions.iter().position(|d| !d.changes().is_empty()).unwrap();
+    for early in &decisions[..8] {
+        assert!(early.any_undefined(), "less than 80% of five minutes is not enough to decide:\n{early}");
+    }
+    let decision = &decisions[first];
+    // 80% of the window are covered after four minutes; then three minutes of `up_for`.
+    assert_eq!(decision.at() - T0, 7 * M);
+    let change = &decision.changes()[0];
+    assert_eq!((change.from, change.to), (4.0, 6.0));
+    let text = decision.to_string();
+    assert!(text.contains("orders at 2027-01-15T08:07:00Z: parallelism 4 → 6"), "{text}");
+    assert!(text.contains("cpu.utilisation = 0.9 > cpu.high (0.8) → true"), "{text}");
+    let json = serde_json::to_value(decision).unwrap();
+    assert_eq!(json["changes"][0]["to"], 6.0);
+    assert_eq!(json["rules"][0]["state"], "fired");
+    assert_eq!(json["rules"][1]["state"], "not_met");
+}
+
+#[test]
+fn idleness_must_last_and_a_busy_task_is_never_shrunk() {
+    let policy = policy(CPU);
+    let mut idle = task(&policy);
+    let decisions = run(&policy, &mut idle, T0, T0 + 70 * M, 0.02, 50.0);
+    let first = decisions.iter().find(|d| !d.changes().is_empty()).unwrap();
+    assert!(first.at() - T0 >= 30 * M);
+    assert_eq!(first.changes()[0].to, 1.0);
+    // Waiting work: no CPU, but busy.
+    let mut waiting = task(&policy);
+    let decisions = run(&policy, &mut waiting, T0, T0 + 70 * M, 0.02, 1000.0);
+    assert!(decisions.iter().all(|d| d.changes().is_empty()));
+}
+
+#[test]
+fn missing_data_never_decides_and_is_explained() {
+    let policy = policy(CPU);
+    let mut task = task(&policy);
+    let decision = decide(&policy, &mut task, T0).unwrap();
+    assert!(decision.changes().is_empty());
+    assert!(decision.states().all(|s| s == RuleState::Undefined));
+    let text = decision.to_string();
+    assert!(text.contains("insufficient data: cpu[5m]: no live instance"), "{text}");
+    scrape(&policy, &mut task, T0 + M, 0.9, 1000.0);
+    let text = decide(&policy, &mut task, T0 + M).unwrap().to_string();
+    assert!(text.contains("cpu[5m]: 1 of 20 samples"), "{text}");
+}
+
+#[test]
+fn samples_from_before_a_restart_do_not_count() {
+    let policy = policy(CPU);
+    let mut task = task(&policy);
+    run(&policy, &mut task, T0, T0 + 6 * M, 0.45, 900.0);
+    task.mark(T0 + 6 * M, Mark::Restart);
+    let after = run(&policy, &mut task, T0 + 6 * M + 15 * S, T0 + 10 * M, 0.45, 900.0);
+    assert!(after.iter().all(|d| d.changes().is_empty() && d.any_undefined()));
+    let text = after[0].to_string();
+    assert!(text.contains("warming up"), "{text}");
+}
+
+#[test]
+fn an_unknown_parallelism_is_no_zero() {
+    let policy = policy(r#"{"version": 1, "rules": [{"name": "up", "when": "task_type == 'sql'", "then": {"parallelism": "parallelism + 1"}}]}"#);
+    let mut task = Task::new(&policy, "t").unwrap();
+    task.set(&policy, "task_type", "sql").unwrap();
+    let decision = decide(&policy, &mut task, T0).unwrap();
+    assert!(decision.any_fired() && decision.changes().is_empty());
+    let text = decision.to_string();
+    assert!(text.contains("parallelism: nothing to propose, `parallelism`: the task does not say"), "{text}");
+}
+
+#[test]
+fn a_condition_must_hold_without_interruption() {
+    let policy = policy(
+        r#"{"version": 1, "attributes": {"load": {"type": "number"}},
+            "rules": [{"name": "up", "when": "load > 1", "for": "2m", "then": {"parallelism": "parallelism + 1"}}]}"#,
+    );
+    let mut task = Task::new(&policy, "t").unwrap();
+    task.set(&policy, "parallelism", 2.0).unwrap();
+    let mut states = Vec::new();
+    let loads = [Some(2.0), Some(2.0), None, Some(2.0), Some(2.0), Some(0.0), Some(2.0), Some(2.0), Some(2.0), Some(2.0), Some(2.0)];
+    for (step, load) in loads.into_iter().enumerate() {
+        match load {
+            Some(load) => task.set(&policy, "load", load).unwrap(),
+            None => task.unset(&policy, policy.attribute("load").unwrap()).unwrap(),
+        }
+        let decision = decide(&policy, &mut task, T0 + step as i64 * 30 * S).unwrap();
+        states.push(decision.states().next().unwrap());
+    }
+    use RuleState::{Fired as F, Holding as H, NotMet as N, Undefined as U};
+    // A short gap keeps what has held; a false begins anew.
+    assert_eq!(states, [H, H, U, H, F, N, H, H, H, H, F]);
+    // Looks an hour apart say nothing about the time between.
+    let late = decide(&policy, &mut task, T0 + 60 * M).unwrap();
+    assert_eq!(late.states().next().unwrap(), H);
+}
+
+#[test]
+fn time_that_goes_back_is_an_error_and_changes_nothing() {
+    let policy = policy(CPU);
+    let mut task = task(&policy);
+    scrape(&policy, &mut task, T0, 0.5, 500.0);
+    decide(&policy, &mut task, T0).unwrap();
+    let error = decide(&policy, &mut task, T0 - 1).unwrap_err();
+    assert!(matches!(error, DecideError::TimeWentBack(_)), "{error}");
+    assert!(decide(&policy, &mut task, T0).is_ok());
+}
+
+#[test]
+fn a_task_of_another_policy_is_refused() {
+    let (one, other) = (policy(CPU), policy(r#"{"version": 1}"#));
+    let mut task = task(&one);
+    assert!(matches!(decide(&other, &mut task, T0), Err(DecideError::Task(TaskError::OtherPolicy { .. }))));
+}
+
+#[test]
+fn attributes_are_checked() {
+    let policy = policy(CPU);
+    let mut task = task(&policy);
+    for (error, part) in [
+        (task.set(&policy, "paralelism", 3.0).unwrap_err(), "`paralelism` is not an attribute"),
+        (task.set(&policy, "parallelism", "three").unwrap_err(), "is a plain number, and a text was given"),
+        (task.set(&policy, "parallelism", f64::NAN).unwrap_err(), "leave it out where it is not known"),
+    ] {
+        assert!(error.to_string().contains(part), "{error}");
+    }
+    // Declared units are converted.
+    let policy = self::policy(r#"{"version": 1, "attributes": {"slo": {"type": "number", "unit": "ms"}}, "rules": [{"name": "r", "when": "slo == 2s", "then": {"parallelism": "2"}}]}"#);
+    let mut task = Task::new(&policy, "t").unwrap();
+    task.set(&policy, "slo", 2000.0).unwrap();
+    assert!(decide(&policy, &mut task, T0).unwrap().any_fired());
+}
+
+#[test]
+fn the_same_inputs_give_the_same_bytes_and_a_decision_can_be_used_again() {
+    let policy = policy(CPU);
+    let (mut one, mut two) = (task(&policy), task(&policy));
+    let first = run(&policy, &mut one, T0, T0 + 10 * M, 0.45, 900.0);
+    let second = run(&policy, &mut two, T0, T0 + 10 * M, 0.45, 900.0);
+    assert_eq!(serde_json::to_string(&first).unwrap(), serde_json::to_string(&second).unwrap());
+    let mut reused = first[0].clone();
+    decide_into(&policy, &mut one, T0 + 11 * M, &mut reused).unwrap();
+    assert_eq!(reused, decide(&policy, &mut two, T0 + 11 * M).unwrap());
+}
+
+#[test]
+fn every_mistake_of_a_document_is_reported_with_its_path() {
+    let text = r#"{
+        "version": 1,
+        "params": {"high": "80%"},
+        "define": {"a": "b + 1", "b": "a + 1", "c": "a + 1"},
+        "rules": [
+            {"name": "one", "when": "cpuu > high", "then": {"parallelism": "parallelism + 1MiB"}},
+            {"name": "two", "when": "uptime > 5", "then": {"task_manager_memory": "2"}},
+            {"name": "three", "when": "c > 1 &&", "then": {"parallelism": "2"}}
+        ]
+    }"#;
+    let found = Policy::compile(&document(text)).unwrap_err();
+    let list: Vec<String> = found.errors().map(|d| format!("{} {}", d.code.id(), d.path)).collect();
+    assert_eq!(
+        list,
+        [
+            "E0609 define.a",
+            "E0609 define.b",
+            "E0201 rules[0].when",
+            "E0302 rules[0].then.parallelism",
+            "E0303 rules[1].when",
+            "E0302 rules[1].then.task_manager_memory",
+            "E0101 rules[2].when",
+        ],
+        "{found}"
+    );
+}
+
+#[test]
+fn warnings_name_what_is_not_used_and_what_is_said_twice() {
+    let text = r#"{
+        "version": 1,
+        "metrics": {"cpu": {"unit": "ratio"}},
+        "params": {"high": "80%"},
+        "define": {"hot": "uptime > 1h"},
+        "rules": [
+            {"name": "a", "when": "uptime > 1h", "then": {"parallelism": "2"}},
+            {"name": "b", "when": "uptime > 60m", "then": {"parallelism": "2"}}
+        ]
+    }"#;
+    let policy = policy(text);
+    let list: Vec<String> = policy.warnings().0.iter().map(|d| format!("{} {}", d.code.id(), d.path)).collect();
+    assert_eq!(list, ["W0107 define.hot", "W0108 params.high", "W0110 metrics.cpu", "W0109 rules[1]"]);
+}
+
+#[test]
+fn prometheus_answers_go_straight_into_the_windows() {
+    let policy = policy(CPU);
+    let mut task = task(&policy);
+    task.set_label("job_name", "orders \"7\"").unwrap();
+    let queries = task.queries(&policy, T0).unwrap();
+    assert_eq!(queries.len(), 2);
+    assert_eq!(queries[1].metric, "cpu");
+    assert_eq!(queries[1].promql, r#"flink_taskmanager_Status_JVM_CPU_Load{job_name="orders \"7\""}"#);
+    assert!(queries[1].start <= T0 - 30 * M && queries[1].end == T0 && queries[1].step == 15_000);
+    let samples: Vec<String> = (0..=40).map(|i| format!("[{}, \"0.45\"]", (T0 - 600_000 + i * 15_000) / 1000)).collect();
+    let body = format!(
+        r#"{{"status":"success","data":{{"resultType":"matrix","result":[{{"metric":{{"tm_id":"a"}},"values":[{0}]}},{{"metric":{{"tm_id":"b"}},"values":[{0}]}}]}}}}"#,
+        samples.join(",")
+    );
+    let report = task.read_prometheus(&policy, T0, "cpu", body.as_bytes()).unwrap();
+    assert_eq!((report.series, report.accepted.stored), (2, 82));
+    let decision = decide(&policy, &mut task, T0).unwrap();
+    assert!(decision.to_string().contains("cpu.utilisation = 0.9 > cpu.high (0.8) → true"), "{decision}");
+    // The next queries ask only for what is new.
+    let queries = task.queries(&policy, T0 + M).unwrap();
+    assert_eq!((queries[1].start, queries[1].end), (T0 + 15_000, T0 + M));
+}
+
+#[test]
+fn bad_answers_are_errors_and_change_nothing() {
+    let policy = policy(CPU);
+    let mut task = task(&policy);
+    let before = format!("{:?}", task.windows());
+    let two_without_label = br#"{"status":"success","data":{"resultType":"vector","result":[{"metric":{"pod":"a"},"value":[1,"1"]}]}}"#;
+    let cases: [(&str, &[u8], &str); 6] = [
+        ("cpu", b"<html>bad gateway</html>", "HTML"),
+        ("cpu", br#"{"status":"error","errorType":"bad_data","error":"parse error"}"#, "parse error"),
+        ("cpu", br#"{"status":"succ"#, "cut off"),
+        ("cpu", b"\xff\xfe", "UTF-8"),
+        ("cpuu", br#"{}"#, "`cpuu` is not a metric"),
+        ("cpu", two_without_label, "has no label `tm_id`"),
+    ];
+    for (metric, body, part) in cases {
+        let error: ReadError = task.read_prometheus(&policy, T0, metric, body).unwrap_err();
+        assert!(error.to_string().contains(part), "{error}");
+    }
+    assert_eq!(format!("{:?}", task.windows()), before);
+}
