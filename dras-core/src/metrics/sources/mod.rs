@@ -223,19 +223,24 @@ pub(crate) fn text_of<'a>(body: &'a [u8], limits: &SourceLimits) -> Result<&'a s
     }
 }
 
-/// The first 120 characters, with control characters made visible.
+/// The beginning of a text: about 120 characters, control characters made visible.
 pub(crate) fn excerpt(text: &str) -> String {
     const LENGTH: usize = 120;
     let mut short = String::new();
-    for c in text.chars().take(LENGTH) {
+    let mut length = 0;
+    for c in text.chars() {
+        if length >= LENGTH {
+            short.push('…');
+            break;
+        }
         if c.is_control() {
-            short.extend(c.escape_default());
+            let escape = c.escape_default();
+            length += escape.len();
+            short.extend(escape);
         } else {
+            length += 1;
             short.push(c);
         }
-    }
-    if text.chars().nth(LENGTH).is_some() {
-        short.push('…');
     }
     short
 }
