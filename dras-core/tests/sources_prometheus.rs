@@ -1,5 +1,7 @@
 //! Answers of Prometheus: recorded ones, and ones that no server should give.
 
+#![allow(clippy::panic, clippy::unwrap_used)] // what a test is for
+
 use std::fmt::Write as _;
 use std::path::Path;
 
@@ -471,7 +473,7 @@ fn wrong_answers_say_where_and_what() {
             "not the form of its resultType `vector`",
         ),
         (vector(r#"[1,"1"]"#), "Shape", "not the form of its resultType `vector`"),
-        (vector(r#"[1]"#), "Shape", "invalid length 1"),
+        (vector("[1]"), "Shape", "invalid length 1"),
         (vector(r#"["1",1]"#), "Shape", "a text among the series"),
         (
             vector(r#"[1,"1",{"metric":{},"value":[1,"1"]}]"#),
@@ -647,6 +649,15 @@ fn a_million_series_and_a_million_labels_are_refused() {
     ));
 }
 
+/// A sink that takes nothing.
+struct Full;
+impl Sink for Full {
+    type Error = ();
+    fn series(&mut self, _: &Labels<'_>, _: &[i64], _: &[f64]) -> Result<(), ()> {
+        Err(())
+    }
+}
+
 #[test]
 fn a_sink_that_refuses_stops_the_feeding() {
     let body = r#"{"status":"success","data":{"resultType":"vector","result":[
@@ -662,13 +673,6 @@ fn a_sink_that_refuses_stops_the_feeding() {
     );
     assert_eq!(kept.0.len(), 1);
 
-    struct Full;
-    impl Sink for Full {
-        type Error = ();
-        fn series(&mut self, _: &Labels<'_>, _: &[i64], _: &[f64]) -> Result<(), ()> {
-            Err(())
-        }
-    }
     let scalar = br#"{"status":"success","data":{"resultType":"scalar","result":[1,"1"]}}"#;
     let stopped = prometheus::feed(scalar, &SourceLimits::default(), &mut Full);
     assert_eq!(stopped, Err(FeedError::Sink { index: 0, error: () }));
