@@ -50,9 +50,9 @@ impl Default for SourceLimits {
 /// Where in a body.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Place {
-    /// The line, from 1.
+    /// The line, from 1; 0 where only the path is known.
     pub line: usize,
-    /// The column in bytes; 0 where the line has just begun.
+    /// The column in bytes, from 1; 0 where the line has just begun.
     pub column: usize,
     /// The place in the JSON, e.g. `data.result[3].values[7]`; empty where it is not known.
     pub path: String,
@@ -60,11 +60,11 @@ pub struct Place {
 
 impl fmt::Display for Place {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "line {}, column {}", self.line, self.column)?;
-        if self.path.is_empty() {
-            Ok(())
-        } else {
-            write!(f, " ({})", self.path)
+        match (self.line, self.path.as_str()) {
+            (0, "") => f.write_str("the top"),
+            (0, path) => write!(f, "`{path}`"),
+            (line, "") => write!(f, "line {line}, column {}", self.column),
+            (line, path) => write!(f, "line {line}, column {} ({path})", self.column),
         }
     }
 }
@@ -223,25 +223,30 @@ pub(crate) fn text_of<'a>(body: &'a [u8], limits: &SourceLimits) -> Result<&'a s
     }
 }
 
-/// The first 120 characters, with control characters made visible.
+/// The beginning of a text: about 120 characters, control characters made visible.
 pub(crate) fn excerpt(text: &str) -> String {
     const LENGTH: usize = 120;
     let mut short = String::new();
-    for c in text.chars().take(LENGTH) {
+    let mut length = 0;
+    for c in text.chars() {
+        if length >= LENGTH {
+            short.push('…');
+            break;
+        }
         if c.is_control() {
-            short.extend(c.escape_default());
+            let escape = c.escape_default();
+            length += escape.len();
+            short.extend(escape);
         } else {
+            length += 1;
             short.push(c);
         }
-    }
-    if text.chars().nth(LENGTH).is_some() {
-        short.push('…');
     }
     short
 }
 
 /// What `serde_json` says, as an error of ours: its message without the position and without long texts of the body.
-pub(crate) fn json_error(error: &serde_json::Error, path: String) -> SourceError {
+pub(crate) fn json_error(error: &serde_json::Error, text: &str, path: String) -> SourceError {
     use serde_json::error::Category;
     let at = Place {
         line: error.line(),
@@ -250,16 +255,27 @@ pub(crate) fn json_error(error: &serde_json::Error, path: String) -> SourceError
     };
     let full = error.to_string();
     let message = excerpt(full.rsplit_once(" at line ").map_or(full.as_str(), |parts| parts.0));
+    // A text that ends behind the sign or the point of a number is cut off too, but not by serde_json's count.
+    let half_number = message == "invalid number" && text.ends_with(['-', '+', '.', 'e', 'E']);
     match error.classify() {
+        Category::Syntax if half_number && (at.line, at.column) == end_of(text) => SourceError::Truncated { at },
         Category::Eof => SourceError::Truncated { at },
         Category::Data => SourceError::Shape { at, message },
         Category::Syntax | Category::Io => SourceError::Syntax { at, message },
     }
 }
 
+/// The line, from 1, and the column at which `text` ends.
+pub(crate) fn end_of(text: &str) -> (usize, usize) {
+    (
+        text.matches('\n').count() + 1,
+        text.rsplit('\n').next().map_or(0, str::len),
+    )
+}
+
 /// Reads all of `text` as `T`.
 pub(crate) fn from_json<'de, T: Deserialize<'de>>(text: &'de str) -> Result<T, SourceError> {
-    serde_json::from_str(text).map_err(|e| json_error(&e, String::new()))
+    serde_json::from_str(text).map_err(|e| json_error(&e, text, String::new()))
 }
 
 /// A number as Prometheus (Go) and Flink (Java) write it, `NaN`, `+Inf`, `-Infinity` and the like included. A finite number that is too

@@ -352,4 +352,26 @@ mod tests {
             assert_eq!(place(pattern), Err(why), "{pattern}");
         }
     }
+
+    use proptest::prelude::*;
+
+    proptest! {
+        /// Where the scanner takes a value, a group with the value can stand just as well: the place is that of one whole expression.
+        #[test]
+        fn a_place_that_is_taken_is_a_place_for_an_expression(
+            before in r"(\\[\\dxp{}0Q.]|[a()|^$.*+?{}2,:]|\(\?|\[[\^\]a-]?|\]){0,6}",
+            after in r"(\\[\\d.]|[a()|^$.*+?{}2,]|\]){0,4}",
+            value in r"[-a\\.*+?()\[\]{}|^$&~# ]{1,4}",
+        ) {
+            let with = |middle: &str| regex::Regex::new(&format!("{before}{middle}{after}"));
+            if place(&format!("{before}@{after}")).is_ok() && with("Z").is_ok() {
+                let (plain, group) = (with(&quote_regex(&value)), with(&format!("(?:{})", quote_regex(&value))));
+                prop_assert!(plain.is_ok() && group.is_ok(), "{} @ {}", before, after);
+                let (plain, group) = (plain.unwrap(), group.unwrap());
+                for text in [value.clone(), format!("a{value}"), format!("{value}{value}"), "a".to_owned(), String::new()] {
+                    prop_assert_eq!(plain.is_match(&text), group.is_match(&text), "{} @ {}", before, after);
+                }
+            }
+        }
+    }
 }

@@ -94,7 +94,7 @@ pub fn parse_exceptions(body: &[u8], limits: &SourceLimits) -> Result<ExceptionH
     let body: Body = answer(body, limits)?;
     let missing = |path: String, field| SourceError::Missing {
         at: Place {
-            line: 1,
+            line: 0,
             column: 0,
             path,
         },

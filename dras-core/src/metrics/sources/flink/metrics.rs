@@ -168,7 +168,7 @@ pub fn parse_aggregated(body: &[u8], limits: &SourceLimits) -> Result<Aggregated
     match wrong {
         Some((path, given)) => Err(SourceError::Shape {
             at: Place {
-                line: 1,
+                line: 0,
                 column: 0,
                 path,
             },
@@ -314,6 +314,6 @@ fn each_item<'de, T: Deserialize<'de>>(
                 limit: limits.max_series,
             };
         }
-        json_error(&error, format!("[{count}]"))
+        json_error(&error, text, format!("[{count}]"))
     })
 }

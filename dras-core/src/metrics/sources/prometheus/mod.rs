@@ -14,6 +14,7 @@
 //! - **Scalars** become one series without labels. Native histograms are an error that names the series.
 
 mod read;
+mod visit;
 
 use super::labels::Labels;
 use super::{SourceError, SourceLimits, text_of};
