@@ -5,6 +5,7 @@ pub mod diagnostic;
 pub mod engine;
 pub mod lang;
 pub mod metrics;
+pub mod names;
 pub mod resources;
 pub mod rules;
 pub mod undefined;

@@ -8,6 +8,7 @@ use super::attributes::{self, Attribute, AttributeId};
 use crate::action::{Resource, ResourceLimits};
 use crate::diagnostic::{Diagnostic, Diagnostics, Span, codes};
 use crate::lang::ast::NodeKind;
+use crate::lang::functions;
 use crate::lang::{
     Compiled, Compiler, Constant, Expected, ExpressionId, Limits, Scope, ScopeError, Type, VariableId, parse,
 };
@@ -241,6 +242,14 @@ impl<'d> Builder<'d> {
     }
 
     fn scope(&mut self) -> Scope {
+        let document = &self.expanded.document;
+        let declared = document.metrics.keys().chain(document.attributes.keys()).chain(document.params.keys());
+        let taken: Vec<&String> =
+            declared.chain(document.define.keys()).filter(|name| functions::find(name).is_some()).collect();
+        for name in taken {
+            let d = Diagnostic::new(codes::BAD_NAME, Span::default(), format!("`{name}` is a function of the expression language"));
+            self.diagnostics.push(d.with_path(self.path(name)).help("choose another name"));
+        }
         let mut specs = Vec::new();
         for spec in self.expanded.metrics() {
             let name = &spec.name.clone();

@@ -167,17 +167,9 @@ fn word(text: &str) -> Kind {
         "false" => Kind::False,
         "in" => Kind::In,
         "offset" => Kind::Offset,
-        _ if text.as_bytes().contains(&b'.') && !text.split('.').all(is_part) => Kind::BadWord,
+        _ if text.as_bytes().contains(&b'.') && !text.split('.').all(crate::names::is_part) => Kind::BadWord,
         _ => Kind::Word,
     }
-}
-
-/// Whether `text` is one part of a dotted name.
-pub(crate) fn is_part(text: &str) -> bool {
-    text.bytes()
-        .next()
-        .is_some_and(|b| b == b'_' || b.is_ascii_alphabetic())
-        && text.bytes().all(|b| b == b'_' || b.is_ascii_alphanumeric())
 }
 
 fn operator(text: &str) -> Kind {

@@ -90,7 +90,7 @@ mod tests {
         assert!(
             BUILT_IN_ATTRIBUTES
                 .iter()
-                .all(|a| crate::rules::check_name(a.name).is_ok())
+                .all(|a| crate::names::check_name(a.name).is_ok())
         );
     }
 }

@@ -7,8 +7,6 @@ mod attributes;
 mod constant;
 mod document;
 mod limits;
-mod names;
-mod query;
 mod read;
 mod read_metric;
 mod reader;
@@ -22,8 +20,6 @@ pub use document::{
     StrategyUse, Version, WindowSettings,
 };
 pub use limits::DocumentLimits;
-pub use names::{BadName, MAX_NAME_BYTES, check_name, check_rule_name, is_reserved};
-pub use query::{BadQueryTemplate, LABELS, Placeholder, placeholders};
 pub use crate::resources::Resource;
 pub use read::Reading;
 pub use template::{Expanded, ExpandedRule, Origin, Template, expand};

@@ -7,7 +7,7 @@ use super::attributes::built_in_attribute;
 use super::constant::Constant;
 use super::document::{Bounds, Document, Hold, Limits, Param, Rule, StrategyUse, WindowSettings};
 use super::limits::DocumentLimits;
-use super::names::{BadName, check_name, check_rule_name};
+use crate::names::{NameError, check_name, check_rule_name};
 use super::reader::{At, Fields, Reader};
 use super::template::{Expanded, expand_at};
 use super::tree::{self, Node, Value, quote};
@@ -514,10 +514,12 @@ impl DocumentReader<'_> {
 }
 
 /// The name of a use of a strategy: one part, because a dot and the template's names follow.
-fn check_instance(name: &str) -> Result<(), BadName> {
+fn check_instance(name: &str) -> Result<(), NameError> {
     check_name(name)?;
     if name.contains('.') {
-        Err(BadName::Character)
+        Err(NameError::Malformed {
+            name: name.to_owned(),
+        })
     } else {
         Ok(())
     }

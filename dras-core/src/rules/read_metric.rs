@@ -4,11 +4,11 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::attributes::{AttributeType, BUILT_IN_ATTRIBUTES};
 use super::document::{AcrossInstances, AttributeDeclaration, MetricDeclaration};
-use super::query::{LABELS, placeholders};
 use super::read::DocumentReader;
 use super::reader::{At, Fields};
 use super::tree::{Value, quote};
 use crate::diagnostic::{codes, did_you_mean};
+use crate::metrics::sources::QueryTemplate;
 use crate::metrics::{Duplicates, Infinite, Kind, NotANumber, Per};
 use crate::units::{Unit, WireUnit};
 
@@ -219,8 +219,8 @@ impl DocumentReader<'_> {
 
     fn query(&mut self, at: &At<'_>, attributes: &BTreeMap<String, AttributeDeclaration>) -> Option<String> {
         let text = self.non_empty(at)?;
-        let found = match placeholders(&text) {
-            Ok(found) => found,
+        let template = match QueryTemplate::parse(&text) {
+            Ok(template) => template,
             Err(bad) => {
                 let help = "placeholders are written `{{labels}}` or `{{name}}`".to_owned();
                 self.reader
@@ -233,12 +233,10 @@ impl DocumentReader<'_> {
         let known: BTreeSet<&str> = built_in
             .map(|a| a.name)
             .chain(declared.map(|a| a.0.as_str()))
-            .chain([LABELS])
             .collect();
         let mut good = true;
-        for name in found
-            .iter()
-            .map(|p| p.name)
+        for name in template
+            .names()
             .filter(|name| !known.contains(name) && !self.broken.contains(*name))
         {
             let message = format!("the placeholder `{name}` is neither `labels` nor a text attribute of the task");

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use super::constant::Constant;
-use super::names::BadName;
+use crate::names::NameError;
 use super::tree::{Entry, Node, Value, element_path, field_path, quote};
 use crate::diagnostic::{Code, Diagnostic, Diagnostics, Span, codes, did_you_mean};
 use crate::units::{Millis, Quantity, Unit, display_quantity};
@@ -102,7 +102,7 @@ impl Reader {
         &mut self,
         at: &At<'t>,
         max: usize,
-        check: fn(&str) -> Result<(), BadName>,
+        check: fn(&str) -> Result<(), NameError>,
     ) -> Vec<(&'t Entry, At<'t>)> {
         let mut named = Vec::new();
         for entry in self.distinct(at, "an object").unwrap_or_default() {
@@ -115,7 +115,7 @@ impl Reader {
                     codes::BAD_NAME,
                     entry.key_span,
                     &value.path,
-                    bad_name(&entry.key, bad),
+                    bad.to_string(),
                     None,
                 );
                 continue;
@@ -201,12 +201,12 @@ impl Reader {
     }
 
     /// A name that `check` allows.
-    pub(super) fn name(&mut self, at: &At<'_>, check: fn(&str) -> Result<(), BadName>) -> Option<String> {
+    pub(super) fn name(&mut self, at: &At<'_>, check: fn(&str) -> Result<(), NameError>) -> Option<String> {
         let text = self.text(at)?;
         match check(text) {
             Ok(()) => Some(text.to_owned()),
             Err(bad) => {
-                self.at(codes::BAD_NAME, at, bad_name(text, bad), None);
+                self.at(codes::BAD_NAME, at, bad.to_string(), None);
                 None
             }
         }
@@ -352,10 +352,6 @@ impl Reader {
         );
         None
     }
-}
-
-fn bad_name(name: &str, bad: BadName) -> String {
-    format!("{} cannot be a name: {bad}", quote(name))
 }
 
 /// The fields of an object, taken one by one; what is left at the end is unknown.

@@ -386,10 +386,10 @@ impl Parser<'_> {
 
     pub(super) fn malformed_name(&mut self, at: Span) {
         let text = self.text(at);
-        let parts: Vec<&str> = text.split('.').filter(|p| super::super::token::is_part(p)).collect();
+        let parts: Vec<&str> = text.split('.').filter(|p| crate::names::is_part(p)).collect();
         let diagnostic = Diagnostic::new(codes::MALFORMED_NAME, at, format!("`{}` is not a name", self.shown(at)))
             .label("each part between dots begins with a letter or `_`");
-        let all_letters = text.split('.').all(|p| p.is_empty() || super::super::token::is_part(p));
+        let all_letters = text.split('.').all(|p| p.is_empty() || crate::names::is_part(p));
         self.report(if all_letters {
             diagnostic.help(format!("write `{}`", quote(&parts.join("."))))
         } else {

@@ -15,7 +15,7 @@ use std::sync::Arc;
 use super::ast::{Ast, BinaryOp, ListId, Node, NodeId, NodeKind, UnaryOp, WindowSyntax};
 use super::limits::Limits;
 use super::literal;
-use super::name::is_missing_value;
+use crate::names::is_missing_value;
 use super::token::{Kind, Token, Tokens, tokens};
 use crate::diagnostic::{Diagnostic, Diagnostics, Span, codes};
 

@@ -4,7 +4,8 @@ use proptest::prelude::*;
 use super::super::format::symbol;
 use super::*;
 
-use crate::lang::{check_name, format, format_source, same};
+use crate::lang::{format, format_source, same};
+use crate::names::check_name;
 use crate::units::Unit;
 
 fn ok(source: &str) -> Ast {

@@ -1,6 +1,5 @@
-//! Which names a rule document may declare.
+//! Names: what metrics, attributes, parameters, definitions and rules can be called.
 
-use super::token::is_part;
 use crate::units::{DATA_UNITS, TIME_UNITS};
 
 /// The longest name, in bytes.
@@ -67,7 +66,7 @@ pub enum NameError {
 /// Where the name is malformed or reserved; the error says why.
 ///
 /// ```
-/// use dras_core::lang::check_name;
+/// use dras_core::names::check_name;
 /// assert!(check_name("heap.used").is_ok());
 /// assert_eq!(check_name("in").unwrap_err().to_string(), "`in` cannot be a name: it is a word of the expression language");
 /// ```
@@ -92,6 +91,25 @@ pub fn check_name(name: &str) -> Result<(), NameError> {
         return Err(NameError::ForeignWord { name: owned() });
     }
     Ok(())
+}
+
+/// Checks the name of a rule, which no expression uses: like other names, but hyphens are possible and no word is reserved.
+///
+/// # Errors
+///
+/// Where the name is malformed.
+pub fn check_rule_name(name: &str) -> Result<(), NameError> {
+    match check_name(&name.replace('-', "_")) {
+        Err(NameError::Malformed { .. }) => Err(NameError::Malformed { name: name.to_owned() }),
+        Err(error @ (NameError::Empty | NameError::TooLong { .. })) => Err(error),
+        Ok(()) | Err(NameError::Keyword { .. } | NameError::Unit { .. } | NameError::ForeignWord { .. }) => Ok(()),
+    }
+}
+
+/// Whether `text` is one part of a dotted name.
+pub(crate) fn is_part(text: &str) -> bool {
+    text.bytes().next().is_some_and(|b| b == b'_' || b.is_ascii_alphabetic())
+        && text.bytes().all(|b| b == b'_' || b.is_ascii_alphanumeric())
 }
 
 /// Whether other languages use this word for a value that is missing.
@@ -147,5 +165,8 @@ mod tests {
         }
         assert_eq!(check_name(&"x".repeat(201)), Err(NameError::TooLong { bytes: 201 }));
         assert_eq!(check_name(&"x".repeat(200)), Ok(()));
+        assert_eq!(check_rule_name("scale-up.at-night"), Ok(()));
+        assert_eq!(check_rule_name("in"), Ok(()));
+        assert!(check_rule_name("5m").is_err());
     }
 }
