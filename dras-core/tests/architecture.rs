@@ -31,7 +31,7 @@ const FLOORS: &[&[&str]] = &[
 ///
 /// Documents declare metrics and resources, so `rules` speaks of the types of both; neither knows a document.
 const BESIDE: &[(&str, &str)] = &[
-    ("diagnostic", "units"),
+    ("units", "diagnostic"),
     ("undefined", "units"),
     ("names", "units"),
     ("rules", "metrics"),
