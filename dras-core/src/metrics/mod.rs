@@ -16,6 +16,8 @@ pub mod query;
 mod question;
 pub mod settings;
 pub mod store;
+#[cfg(test)]
+mod tests;
 pub mod text;
 
 pub use answer::{SampleRef, SampleTest, Scratch};

@@ -213,6 +213,9 @@ impl<'q> Question<'q> {
             return finite(Some(values[0]), self.spec);
         }
         let samples = Samples { times, values, anchor: None, starts: &[], anchor_start: NO_START };
+        if self.aggregate.reduce == Reduce::Coverage {
+            return Ok(share(kernels::covered(&samples, &self.frame(&bounds)), bounds.length));
+        }
         self.compute(&samples, &self.frame(&bounds), test, &mut scratch.work)
     }
 
@@ -254,7 +257,11 @@ impl<'q> Question<'q> {
             && marks.restarted(anchor.map_or(start, |a| a.0.min(start)), *newest)
         {
             scratch.starts.clear();
-            scratch.starts.extend(times.iter().map(|t| marks.restart_before(*t).unwrap_or(NO_START)));
+            let mut previous = anchor.map(|a| a.0);
+            for t in times {
+                scratch.starts.push(marks.start_of(previous, *t).unwrap_or(NO_START));
+                previous = Some(*t);
+            }
             samples.starts = &scratch.starts;
             samples.anchor_start = anchor.and_then(|a| marks.restart_before(a.0)).unwrap_or(NO_START);
         }
@@ -412,6 +419,11 @@ impl<'q> Question<'q> {
         let until = self.windows.observed[usize::from(slot)];
         let fresh = self.edges().right.saturating_sub(self.spec.staleness);
         if until > Millis::MIN && until >= fresh { Undefined::NoSample } else { Undefined::NotObserved }
+    }
+
+    /// Whether the value is a truth value.
+    pub(super) fn is_truth(&self) -> bool {
+        matches!(self.aggregate.reduce, Reduce::All | Reduce::Any)
     }
 
     /// Whether the instance counts for aggregates over instances.
