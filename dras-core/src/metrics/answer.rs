@@ -78,7 +78,10 @@ impl Windows {
     ///
     /// # Errors
     /// Why there is no value.
-    #[expect(clippy::too_many_arguments, reason = "a question over instances has this many parts, each of its own type")]
+    #[expect(
+        clippy::too_many_arguments,
+        reason = "a question over instances has this many parts, each of its own type"
+    )]
     pub fn reduced(
         &self,
         plan: &Plan,
@@ -131,7 +134,11 @@ impl Windows {
             Err(question.why_not_live())
         } else {
             // An instance none of whose events is in the window says nothing about the others.
-            let expected = if events || counts_instances { 1 } else { expected.unwrap_or(0).max(live) };
+            let expected = if events || counts_instances {
+                1
+            } else {
+                expected.unwrap_or(0).max(live)
+            };
             match reason {
                 Some(why) if have == 0 && alike => Err(why),
                 _ if have == 0 || f64::from(have) < plan.settings().min_instances * f64::from(expected) => {
@@ -181,12 +188,15 @@ impl Windows {
     /// [`Plan::retention`] need not be there.
     pub fn samples(&self, plan: &Plan, instance: InstanceId, metric: MetricId) -> impl Iterator<Item = (Millis, f64)> {
         let series = match plan.slot(metric) {
-            Some(Slot::Column { group, column }) => {
-                self.get(instance).and_then(|i| i.blocks[usize::from(group)].as_ref()).map(|b| (b, usize::from(column)))
-            }
+            Some(Slot::Column { group, column }) => self
+                .get(instance)
+                .and_then(|i| i.blocks[usize::from(group)].as_ref())
+                .map(|b| (b, usize::from(column))),
             _ => None,
         };
-        series.into_iter().flat_map(|(block, column)| values(block, column, 0, block.len()))
+        series
+            .into_iter()
+            .flat_map(|(block, column)| values(block, column, 0, block.len()))
     }
 
     /// The events of one series, by time; for plots.

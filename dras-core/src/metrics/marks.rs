@@ -56,7 +56,11 @@ impl Marks {
     /// counts as after it.
     pub(super) fn start_of(&self, previous: Option<Millis>, t: Millis) -> Option<Millis> {
         let restart = self.restart_before(t)?;
-        Some(if Some(restart) == previous { restart.saturating_add(1) } else { restart })
+        Some(if Some(restart) == previous {
+            restart.saturating_add(1)
+        } else {
+            restart
+        })
     }
 
     /// Whether the task restarted between a sample at `from` and one at `to`.

@@ -23,12 +23,19 @@ impl Task {
     pub(super) fn new(specs: Vec<MetricSpec>, aggregates: Vec<Aggregate>, settings: WindowSettings) -> Task {
         let plan = Plan::new(Catalogue::new(specs).unwrap(), aggregates, settings).unwrap();
         let windows = Windows::new(&plan);
-        Task { plan, windows, scratch: Scratch::new() }
+        Task {
+            plan,
+            windows,
+            scratch: Scratch::new(),
+        }
     }
 
     /// One metric, one aggregate after the other.
     pub(super) fn of(spec: MetricSpec, reductions: &[(Reduce, Window)]) -> Task {
-        let aggregates = reductions.iter().map(|(reduce, window)| aggregate(0, *reduce, *window)).collect();
+        let aggregates = reductions
+            .iter()
+            .map(|(reduce, window)| aggregate(0, *reduce, *window))
+            .collect();
         Task::new(vec![spec], aggregates, WindowSettings::default())
     }
 
@@ -43,34 +50,63 @@ impl Task {
     /// Gives one sample of the first metric to an instance.
     pub(super) fn give(&mut self, now: Millis, instance: &str, t: Millis, value: f64) -> Accepted {
         let id = self.instance(instance);
-        self.windows.row(&self.plan, now, id, t, &[(MetricId(0), value)]).unwrap()
+        self.windows
+            .row(&self.plan, now, id, t, &[(MetricId(0), value)])
+            .unwrap()
     }
 
     pub(super) fn ask(&mut self, aggregate: u32, instance: &str, now: Millis) -> Result<f64, Undefined> {
         let id = self.windows.find(instance).ok_or(Undefined::NoInstance)?;
-        self.windows.aggregate(&self.plan, AggregateId(aggregate), id, now, None, &mut self.scratch)
+        self.windows
+            .aggregate(&self.plan, AggregateId(aggregate), id, now, None, &mut self.scratch)
     }
 
     pub(super) fn reduced(&mut self, aggregate: u32, across: Across, now: Millis) -> Result<f64, Undefined> {
-        self.windows.reduced(&self.plan, AggregateId(aggregate), across, None, now, None, &mut self.scratch)
+        self.windows.reduced(
+            &self.plan,
+            AggregateId(aggregate),
+            across,
+            None,
+            now,
+            None,
+            &mut self.scratch,
+        )
     }
 }
 
 pub(super) fn aggregate(metric: u16, reduce: Reduce, window: Window) -> Aggregate {
-    Aggregate { metric: MetricId(metric), window, reduce, test: None }
+    Aggregate {
+        metric: MetricId(metric),
+        window,
+        reduce,
+        test: None,
+    }
 }
 
 pub(super) fn tested(metric: u16, reduce: Reduce, window: Window, test: Test) -> Aggregate {
-    Aggregate { metric: MetricId(metric), window, reduce, test: Some(test) }
+    Aggregate {
+        metric: MetricId(metric),
+        window,
+        reduce,
+        test: Some(test),
+    }
 }
 
 /// `x > limit`.
 pub(super) fn above(limit: f64) -> Test {
-    Test::Within { lo: limit.next_up(), hi: f64::INFINITY, negate: false }
+    Test::Within {
+        lo: limit.next_up(),
+        hi: f64::INFINITY,
+        negate: false,
+    }
 }
 
 pub(super) fn window(span: Span, offset: Millis, across_marks: bool) -> Window {
-    Window { span, offset, across_marks }
+    Window {
+        span,
+        offset,
+        across_marks,
+    }
 }
 
 /// A gauge sampled every 15 s.
@@ -79,9 +115,15 @@ pub(super) fn gauge() -> MetricSpec {
 }
 
 pub(super) fn counter(interval: Millis) -> MetricSpec {
-    MetricSpec { kind: Kind::Counter, ..MetricSpec::new("records").with_interval(interval) }
+    MetricSpec {
+        kind: Kind::Counter,
+        ..MetricSpec::new("records").with_interval(interval)
+    }
 }
 
 pub(super) fn events() -> MetricSpec {
-    MetricSpec { kind: Kind::Event, ..MetricSpec::new("exceptions") }
+    MetricSpec {
+        kind: Kind::Event,
+        ..MetricSpec::new("exceptions")
+    }
 }

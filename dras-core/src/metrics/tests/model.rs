@@ -52,8 +52,14 @@ fn task() -> Task {
     };
     let specs = vec![
         fast("a"),
-        MetricSpec { kind: Kind::Counter, ..fast("b") },
-        MetricSpec { max_lateness: 30_000, ..MetricSpec::new("c").with_interval(5_000) },
+        MetricSpec {
+            kind: Kind::Counter,
+            ..fast("b")
+        },
+        MetricSpec {
+            max_lateness: 30_000,
+            ..MetricSpec::new("c").with_interval(5_000)
+        },
     ];
     let mut aggregates = Vec::new();
     let spans = [
@@ -62,7 +68,10 @@ fn task() -> Task {
         Span::Sliding(7_500),
         Span::Current(30_000),
         Span::Previous(15_000),
-        Span::Last { count: 5, max_age: 30_000 },
+        Span::Last {
+            count: 5,
+            max_age: 30_000,
+        },
     ];
     let reductions = [
         Reduce::Avg,
@@ -87,7 +96,11 @@ fn task() -> Task {
             aggregates.push(tested(metric, Reduce::Count, window(span, 0, true), above(10.0)));
         }
     }
-    let settings = WindowSettings { warm_up: 4_000, min_coverage: 0.5, ..WindowSettings::default() };
+    let settings = WindowSettings {
+        warm_up: 4_000,
+        min_coverage: 0.5,
+        ..WindowSettings::default()
+    };
     Task::new(specs, aggregates, settings)
 }
 
@@ -152,7 +165,10 @@ proptest! {
 
 /// A plan with raw windows and panes: 1 s interval, lateness 20 s, windows of 60 s, 300 s and 20 min.
 fn long_task() -> Task {
-    let spec = MetricSpec { max_lateness: 20_000, ..counter(1_000) };
+    let spec = MetricSpec {
+        max_lateness: 20_000,
+        ..counter(1_000)
+    };
     let mut aggregates = Vec::new();
     for reduce in super::long::DECOMPOSABLE {
         for length in [60_000, 300_000, 1_200_000] {
@@ -164,7 +180,11 @@ fn long_task() -> Task {
     for reduce in [Reduce::Count, Reduce::All, Reduce::Any, Reduce::Share] {
         aggregates.push(tested(0, reduce, Window::sliding(1_200_000), above(25.0)));
     }
-    let settings = WindowSettings { warm_up: 10_000, min_coverage: 0.2, ..WindowSettings::default() };
+    let settings = WindowSettings {
+        warm_up: 10_000,
+        min_coverage: 0.2,
+        ..WindowSettings::default()
+    };
     Task::new(vec![spec], aggregates, settings)
 }
 

@@ -49,7 +49,9 @@ impl Oracle {
 
     /// Whether the instance ended and had no sample since then.
     fn has_ended(&self, instance: &str, newest: Option<Millis>, at: Millis) -> bool {
-        self.ended.get(instance).is_some_and(|ended| *ended <= at && newest.is_none_or(|t| t <= *ended))
+        self.ended
+            .get(instance)
+            .is_some_and(|ended| *ended <= at && newest.is_none_or(|t| t <= *ended))
     }
 
     fn restart_before(&self, t: Millis) -> Option<Millis> {
@@ -58,7 +60,9 @@ impl Oracle {
 
     pub(super) fn is_live(&self, plan: &Plan, metric: usize, instance: &str, at: Millis) -> bool {
         let spec = plan.catalogue().spec(MetricId(metric as u16));
-        let Some(series) = self.series.get(&(instance.to_owned(), metric)) else { return false };
+        let Some(series) = self.series.get(&(instance.to_owned(), metric)) else {
+            return false;
+        };
         let newest = series.range(..=at).next_back().map(|s| *s.0);
         newest.is_some_and(|t| at - t <= spec.staleness) && !self.has_ended(instance, newest, at)
     }
@@ -69,7 +73,11 @@ impl Oracle {
         let spec = plan.catalogue().spec(aggregate.metric);
         let settings = plan.settings();
         let key = (instance.to_owned(), aggregate.metric.index());
-        let series = self.series.get(&key).filter(|s| !s.is_empty()).ok_or(Undefined::NoInstance)?;
+        let series = self
+            .series
+            .get(&key)
+            .filter(|s| !s.is_empty())
+            .ok_or(Undefined::NoInstance)?;
         let at = now - aggregate.window.offset;
         let span = aggregate.window.span;
         let (mut left, mut right, length) = match span {
@@ -87,7 +95,9 @@ impl Oracle {
                 return Err(Undefined::WarmingUp { left: floor - at });
             }
             if floor >= right {
-                return Err(Undefined::WarmingUp { left: right + length - at });
+                return Err(Undefined::WarmingUp {
+                    left: right + length - at,
+                });
             }
         }
         let next = if let Source::Panes { set, .. } = prepared.source {
@@ -96,7 +106,10 @@ impl Oracle {
             if right < now {
                 right = (((right - 1).div_euclid(width) + 1) * width).min(now);
             }
-            series.range(right + 1..=now.max(right + 1)).find(|s| s.1.is_some() && *s.0 <= now).map(|s| *s.0)
+            series
+                .range(right + 1..=now.max(right + 1))
+                .find(|s| s.1.is_some() && *s.0 <= now)
+                .map(|s| *s.0)
         } else {
             None
         };
@@ -104,7 +117,11 @@ impl Oracle {
         let upto = |t: Millis| series.range(..=t).filter_map(|(t, v)| Some((*t, (*v)?)));
         let mut inside: Vec<(Millis, f64)> = upto(right).filter(|s| s.0 > start).collect();
         let newest = series.range(..=right).next_back().map(|s| *s.0);
-        let none = if newest.is_some_and(|t| t > start) { Undefined::NotAvailable } else { Undefined::NoSample };
+        let none = if newest.is_some_and(|t| t > start) {
+            Undefined::NotAvailable
+        } else {
+            Undefined::NoSample
+        };
         match span {
             Span::Latest => {
                 if self.has_ended(instance, newest, right) {
@@ -114,7 +131,10 @@ impl Oracle {
                 let Some(last) = last else {
                     return Err(match newest {
                         Some(t) if t > left => Undefined::NotAvailable,
-                        Some(t) => Undefined::Stale { age: right - t, limit: spec.staleness },
+                        Some(t) => Undefined::Stale {
+                            age: right - t,
+                            limit: spec.staleness,
+                        },
                         None => Undefined::NoSample,
                     });
                 };
@@ -133,8 +153,14 @@ impl Oracle {
             return Err(none);
         }
         let before = inside.first().map_or(start, |s| s.0 - 1);
-        let before = if matches!(span, Span::Last { .. }) { before } else { start };
-        let anchor = upto(before).next_back().filter(|s| s.0 > floor && start - s.0 <= spec.max_gap && span != Span::Latest);
+        let before = if matches!(span, Span::Last { .. }) {
+            before
+        } else {
+            start
+        };
+        let anchor = upto(before)
+            .next_back()
+            .filter(|s| s.0 > floor && start - s.0 <= spec.max_gap && span != Span::Latest);
         let (times, values): (Vec<Millis>, Vec<f64>) = inside.iter().copied().unzip();
         let previous = anchor.map(|a| a.0).into_iter().chain(times.iter().copied());
         let mut previous: Vec<Option<Millis>> = previous.map(Some).collect();
@@ -155,11 +181,24 @@ impl Oracle {
             starts: if span == Span::Latest { &[] } else { &starts },
             anchor_start: anchor.and_then(|a| self.restart_before(a.0)).unwrap_or(0),
         };
-        let mut frame = Frame { start, end: right, now, max_gap: spec.max_gap };
+        let mut frame = Frame {
+            start,
+            end: right,
+            now,
+            max_gap: spec.max_gap,
+        };
         let covered = if let Some(next) = next {
             // A later sample is known: it covers the time before it, also this side of the edge.
             let last = inside.last().copied().or(anchor);
-            let inner = last.map_or(0, |l| kernels::covered(&samples, &Frame { end: l.0.max(start), ..frame }));
+            let inner = last.map_or(0, |l| {
+                kernels::covered(
+                    &samples,
+                    &Frame {
+                        end: l.0.max(start),
+                        ..frame
+                    },
+                )
+            });
             inner + last.map_or(0, |l| (right - l.0.max(next - spec.max_gap).max(start)).max(0))
         } else {
             kernels::covered(&samples, &frame)
@@ -168,16 +207,32 @@ impl Oracle {
         let exempt = match aggregate.reduce {
             _ if span == Span::Latest => true,
             Reduce::Count => !tested,
-            Reduce::Last | Reduce::Age | Reduce::AgeOfFirst | Reduce::AgeOfMin | Reduce::AgeOfMax | Reduce::Coverage => true,
+            Reduce::Last
+            | Reduce::Age
+            | Reduce::AgeOfFirst
+            | Reduce::AgeOfMin
+            | Reduce::AgeOfMax
+            | Reduce::Coverage => true,
             Reduce::Irate | Reduce::Idelta | Reduce::IncreaseProm | Reduce::RateProm | Reduce::DeltaProm => true,
             Reduce::ChangesProm | Reduce::ResetsProm => true,
             _ => false,
         };
-        let minimum = if aggregate.reduce == Reduce::Rate { 1 } else { kernels::minimum_samples(aggregate.reduce) };
-        let need = if exempt { minimum } else { minimum.max(settings.min_samples) };
+        let minimum = if aggregate.reduce == Reduce::Rate {
+            1
+        } else {
+            kernels::minimum_samples(aggregate.reduce)
+        };
+        let need = if exempt {
+            minimum
+        } else {
+            minimum.max(settings.min_samples)
+        };
         if let Span::Last { count, .. } = span {
             if !exempt && have < count.max(need) {
-                return Err(Undefined::TooFewSamples { have, need: count.max(need) });
+                return Err(Undefined::TooFewSamples {
+                    have,
+                    need: count.max(need),
+                });
             }
             frame.start = times.first().map_or(start, |first| anchor.map_or(first - 1, |a| a.0));
         } else if !exempt {
@@ -196,7 +251,11 @@ impl Oracle {
         let value = match (&aggregate.test, aggregate.reduce) {
             (Some(Test::Within { lo, hi, negate }), reduce) => kernels::within(reduce, &samples, *lo, *hi, *negate),
             (_, Reduce::Coverage) => {
-                let covered = if matches!(span, Span::Last { .. }) { kernels::covered(&samples, &frame) } else { covered };
+                let covered = if matches!(span, Span::Last { .. }) {
+                    kernels::covered(&samples, &frame)
+                } else {
+                    covered
+                };
                 Some(covered.min(length) as f64 / length as f64)
             }
             (_, reduce) => kernels::reduce(reduce, &samples, &frame, &mut Vec::new()),
@@ -204,7 +263,10 @@ impl Oracle {
         match value {
             Some(v) if v.is_finite() => Ok(v),
             Some(_) => Err(Undefined::NotFinite),
-            None => Err(Undefined::TooFewSamples { have, need: need.max(have + 1) }),
+            None => Err(Undefined::TooFewSamples {
+                have,
+                need: need.max(have + 1),
+            }),
         }
     }
 }
