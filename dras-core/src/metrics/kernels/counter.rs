@@ -31,10 +31,14 @@ fn restarted(previous_start: Millis, previous_time: Millis, start: Millis, time:
 }
 
 /// Number of neighbours, `before` and the first of `values` included, for which `step(previous, value)` holds.
-#[inline(always)]
+#[inline]
 fn neighbours(before: f64, values: &[f64], step: impl Fn(f64, f64) -> bool) -> u64 {
     let Some(&first) = values.first() else { return 0 };
-    let inner: u64 = values.iter().zip(&values[1..]).map(|(&a, &b)| u64::from(step(a, b))).sum();
+    let inner: u64 = values
+        .iter()
+        .zip(&values[1..])
+        .map(|(&a, &b)| u64::from(step(a, b)))
+        .sum();
     inner + u64::from(step(before, first))
 }
 
@@ -47,8 +51,18 @@ impl View<'_> {
     fn left(&self) -> Option<Left> {
         let (&time, &value) = (self.times.first()?, self.values.first()?);
         Some(match self.anchor {
-            Some((time, value)) => Left { time, value, start: self.anchor_start, next: 0 },
-            None => Left { time, value, start: self.start(0), next: 1 },
+            Some((time, value)) => Left {
+                time,
+                value,
+                start: self.anchor_start,
+                next: 0,
+            },
+            None => Left {
+                time,
+                value,
+                start: self.start(0),
+                next: 1,
+            },
         })
     }
 
@@ -56,7 +70,12 @@ impl View<'_> {
     fn counter_left(&self, frame: &Frame) -> Option<Left> {
         let left = self.left()?;
         if left.next == 1 && left.start != 0 && left.start > frame.start && left.start < left.time {
-            return Some(Left { time: left.start, value: 0.0, start: 0, next: 0 });
+            return Some(Left {
+                time: left.start,
+                value: 0.0,
+                start: 0,
+                next: 0,
+            });
         }
         Some(left)
     }
@@ -126,11 +145,17 @@ impl View<'_> {
 
     fn changes_since(&self, left: Left) -> f64 {
         // NaN after NaN is no change.
-        neighbours(left.value, &self.values[left.next..], |a, b| a != b && !(a.is_nan() && b.is_nan())) as f64
+        neighbours(left.value, &self.values[left.next..], |a, b| {
+            a != b && !(a.is_nan() && b.is_nan())
+        }) as f64
     }
 
     fn without_anchor(&self) -> Self {
-        Self { anchor: None, anchor_start: 0, ..*self }
+        Self {
+            anchor: None,
+            anchor_start: 0,
+            ..*self
+        }
     }
 
     pub(super) fn changes_prom(&self) -> Option<f64> {
@@ -166,7 +191,11 @@ impl View<'_> {
         if gaps == 0 {
             return None;
         }
-        let increase = if counter { inside.increase_since(first) } else { self.values.last()? - first.value };
+        let increase = if counter {
+            inside.increase_since(first)
+        } else {
+            self.values.last()? - first.value
+        };
         let mut to_start = seconds(frame.start, first.time);
         if to_start >= far {
             to_start = gap / 2.0;
@@ -182,13 +211,20 @@ impl View<'_> {
 
     pub(super) fn rate_prom(&self, frame: &Frame) -> Option<f64> {
         let window = seconds(frame.start, frame.end);
-        if window > 0.0 { Some(self.extrapolated(frame, true)? / window) } else { None }
+        if window > 0.0 {
+            Some(self.extrapolated(frame, true)? / window)
+        } else {
+            None
+        }
     }
 
     /// Step between the last two samples, for a counter with resets; with its length in seconds.
     pub(super) fn last_step(&self, counter: bool) -> Option<(f64, f64)> {
         let before = self.values.len().checked_sub(2)?;
-        let (&[t0, t1], &[v0, v1]) = (self.times[before..].first_chunk()?, self.values[before..].first_chunk()?);
+        let (&[t0, t1], &[v0, v1]) = (
+            self.times[before..].first_chunk()?,
+            self.values[before..].first_chunk()?,
+        );
         let reset = counter && (v1 < v0 || restarted(self.start(before), t0, self.start(before + 1), t1));
         let length = seconds(t0, t1);
         (length > 0.0).then_some((if reset { v1 } else { v1 - v0 }, length))

@@ -183,7 +183,7 @@ pub fn tested(reduce: Reduce, samples: &Samples<'_>, passes: impl FnMut(f64) -> 
 
 /// [`tested`] with the test `lo ≤ value ≤ hi`, turned round by `negate`, in a form without branches. NaN lies in no interval.
 pub fn within(reduce: Reduce, samples: &Samples<'_>, lo: f64, hi: f64, negate: bool) -> Option<f64> {
-    tested(reduce, samples, |value| ((value >= lo) & (value <= hi)) != negate)
+    tested(reduce, samples, |value| (lo..=hi).contains(&value) != negate)
 }
 
 /// How much of the window its samples cover, in ms.
@@ -199,9 +199,17 @@ impl View<'_> {
     fn covered(&self, frame: &Frame) -> Millis {
         let most = frame.max_gap.max(0) as u64;
         // Ascending times differ by less than 2^64, and the difference of two's complements is exact as an unsigned number.
-        let between = |earlier: Millis, later: Millis| if later > earlier { later.wrapping_sub(earlier) as u64 } else { 0 };
+        let between = |earlier: Millis, later: Millis| {
+            if later > earlier {
+                later.wrapping_sub(earlier) as u64
+            } else {
+                0
+            }
+        };
         let anchor = self.anchor.map(|anchor| anchor.0);
-        let Some(last) = self.times.last().copied().or(anchor) else { return 0 };
+        let Some(last) = self.times.last().copied().or(anchor) else {
+            return 0;
+        };
         let mut total = 0_u64;
         if let (Some(anchor), Some(&first)) = (anchor, self.times.first()) {
             total += between(frame.start, first).min(between(anchor, first)).min(most);

@@ -6,7 +6,7 @@ use crate::units::Millis;
 const LANES: usize = 8;
 
 /// The best of at least one value by `better`; NaN only if all values are NaN. `worst` is what every number equals or beats.
-#[inline(always)]
+#[inline]
 fn best(values: &[f64], worst: f64, better: impl Fn(f64, f64) -> bool) -> f64 {
     let pick = |held: f64, value: f64| if better(value, held) { value } else { held };
     let mut lanes = [worst; LANES];
@@ -47,12 +47,18 @@ pub(super) fn spread(values: &[f64]) -> f64 {
 pub(super) fn time_of(times: &[Millis], values: &[f64], no_worse: impl Fn(f64, f64) -> bool) -> Option<Millis> {
     let mut pairs = times.iter().copied().zip(values.iter().copied());
     let first = pairs.next()?;
-    let held = pairs.fold(first, |held, next| if held.1.is_nan() || no_worse(next.1, held.1) { next } else { held });
+    let held = pairs.fold(first, |held, next| {
+        if held.1.is_nan() || no_worse(next.1, held.1) {
+            next
+        } else {
+            held
+        }
+    });
     Some(held.0)
 }
 
 /// How many values pass a test.
-#[inline(always)]
+#[inline]
 pub(super) fn passing(values: &[f64], mut passes: impl FnMut(f64) -> bool) -> u64 {
     values.iter().map(|&value| u64::from(passes(value))).sum()
 }
@@ -89,7 +95,9 @@ fn quantile_in_place(values: &mut [f64], q: f64) -> f64 {
     if weight == 0.0 || lower.is_nan() {
         return lower + 0.0;
     }
-    let upper = above.iter().fold(f64::INFINITY, |held, &value| if value < held { value } else { held });
+    let upper = above
+        .iter()
+        .fold(f64::INFINITY, |held, &value| if value < held { value } else { held });
     if lower == upper {
         return lower + 0.0;
     }

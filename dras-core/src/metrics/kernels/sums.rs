@@ -14,16 +14,26 @@ pub(super) struct Sum {
     pub(super) lost: f64,
 }
 
-impl Sum {
-    pub(super) const ZERO: Sum = Sum { rounded: 0.0, lost: 0.0 };
+/// A sum and what its rounding loses, exactly: Neumaier's step in Knuth's form, which has no branch.
+#[inline]
+fn add(a: f64, b: f64) -> (f64, f64) {
+    let sum = a + b;
+    let seen = sum - a;
+    (sum, (a - (sum - seen)) + (b - seen))
+}
 
-    /// Adds one value, keeping what its rounding loses: Neumaier's step, in Knuth's form without a branch (the same lost part).
-    #[inline(always)]
+impl Sum {
+    pub(super) const ZERO: Sum = Sum {
+        rounded: 0.0,
+        lost: 0.0,
+    };
+
+    /// Adds one value, keeping what its rounding loses.
+    #[inline]
     pub(super) fn add(&mut self, value: f64) {
-        let sum = self.rounded + value;
-        let seen = sum - self.rounded;
-        self.lost += (self.rounded - (sum - seen)) + (value - seen);
-        self.rounded = sum;
+        let (rounded, lost) = add(self.rounded, value);
+        self.rounded = rounded;
+        self.lost += lost;
     }
 
     fn is_finite(self) -> bool {
@@ -33,38 +43,50 @@ impl Sum {
     /// The sum rounded to one number.
     pub(super) fn value(self) -> f64 {
         // An infinite sum has a lost part of NaN.
-        if self.rounded.is_finite() { self.rounded + self.lost } else { self.rounded }
+        if self.rounded.is_finite() {
+            self.rounded + self.lost
+        } else {
+            self.rounded
+        }
     }
 
     /// The sum divided by a count, rounded once: the mean of equal values is exactly that value, so that a constant never crosses a
     /// threshold that it equals.
     fn divided(self, count: usize) -> f64 {
         let n = count as f64;
-        let quotient = self.rounded / n;
+        let (quotient, reciprocal) = (self.rounded / n, 1.0 / n);
         // 26 + 27 bits of the quotient, each exact when multiplied by a count below 2^26; their difference from the sum is exact too.
         let high = f64::from_bits(quotient.to_bits() & !0x07ff_ffff);
         let low = quotient - high;
         let rest = ((self.rounded - high * n) - low * n) + self.lost;
-        quotient + rest / n
+        quotient + rest * reciprocal
     }
 }
 
-fn compensated(values: &[f64], scale: f64) -> Sum {
-    let mut lanes = [Sum::ZERO; LANES];
+/// Compensated sum of `part(value)`, which lets a caller scale.
+#[inline]
+fn compensated(values: &[f64], part: impl Fn(f64) -> f64) -> Sum {
+    let (mut rounded, mut lost) = ([0.0; LANES], [0.0; LANES]);
     let (chunks, rest) = values.as_chunks::<LANES>();
     for chunk in chunks {
         for lane in 0..LANES {
-            lanes[lane].add(chunk[lane] * scale);
+            let (sum, error) = add(rounded[lane], part(chunk[lane]));
+            rounded[lane] = sum;
+            lost[lane] += error;
         }
     }
-    for (lane, value) in lanes.iter_mut().zip(rest) {
-        lane.add(value * scale);
+    for (lane, &value) in rest.iter().enumerate() {
+        let (sum, error) = add(rounded[lane], part(value));
+        rounded[lane] = sum;
+        lost[lane] += error;
     }
-    let [mut total, b, c, d] = lanes;
-    total.lost = (total.lost + b.lost) + (c.lost + d.lost);
-    total.add(b.rounded);
-    total.add(c.rounded);
-    total.add(d.rounded);
+    let mut total = Sum {
+        rounded: rounded[0],
+        lost: (lost[0] + lost[1]) + (lost[2] + lost[3]),
+    };
+    for lane in &rounded[1..] {
+        total.add(*lane);
+    }
     total
 }
 
@@ -83,13 +105,13 @@ fn out_of_range(values: &[f64]) -> Result<Sum, f64> {
     } else if has(f64::NEG_INFINITY) {
         Err(f64::NEG_INFINITY)
     } else {
-        Ok(compensated(values, SCALE))
+        Ok(compensated(values, |value| value * SCALE))
     }
 }
 
 /// Compensated sum; infinite only if the exact sum is out of range or a value is infinite.
 pub(super) fn sum(values: &[f64]) -> f64 {
-    let total = compensated(values, 1.0);
+    let total = compensated(values, |value| value);
     if total.is_finite() {
         return total.value();
     }
@@ -101,7 +123,7 @@ pub(super) fn sum(values: &[f64]) -> f64 {
 
 /// Mean of at least one value; finite if all values are, even where their sum is not.
 pub(super) fn mean(values: &[f64]) -> f64 {
-    let total = compensated(values, 1.0);
+    let total = compensated(values, |value| value);
     if total.is_finite() {
         return total.divided(values.len());
     }
@@ -118,7 +140,8 @@ fn lanes_sum(lanes: [f64; PLAIN_LANES]) -> f64 {
 }
 
 /// Mean from the first value on: `origin + Σ(v − origin)/n`. Exact for equal values, and near enough to centre a second pass on.
-pub(super) fn centre(values: &[f64], origin: f64) -> f64 {
+#[inline]
+fn centre(values: &[f64], origin: f64, reciprocal: f64) -> f64 {
     let mut lanes = [0.0; PLAIN_LANES];
     let (chunks, rest) = values.as_chunks::<PLAIN_LANES>();
     for chunk in chunks {
@@ -129,15 +152,16 @@ pub(super) fn centre(values: &[f64], origin: f64) -> f64 {
     for (lane, value) in lanes.iter_mut().zip(rest) {
         *lane += value - origin;
     }
-    origin + lanes_sum(lanes) / values.len() as f64
+    origin + lanes_sum(lanes) * reciprocal
 }
 
 /// Population variance of at least one value by two passes; NaN where a value is NaN or infinite.
 ///
-/// The second pass also sums the plain deviations, which corrects for the rounding of the centre (Chan, Golub and LeVeque 1983).
+/// The second pass also sums the plain deviations, which corrects for the rounding of the centre (the corrected two-pass algorithm).
 pub(super) fn variance(values: &[f64]) -> f64 {
     let Some(&origin) = values.first() else { return f64::NAN };
-    let centre = centre(values, origin);
+    let reciprocal = 1.0 / values.len() as f64;
+    let centre = centre(values, origin, reciprocal);
     let mut deviations = [0.0; PLAIN_LANES];
     let mut squares = [0.0; PLAIN_LANES];
     let (chunks, rest) = values.as_chunks::<PLAIN_LANES>();
@@ -153,9 +177,8 @@ pub(super) fn variance(values: &[f64]) -> f64 {
         deviations[lane] += deviation;
         squares[lane] += deviation * deviation;
     }
-    let n = values.len() as f64;
     let deviation = lanes_sum(deviations);
-    let variance = (lanes_sum(squares) - deviation * deviation / n) / n;
+    let variance = (lanes_sum(squares) - deviation * deviation * reciprocal) * reciprocal;
     // Rounding may leave it a hair below zero. Not `f64::max`: that would turn NaN into zero.
     if variance < 0.0 { 0.0 } else { variance }
 }

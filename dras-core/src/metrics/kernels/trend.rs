@@ -25,7 +25,7 @@ impl View<'_> {
             return None;
         }
         let (&origin, &base) = (self.times.first()?, self.values.first()?);
-        let since = |time: Millis| time.wrapping_sub(origin) as u64 as f64;
+        let since = |time: Millis| time.wrapping_sub(origin) as f64;
         let n = self.values.len() as f64;
 
         let (time_chunks, time_rest) = self.times.as_chunks::<LANES>();
@@ -57,7 +57,11 @@ impl View<'_> {
             squares[lane] += x * x;
         }
         let squares = lanes_sum(squares);
-        (squares > 0.0).then(|| Line { time, middle: base + rise, slope: lanes_sum(both) / squares })
+        (squares > 0.0).then(|| Line {
+            time,
+            middle: base + rise,
+            slope: lanes_sum(both) / squares,
+        })
     }
 
     /// Slope per second.
