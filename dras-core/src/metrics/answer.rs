@@ -70,12 +70,18 @@ impl Windows {
     /// [`min_instances`](super::settings::WindowSettings::min_instances) must have a value. Where none has and all for one reason, it is
     /// that reason.
     ///
+    /// [`Across::Count`] is the number of instances with a value, however few they are; of truth values ([`Reduce::All`](super::query::Reduce::All),
+    /// [`Reduce::Any`](super::query::Reduce::Any)) the number of those where it is true.
+    ///
     /// Events count for all instances that have any, live or not, and no share of them must have a value; where there are none but they were
     /// asked for, the answer is that of one instance without events.
     ///
     /// # Errors
     /// Why there is no value.
-    #[expect(clippy::too_many_arguments, reason = "a question over instances has this many parts, each of its own type")]
+    #[expect(
+        clippy::too_many_arguments,
+        reason = "a question over instances has this many parts, each of its own type"
+    )]
     pub fn reduced(
         &self,
         plan: &Plan,
@@ -109,7 +115,13 @@ impl Windows {
                 }
             }
         }
-        let mut of_values = |values: &[f64]| finite(kernels::across(across, values, &mut scratch.work), question.spec);
+        let counts_instances = across == Across::Count && !question.is_truth();
+        let mut of_values = |values: &[f64]| {
+            if counts_instances {
+                return Ok(values.len() as f64);
+            }
+            finite(kernels::across(across, values, &mut scratch.work), question.spec)
+        };
         let have = values.len() as u32;
         let result = if live == 0 && events {
             match question.of_events(&EventLog::default(), test) {
@@ -122,7 +134,11 @@ impl Windows {
             Err(question.why_not_live())
         } else {
             // An instance none of whose events is in the window says nothing about the others.
-            let expected = if events { 1 } else { expected.unwrap_or(0).max(live) };
+            let expected = if events || counts_instances {
+                1
+            } else {
+                expected.unwrap_or(0).max(live)
+            };
             match reason {
                 Some(why) if have == 0 && alike => Err(why),
                 _ if have == 0 || f64::from(have) < plan.settings().min_instances * f64::from(expected) => {
@@ -172,12 +188,15 @@ impl Windows {
     /// [`Plan::retention`] need not be there.
     pub fn samples(&self, plan: &Plan, instance: InstanceId, metric: MetricId) -> impl Iterator<Item = (Millis, f64)> {
         let series = match plan.slot(metric) {
-            Some(Slot::Column { group, column }) => {
-                self.get(instance).and_then(|i| i.blocks[usize::from(group)].as_ref()).map(|b| (b, usize::from(column)))
-            }
+            Some(Slot::Column { group, column }) => self
+                .get(instance)
+                .and_then(|i| i.blocks[usize::from(group)].as_ref())
+                .map(|b| (b, usize::from(column))),
             _ => None,
         };
-        series.into_iter().flat_map(|(block, column)| values(block, column, 0, block.len()))
+        series
+            .into_iter()
+            .flat_map(|(block, column)| values(block, column, 0, block.len()))
     }
 
     /// The events of one series, by time; for plots.

@@ -71,12 +71,12 @@ impl Instance {
     }
 }
 
-/// What an instance takes besides its blocks and panes.
+/// What an instance takes besides its place, blocks and panes, with a name of usual length.
 pub(super) fn instance_bytes(plan: &Plan) -> usize {
-    size_of::<(Option<Instance>, u32, u32)>()
-        + plan.groups.len() * size_of::<Option<Block>>()
+    plan.groups.len() * size_of::<Option<Block>>()
         + plan.pane_sets.len() * size_of::<Option<Panes>>()
         + plan.events.len() * size_of::<Option<EventLog>>()
+        + 64
 }
 
 /// One instance to put samples into.

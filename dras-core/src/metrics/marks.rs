@@ -52,9 +52,21 @@ impl Marks {
         marks.checked_sub(1).map(|i| self.restarts[i])
     }
 
+    /// When the counter of a sample at `t` after one at `previous` began, or `None`. A restart in the very millisecond of the sample before
+    /// counts as after it.
+    pub(super) fn start_of(&self, previous: Option<Millis>, t: Millis) -> Option<Millis> {
+        let restart = self.restart_before(t)?;
+        Some(if Some(restart) == previous {
+            restart.saturating_add(1)
+        } else {
+            restart
+        })
+    }
+
     /// Whether the task restarted between a sample at `from` and one at `to`.
     pub(super) fn restarted(&self, from: Millis, to: Millis) -> bool {
-        self.restarts.last().is_some_and(|last| *last > from) && self.restart_before(to).is_some_and(|t| t > from)
+        self.restarts.last().is_some_and(|last| *last >= from)
+            && self.start_of(Some(from), to).is_some_and(|t| t > from && t < to)
     }
 
     pub(super) fn bytes(&self) -> usize {
@@ -88,7 +100,9 @@ mod tests {
         marks.insert(200, Mark::Change);
         assert!(marks.restarted(99, 101));
         assert!(!marks.restarted(99, 100));
-        assert!(!marks.restarted(100, 300));
+        assert!(marks.restarted(100, 300));
+        assert!(!marks.restarted(100, 101));
+        assert!(!marks.restarted(101, 300));
         assert!(!marks.restarted(10, 99));
     }
 }

@@ -17,6 +17,8 @@ mod question;
 pub mod settings;
 pub mod sources;
 pub mod store;
+#[cfg(test)]
+mod tests;
 pub mod text;
 
 pub use answer::{SampleRef, SampleTest, Scratch};

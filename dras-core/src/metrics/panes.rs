@@ -238,8 +238,10 @@ impl Panes {
         let cut = self.cut(set, t, marks, warm_up);
         if let Some(floor) = cut {
             self.floor = floor;
-            if self.last > Millis::MIN && set.pane(self.last) == pane {
-                self.clear(set, slot);
+            // The pane that the mark's floor lies in: what it holds so far is from before.
+            let around = floor.div_euclid(set.width);
+            if self.last > Millis::MIN && set.pane(self.last) == around && around > self.newest - count {
+                self.clear(set, self.slot(around));
             }
         } else if self.last > Millis::MIN {
             self.cover(set, self.last.max(t.saturating_sub(set.max_gap)), t);

@@ -252,7 +252,9 @@ impl Parts {
         }
         let mut base = anchor.unwrap_or(self.first);
         if let (None, Reduce::Increase | Reduce::Rate) = (anchor, reduce)
-            && let Some(start) = marks.restart_before(self.first.0 as Millis).filter(|start| *start > left)
+            && let Some(start) = marks
+                .restart_before(self.first.0 as Millis)
+                .filter(|start| *start > left)
         {
             // The counter began at zero inside the window.
             base = (start as f64, 0.0);

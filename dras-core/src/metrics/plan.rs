@@ -138,7 +138,7 @@ impl Plan {
                 // A series counts as alive for its staleness, and samples wait for late ones before they are folded into panes.
                 *need = Need {
                     used: true,
-                    retention: spec.staleness.max(spec.max_lateness),
+                    retention: spec.staleness.max(spec.max_lateness) + 1,
                     reach: 0,
                 };
             }
@@ -147,7 +147,8 @@ impl Plan {
                 Span::Latest => spec.staleness,
                 span => span.reach(),
             };
-            let reach = offset + length + spec.max_gap;
+            // The anchor may lie just `max_gap` before the window.
+            let reach = offset + length + spec.max_gap + 1;
             need.reach = need.reach.max(reach);
             if offset > 0 {
                 ended_ttl = ended_ttl.max(offset + length);
@@ -160,7 +161,7 @@ impl Plan {
                         rows,
                     });
                 }
-                RowsNeeded::Raw(_) => need.retention = need.retention.max(reach).max(offset + spec.staleness),
+                RowsNeeded::Raw(_) => need.retention = need.retention.max(reach).max(offset + spec.staleness + 1),
             }
         }
         let mut plan = Plan {
@@ -207,7 +208,9 @@ impl Plan {
             }
             if spec.kind == Kind::Event {
                 self.slots[id.index()] = Slot::Events(self.events.len() as u16);
-                self.events.push(EventPlan { retention: need.retention });
+                self.events.push(EventPlan {
+                    retention: need.retention,
+                });
                 continue;
             }
             let per = match spec.per {
@@ -357,7 +360,7 @@ impl Plan {
             }) += bytes;
         }
         let each = super::instance::instance_bytes(self);
-        size_of::<super::store::Windows>() + task + each + instances * (instance + each)
+        super::store::windows_bytes(self, instances + 1) + task + each + instances * (instance + each)
     }
 
     pub(super) fn slot(&self, metric: MetricId) -> Option<Slot> {

@@ -64,12 +64,18 @@ struct Series<'s> {
 
 impl<'s> Series<'s> {
     fn new(instance: &'s Instance, group: u16, column: u16) -> Result<Series<'s>, Undefined> {
-        let block = instance.blocks[usize::from(group)].as_ref().ok_or(Undefined::NoInstance)?;
+        let block = instance.blocks[usize::from(group)]
+            .as_ref()
+            .ok_or(Undefined::NoInstance)?;
         let column = usize::from(column);
         if block.columns[column].newest == Millis::MIN {
             return Err(Undefined::NoInstance);
         }
-        Ok(Series { instance, block, column })
+        Ok(Series {
+            instance,
+            block,
+            column,
+        })
     }
 
     fn cells(&self) -> &'s [f64] {
@@ -79,7 +85,11 @@ impl<'s> Series<'s> {
     /// Why there is no value after `left` up to `right`: the source was asked and had none, or there is no sample at all.
     fn why_none(&self, left: Millis, right: Millis) -> Undefined {
         let newest = self.block.newest_upto(self.column, right);
-        if newest.is_some_and(|t| t > left) { Undefined::NotAvailable } else { Undefined::NoSample }
+        if newest.is_some_and(|t| t > left) {
+            Undefined::NotAvailable
+        } else {
+            Undefined::NoSample
+        }
     }
 
     /// The last value before a row, if it is not from before a mark and lies at most `max_gap` before `edge`.
@@ -130,7 +140,12 @@ impl<'q> Question<'q> {
                     self.of_rows(&series, bounds, test, scratch)
                 }
             }
-            Source::Panes { group, column, set, passed } => {
+            Source::Panes {
+                group,
+                column,
+                set,
+                passed,
+            } => {
                 let series = Series::new(instance, group, column)?;
                 let set = usize::from(set);
                 let panes = instance.panes[set].as_ref();
@@ -150,7 +165,11 @@ impl<'q> Question<'q> {
         let aligned = |length: Millis| at.saturating_sub(1).div_euclid(length).saturating_mul(length);
         let (left, right, length) = match self.aggregate.window.span {
             // A sample whose age is just the staleness still counts.
-            Span::Latest => (at.saturating_sub(self.spec.staleness).saturating_sub(1), at, self.spec.staleness),
+            Span::Latest => (
+                at.saturating_sub(self.spec.staleness).saturating_sub(1),
+                at,
+                self.spec.staleness,
+            ),
             Span::Sliding(length) | Span::Last { max_age: length, .. } => (at.saturating_sub(length), at, length),
             Span::Current(length) => {
                 let left = aligned(length);
@@ -161,7 +180,12 @@ impl<'q> Question<'q> {
                 (right.saturating_sub(length), right, length)
             }
         };
-        Bounds { left, right, floor: Millis::MIN, length: length.max(1) }
+        Bounds {
+            left,
+            right,
+            floor: Millis::MIN,
+            length: length.max(1),
+        }
     }
 
     /// Where the window lies.
@@ -170,15 +194,21 @@ impl<'q> Question<'q> {
         if self.aggregate.window.across_marks {
             return Ok(bounds);
         }
-        let Some(mark) = self.windows.marks.newest_upto(self.at) else { return Ok(bounds) };
+        let Some(mark) = self.windows.marks.newest_upto(self.at) else {
+            return Ok(bounds);
+        };
         let floor = mark.saturating_add(self.plan.settings().warm_up);
         if floor >= self.at {
-            return Err(Undefined::WarmingUp { left: floor.saturating_sub(self.at) });
+            return Err(Undefined::WarmingUp {
+                left: floor.saturating_sub(self.at),
+            });
         }
         if floor >= bounds.right {
             // A complete window that ended before the mark; the one after it is complete when it ends.
             let next = bounds.right.saturating_add(bounds.length);
-            return Err(Undefined::WarmingUp { left: next.saturating_sub(self.at) });
+            return Err(Undefined::WarmingUp {
+                left: next.saturating_sub(self.at),
+            });
         }
         bounds.floor = floor;
         Ok(bounds)
@@ -201,7 +231,10 @@ impl<'q> Question<'q> {
         let Some(row) = found.filter(|row| block.times()[*row] > bounds.left) else {
             return Err(match block.newest_upto(series.column, bounds.right) {
                 Some(t) if t > bounds.left => Undefined::NotAvailable,
-                Some(t) => Undefined::Stale { age: bounds.right.saturating_sub(t), limit: self.spec.staleness },
+                Some(t) => Undefined::Stale {
+                    age: bounds.right.saturating_sub(t),
+                    limit: self.spec.staleness,
+                },
                 None => Undefined::NoSample,
             });
         };
@@ -212,7 +245,16 @@ impl<'q> Question<'q> {
         if self.aggregate.reduce == Reduce::Last {
             return finite(Some(values[0]), self.spec);
         }
-        let samples = Samples { times, values, anchor: None, starts: &[], anchor_start: NO_START };
+        let samples = Samples {
+            times,
+            values,
+            anchor: None,
+            starts: &[],
+            anchor_start: NO_START,
+        };
+        if self.aggregate.reduce == Reduce::Coverage {
+            return Ok(share(kernels::covered(&samples, &self.frame(&bounds)), bounds.length));
+        }
         self.compute(&samples, &self.frame(&bounds), test, &mut scratch.work)
     }
 
@@ -241,27 +283,43 @@ impl<'q> Question<'q> {
                 scratch.values.push(value);
             }
         }
-        let (times, values) =
-            if whole { (&times[first..last], &cells[first..last]) } else { (&*scratch.times, &*scratch.values) };
+        let (times, values) = if whole {
+            (&times[first..last], &cells[first..last])
+        } else {
+            (&*scratch.times, &*scratch.values)
+        };
         let have = times.len() as u32;
         if have == 0 && !matches!(self.aggregate.reduce, Reduce::Count | Reduce::Coverage) {
             return Err(series.why_none(start, bounds.right));
         }
-        let mut samples = Samples { times, values, anchor, starts: &[], anchor_start: NO_START };
+        let mut samples = Samples {
+            times,
+            values,
+            anchor,
+            starts: &[],
+            anchor_start: NO_START,
+        };
         let marks = &self.windows.marks;
         if counts_resets(self.aggregate.reduce)
             && let Some(newest) = times.last()
             && marks.restarted(anchor.map_or(start, |a| a.0.min(start)), *newest)
         {
             scratch.starts.clear();
-            scratch.starts.extend(times.iter().map(|t| marks.restart_before(*t).unwrap_or(NO_START)));
+            let mut previous = anchor.map(|a| a.0);
+            for t in times {
+                scratch.starts.push(marks.start_of(previous, *t).unwrap_or(NO_START));
+                previous = Some(*t);
+            }
             samples.starts = &scratch.starts;
             samples.anchor_start = anchor.and_then(|a| marks.restart_before(a.0)).unwrap_or(NO_START);
         }
         let mut frame = self.frame(&bounds);
         if let Span::Last { count, .. } = self.aggregate.window.span {
             if self.covered && have < count.max(self.need) {
-                return Err(Undefined::TooFewSamples { have, need: count.max(self.need) });
+                return Err(Undefined::TooFewSamples {
+                    have,
+                    need: count.max(self.need),
+                });
             }
             // Such a window begins where the first of its samples does.
             if let Some(first) = times.first() {
@@ -287,7 +345,12 @@ impl<'q> Question<'q> {
     ) -> Result<f64, Undefined> {
         let block = series.block;
         let reduce = self.aggregate.reduce;
-        let extent = Extent { left: bounds.left, right: bounds.right, now: self.now, floor: bounds.floor };
+        let extent = Extent {
+            left: bounds.left,
+            right: bounds.right,
+            now: self.now,
+            floor: bounds.floor,
+        };
         let unfolded = block.upto(block.columns[series.column].folded);
         let tail = values(block, series.column, unfolded, block.len());
         let answer = Panes::answer(panes, set, reduce, passed, &extent, tail, &self.windows.marks);
@@ -302,7 +365,10 @@ impl<'q> Question<'q> {
         }
         match answer.value {
             Some(value) => finite(Some(value), self.spec),
-            None => Err(Undefined::TooFewSamples { have: answer.samples, need: self.need.max(answer.samples + 1) }),
+            None => Err(Undefined::TooFewSamples {
+                have: answer.samples,
+                need: self.need.max(answer.samples + 1),
+            }),
         }
     }
 
@@ -326,7 +392,12 @@ impl<'q> Question<'q> {
     }
 
     fn frame(&self, bounds: &Bounds) -> Frame {
-        Frame { start: bounds.start(), end: bounds.right, now: self.now, max_gap: self.spec.max_gap }
+        Frame {
+            start: bounds.start(),
+            end: bounds.right,
+            now: self.now,
+            max_gap: self.spec.max_gap,
+        }
     }
 
     /// The value of samples that are enough.
@@ -354,7 +425,10 @@ impl<'q> Question<'q> {
             return finite(result, self.spec);
         }
         let have = samples.values.len() as u32;
-        Err(Undefined::TooFewSamples { have, need: self.need.max(have + 1) })
+        Err(Undefined::TooFewSamples {
+            have,
+            need: self.need.max(have + 1),
+        })
     }
 
     /// The value of the events of one instance. Marks do not end windows of events: what went wrong before a restart is what the restart
@@ -378,7 +452,9 @@ impl<'q> Question<'q> {
             Reduce::AgeOfFirst => events.first().map(age).ok_or(none),
             Reduce::All | Reduce::Share if events.is_empty() => Err(none),
             // That nothing passed says something only if everything was seen.
-            Reduce::Count | Reduce::Any if tally.passed + tally.unknown == 0 && none == Undefined::NotObserved => Err(none),
+            Reduce::Count | Reduce::Any if tally.passed + tally.unknown == 0 && none == Undefined::NotObserved => {
+                Err(none)
+            }
             Reduce::Count | Reduce::Any | Reduce::All | Reduce::Share => tally.value(self.aggregate.reduce),
             // The newest text is no number; `latest_text` has it.
             _ => Err(Undefined::NotANumber),
@@ -387,7 +463,9 @@ impl<'q> Question<'q> {
 
     /// The newest text that passes the test, if there is one.
     pub(super) fn latest_text<'i>(&self, instance: &'i Instance) -> Result<(Millis, &'i str), Undefined> {
-        let Source::Events(slot) = self.source else { return Err(Undefined::NoSample) };
+        let Source::Events(slot) = self.source else {
+            return Err(Undefined::NoSample);
+        };
         let bounds = self.edges();
         let log = instance.logs[usize::from(slot)].as_ref();
         let events = log.map_or(&[][..], |l| l.between(bounds.left, bounds.right));
@@ -408,10 +486,21 @@ impl<'q> Question<'q> {
 
     /// Why a window has no events: there were none, or nobody asked.
     fn why_no_event(&self) -> Undefined {
-        let Source::Events(slot) = self.source else { return Undefined::NoSample };
+        let Source::Events(slot) = self.source else {
+            return Undefined::NoSample;
+        };
         let until = self.windows.observed[usize::from(slot)];
         let fresh = self.edges().right.saturating_sub(self.spec.staleness);
-        if until > Millis::MIN && until >= fresh { Undefined::NoSample } else { Undefined::NotObserved }
+        if until > Millis::MIN && until >= fresh {
+            Undefined::NoSample
+        } else {
+            Undefined::NotObserved
+        }
+    }
+
+    /// Whether the value is a truth value.
+    pub(super) fn is_truth(&self) -> bool {
+        matches!(self.aggregate.reduce, Reduce::All | Reduce::Any)
     }
 
     /// Whether the instance counts for aggregates over instances.
@@ -423,7 +512,10 @@ impl<'q> Question<'q> {
     pub(super) fn why_not_live(&self) -> Undefined {
         let there = self.windows.in_order().filter(|i| !has_ended(i, self.source, self.at));
         match there.filter_map(|i| newest(self.plan, i, self.source, self.at)).max() {
-            Some(t) => Undefined::Stale { age: self.at.saturating_sub(t), limit: self.spec.staleness },
+            Some(t) => Undefined::Stale {
+                age: self.at.saturating_sub(t),
+                limit: self.spec.staleness,
+            },
             None => Undefined::NoInstance,
         }
     }
@@ -509,11 +601,13 @@ pub(super) fn finite(value: Option<f64>, spec: &MetricSpec) -> Result<f64, Undef
 /// The time of the newest sample at or before `at`, as far as it is known.
 fn newest(plan: &Plan, instance: &Instance, source: Source, at: Millis) -> Option<Millis> {
     match source {
-        Source::Raw { group, column } => {
-            instance.blocks[usize::from(group)].as_ref()?.newest_upto(usize::from(column), at)
-        }
+        Source::Raw { group, column } => instance.blocks[usize::from(group)]
+            .as_ref()?
+            .newest_upto(usize::from(column), at),
         Source::Panes { group, column, set, .. } => {
-            let raw = instance.blocks[usize::from(group)].as_ref()?.newest_upto(usize::from(column), at);
+            let raw = instance.blocks[usize::from(group)]
+                .as_ref()?
+                .newest_upto(usize::from(column), at);
             let set = usize::from(set);
             raw.or_else(|| instance.panes[set].as_ref()?.newest_upto(&plan.pane_sets[set], at))
         }
@@ -537,7 +631,9 @@ fn has_ended(instance: &Instance, source: Source, at: Millis) -> bool {
 /// Whether the series counts for aggregates over instances at `at`.
 pub(super) fn is_live(plan: &Plan, instance: &Instance, source: Source, staleness: Millis, at: Millis) -> bool {
     if let Source::Events(slot) = source {
-        return instance.logs[usize::from(slot)].as_ref().is_some_and(|l| !l.all().is_empty());
+        return instance.logs[usize::from(slot)]
+            .as_ref()
+            .is_some_and(|l| !l.all().is_empty());
     }
     newest(plan, instance, source, at).is_some_and(|t| at.saturating_sub(t) <= staleness)
         && !has_ended(instance, source, at)

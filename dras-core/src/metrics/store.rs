@@ -25,6 +25,13 @@ struct Place {
     generation: u32,
 }
 
+/// What the windows of so many instances take besides what is in these.
+pub(super) fn windows_bytes(plan: &Plan, instances: usize) -> usize {
+    // Vectors double when they grow.
+    let places = instances.next_power_of_two().max(4);
+    size_of::<Windows>() + places * (size_of::<Place>() + size_of::<u32>()) + plan.events.len() * size_of::<Millis>()
+}
+
 /// The samples of one task, and the answers to the aggregates of its [`Plan`].
 ///
 /// Every method takes the plan that the windows were made for. There is no clock inside: time is the `now` that the caller passes, in ms
