@@ -2,7 +2,7 @@
 
 use super::derive::{self, derive};
 use super::size::{MAX_SIZE, round_up};
-use super::{Component, FlinkProcess, FractionOption, MemoryBreakdown, MemoryConfig, MemoryError, SizeOption, Style};
+use super::{Component, FlinkProcess, MemoryBreakdown, MemoryConfig, MemoryError, SizeOption, Style};
 
 /// What becomes of the components that nobody asked for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
@@ -362,37 +362,21 @@ enum Fit {
     TooLarge,
 }
 
-/// Sets the total to the smallest whole number of steps that fits the demand.
+/// Sets the total to the smallest whole number of steps that fits the demand, by bisection between a total that is too small and one that
+/// is not.
 ///
-/// Every component but the task heap grows with the total. The task heap does too, except while both managed and network memory are shares
-/// and their fractions add up to more than 1; then it grows below the network's minimum, falls between, and grows again above the network's
-/// maximum. So the totals are searched in those three stretches, each by bisection between a total that is too small and one that is not.
+/// That finds the smallest because every component grows with the total. The task heap seems an exception where the fractions of managed
+/// and network memory add up to more than 1: it shrinks while the total grows, until the network reaches its maximum. But up to there it
+/// is below 0, so that all those totals are too small as well.
 fn search(config: &mut MemoryConfig, option: SizeOption, demand: &Demand, step: u64) -> Result<(), MemoryError> {
-    let last = LARGEST / step;
-    if last == 0 {
-        return Err(MemoryError::Overflow);
-    }
-    // What no size can cure ends the search here.
-    judge(config, option, last * step, demand, false)?;
-    let (falls_from, falls_to) = falling_stretch(config, option, last, step);
     let mut tried = Vec::new();
-    for (from, to, falls) in [
-        (1, falls_from, false),
-        (falls_from, falls_to, true),
-        (falls_to, last, false),
-    ] {
-        if from >= to && !tried.is_empty() {
-            continue;
-        }
-        let mut fit = |k: u64| {
-            tried.push(k);
-            judge(config, option, k * step, demand, falls)
-        };
-        if fit(to)? == Fit::TooSmall {
-            continue;
-        }
-        // `low` is too small (0 always is), `high` is not.
-        let (mut low, mut high) = (from - 1, to);
+    let mut fit = |k: u64| {
+        tried.push(k * step);
+        config.set(option, Some(k * step));
+        judge(config, demand)
+    };
+    let (mut low, mut high) = (0, LARGEST / step);
+    if fit(high)? != Fit::TooSmall {
         while high - low > 1 {
             let middle = low + (high - low) / 2;
             if fit(middle)? == Fit::TooSmall {
@@ -401,81 +385,31 @@ fn search(config: &mut MemoryConfig, option: SizeOption, demand: &Demand, step: 
                 high = middle;
             }
         }
-        // While the heap falls, one that is too small looks too large.
         if fit(high)? == Fit::Fits {
-            config.set(option, Some(high * step));
             return Ok(());
         }
     }
-    Err(why_not(
-        config,
-        option,
-        demand,
-        &tried.iter().map(|k| k * step).collect::<Vec<u64>>(),
-    ))
+    Err(why_not(config, option, demand, &tried))
 }
 
-/// How one total fits. Errors are those that no other total would cure.
-fn judge(
-    config: &mut MemoryConfig,
-    option: SizeOption,
-    total: u64,
-    demand: &Demand,
-    heap_falls: bool,
-) -> Result<Fit, MemoryError> {
-    config.set(option, Some(total));
-    let heap_too_small = if heap_falls { Fit::TooLarge } else { Fit::TooSmall };
+/// How a configuration fits. Errors are those that no other total would cure.
+fn judge(config: &MemoryConfig, demand: &Demand) -> Result<Fit, MemoryError> {
     match derive(config) {
-        Ok(breakdown) => {
-            let short = |c: Component| breakdown.get(c) < demand.least(c);
-            if Component::ALL.into_iter().any(|c| c != Component::TaskHeap && short(c)) {
-                Ok(Fit::TooSmall)
-            } else if short(Component::TaskHeap) || breakdown.jvm_heap() < super::LEAST_HEAP {
-                Ok(heap_too_small)
-            } else {
-                Ok(Fit::Fits)
-            }
+        Ok(breakdown) if demand.unmet(&breakdown).is_some() || breakdown.jvm_heap() < super::LEAST_HEAP => {
+            Ok(Fit::TooSmall)
         }
-        Err(MemoryError::PartsExceedFlink { parts, .. }) => {
-            let heap_is_fixed = parts.iter().any(|p| p.0 == Component::TaskHeap);
-            Ok(if heap_is_fixed { Fit::TooSmall } else { heap_too_small })
-        }
-        Err(MemoryError::JvmExceedsProcess { .. } | MemoryError::OffHeapExceedsFlink { .. }) => Ok(Fit::TooSmall),
+        Ok(_) => Ok(Fit::Fits),
+        Err(
+            MemoryError::PartsExceedFlink { .. }
+            | MemoryError::JvmExceedsProcess { .. }
+            | MemoryError::OffHeapExceedsFlink { .. },
+        ) => Ok(Fit::TooSmall),
         Err(MemoryError::NetworkOutOfRange { network, min, .. }) => {
             Ok(if network < min { Fit::TooSmall } else { Fit::TooLarge })
         }
         Err(MemoryError::Overflow) => Ok(Fit::TooLarge),
         Err(error) => Err(error),
     }
-}
-
-/// The totals, in steps, between which the task heap shrinks while the total grows. Empty at the far end for nearly every configuration.
-fn falling_stretch(config: &MemoryConfig, option: SizeOption, last: u64, step: u64) -> (u64, u64) {
-    let divided = config.process() == FlinkProcess::TaskManager
-        && config.configured(SizeOption::TaskHeap).is_none()
-        && config.configured(SizeOption::Managed).is_none();
-    let network = f64::from(config.fraction(FractionOption::Network));
-    if !divided || f64::from(config.fraction(FractionOption::Managed)) + network <= 1.0 {
-        return (last, last);
-    }
-    // First total at which the network's share reaches a bound.
-    let reaches = |bound: Option<u64>| {
-        let (mut low, mut high) = (0, last);
-        while high - low > 1 {
-            let middle = low + (high - low) / 2;
-            let share = derive::flink_within(config, option, middle * step).map_or(0.0, |flink| flink as f64 * network);
-            if share < bound.unwrap_or(MAX_SIZE) as f64 {
-                low = middle;
-            } else {
-                high = middle;
-            }
-        }
-        high
-    };
-    (
-        reaches(config.effective(SizeOption::NetworkMin)),
-        reaches(config.effective(SizeOption::NetworkMax)),
-    )
 }
 
 /// Why none of the totals that were tried fits.
