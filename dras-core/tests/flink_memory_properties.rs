@@ -213,7 +213,7 @@ fn satisfies(
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(1500))]
+    #![proptest_config(ProptestConfig::with_cases(400))]
 
     #[test]
     fn components_add_up_to_what_was_configured(config in any_config()) {
@@ -341,7 +341,7 @@ proptest! {
 
 proptest! {
     // Each case derives up to 12,000 configurations.
-    #![proptest_config(ProptestConfig::with_cases(48))]
+    #![proptest_config(ProptestConfig::with_cases(24))]
 
     #[test]
     fn no_smaller_process_at_all_does_it(

@@ -83,7 +83,7 @@ const LARGEST: u64 = 1 << 50;
 /// Takes a few hundred derivations at most.
 ///
 /// # Errors
-/// What [`derive`] says of a configuration that cannot be helped by sizes (fractions out of range, a minimum above its maximum), or of the
+/// What [`derive()`] says of a configuration that cannot be helped by sizes (fractions out of range, a minimum above its maximum), or of the
 /// old one under [`Others::Keep`]; [`MemoryError::NoSuchComponent`]; [`MemoryError::Unreachable`] where a fraction or a maximum keeps
 /// a component below what was asked at any size up to 1 PiB; [`MemoryError::ZeroStep`].
 pub fn resize(
@@ -444,7 +444,7 @@ fn why_not(config: &mut MemoryConfig, option: SizeOption, demand: &Demand, tried
 /// limit adds or takes goes where the style sends it: shares of a total stay shares; where components are fixed, the task heap gives way.
 ///
 /// # Errors
-/// What [`derive`] says of the configuration at that size; [`MemoryError::NothingFits`] where the fixed components alone exceed the
+/// What [`derive()`] says of the configuration at that size; [`MemoryError::NothingFits`] where the fixed components alone exceed the
 /// limit; [`MemoryError::ZeroStep`].
 pub fn fit_process_size(config: &MemoryConfig, limit: u64, step: u64) -> Result<Resized, MemoryError> {
     let process = config.process();
@@ -504,4 +504,171 @@ fn largest(from: u64, to: u64, fits: impl Fn(u64) -> Result<bool, MemoryError>) 
         }
     }
     Ok(Some(low))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::MIB;
+    use super::*;
+
+    fn task_manager(entries: &[(&str, &str)]) -> MemoryConfig {
+        let entries = entries.iter().map(|(k, v)| (format!("taskmanager.memory.{k}"), *v));
+        MemoryConfig::from_entries(FlinkProcess::TaskManager, entries).unwrap()
+    }
+
+    fn job_manager(entries: &[(&str, &str)]) -> MemoryConfig {
+        let entries = entries.iter().map(|(k, v)| (format!("jobmanager.memory.{k}"), *v));
+        MemoryConfig::from_entries(FlinkProcess::JobManager, entries).unwrap()
+    }
+
+    /// What is written back, without the common beginning of the keys.
+    fn written(config: &MemoryConfig, targets: &[(Component, u64)], others: Others) -> Vec<String> {
+        let resized = resize(config, targets, others, MIB).unwrap();
+        let short = |key: &str| key.split_once(".memory.").unwrap().1.to_owned();
+        resized
+            .write_back()
+            .into_iter()
+            .map(|(k, v)| format!("{}={v}", short(k)))
+            .collect()
+    }
+
+    #[test]
+    fn each_style_is_written_back_as_it_is() {
+        let heap = [(Component::TaskHeap, 1024 * MIB)];
+        let default = task_manager(&[("process.size", "1728m")]);
+        assert_eq!(written(&default, &heap, Others::Keep), ["process.size=3129m"]);
+        let flink = task_manager(&[("flink.size", "1280m")]);
+        assert_eq!(written(&flink, &heap, Others::Keep), ["flink.size=2561m"]);
+        let fine = task_manager(&[("task.heap.size", "384m"), ("managed.size", "512m")]);
+        assert_eq!(written(&fine, &heap, Others::Keep), ["task.heap.size=1024m"]);
+        // Fixed inside a fixed process: the network had 816043761 bytes and keeps them.
+        let pinned = task_manager(&[("task.heap.size", "900m"), ("process.size", "4096m")]);
+        assert_eq!(
+            written(&pinned, &heap, Others::Free),
+            ["process.size=4326m", "task.heap.size=1024m"]
+        );
+        let both = task_manager(&[("flink.size", "1280m"), ("process.size", "1728m")]);
+        assert_eq!(
+            written(&both, &heap, Others::Free),
+            ["process.size=3009m", "flink.size=2561m"]
+        );
+        let manager = job_manager(&[("heap.size", "512m"), ("flink.size", "640m"), ("process.size", "1100m")]);
+        assert_eq!(
+            written(&manager, &heap, Others::Free),
+            ["process.size=1612m", "flink.size=1152m", "heap.size=1024m"]
+        );
+    }
+
+    #[test]
+    fn other_components_have_their_own_options() {
+        let default = task_manager(&[("process.size", "4096m")]);
+        let keep = |component, mib| written(&default, &[(component, mib * MIB)], Others::Keep);
+        assert_eq!(
+            keep(Component::Metaspace, 512),
+            ["process.size=4381m", "jvm-metaspace.size=512m"]
+        );
+        assert_eq!(
+            keep(Component::TaskOffHeap, 256),
+            ["process.size=4665m", "task.off-heap.size=256m"]
+        );
+        assert_eq!(
+            keep(Component::Network, 512),
+            ["process.size=4409m", "network.min=512m"]
+        );
+        assert_eq!(
+            keep(Component::Overhead, 600),
+            ["process.size=4287m", "jvm-overhead.min=600m"]
+        );
+        // Beyond the maximum, that has to follow.
+        assert_eq!(
+            keep(Component::Overhead, 1500),
+            ["process.size=5187m", "jvm-overhead.min=1500m", "jvm-overhead.max=1500m"]
+        );
+        // Up to the maximum and not beyond, even where a whole step would be.
+        let bounded = task_manager(&[("process.size", "4096m"), ("network.max", "600000000b")]);
+        let network = [(Component::Network, 600_000_000)];
+        assert_eq!(
+            written(&bounded, &network, Others::Keep),
+            ["process.size=4521m", "network.min=600000000b"]
+        );
+        // What is there already needs nothing.
+        assert_eq!(keep(Component::Metaspace, 256), [""; 0]);
+    }
+
+    #[test]
+    fn what_no_size_gives_is_said() {
+        let none = task_manager(&[("process.size", "2g"), ("managed.fraction", "0")]);
+        let error = resize(&none, &[(Component::Managed, MIB)], Others::Free, MIB).unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            "no size gives 1MiB of managed memory: with the other options as they are, 0MiB is the most; raise the managed fraction or \
+             set a managed size"
+        );
+        let all = task_manager(&[
+            ("process.size", "2g"),
+            ("managed.fraction", "0.8"),
+            ("network.fraction", "0.3"),
+        ]);
+        let error = resize(&all, &[(Component::TaskHeap, MIB)], Others::Free, MIB).unwrap_err();
+        assert!(
+            error
+                .to_string()
+                .ends_with("lower the fractions of managed and network memory"),
+            "{error}"
+        );
+        let manager = job_manager(&[("process.size", "2g")]);
+        let error = resize(&manager, &[(Component::Managed, MIB)], Others::Free, MIB).unwrap_err();
+        assert_eq!(error.to_string(), "a JobManager has no managed memory");
+        assert_eq!(
+            resize(&manager, &[], Others::Free, 0).unwrap_err(),
+            MemoryError::ZeroStep
+        );
+        let nothing = MemoryConfig::new(FlinkProcess::JobManager);
+        assert!(
+            resize(&nothing, &[], Others::Free, MIB)
+                .unwrap_err()
+                .to_string()
+                .contains("`jobmanager.memory.process.size`")
+        );
+    }
+
+    #[test]
+    fn a_heap_the_jvm_refuses_is_never_returned() {
+        let tiny = job_manager(&[("process.size", "2g")]);
+        let resized = resize(&tiny, &[(Component::TaskHeap, 1)], Others::Free, MIB).unwrap();
+        assert!(resized.breakdown.jvm_heap() >= 2 * MIB);
+        let fine = job_manager(&[("heap.size", "1g")]);
+        let error = resize(&fine, &[(Component::TaskHeap, 1)], Others::Free, MIB).unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            "the JVM does not start with a heap of 1MiB; it needs at least 2MiB"
+        );
+    }
+
+    #[test]
+    fn a_limit_is_met_in_each_style() {
+        let fit = |config: &MemoryConfig, mib: u64| fit_process_size(config, mib * MIB, MIB).map(|r| r.write_back());
+        let default = task_manager(&[("process.size", "4096m")]);
+        assert_eq!(
+            fit(&default, 2048).unwrap(),
+            [("taskmanager.memory.process.size", "2048m".to_owned())]
+        );
+        let flink = task_manager(&[("flink.size", "4096m")]);
+        assert_eq!(
+            fit(&flink, 1728).unwrap(),
+            [("taskmanager.memory.flink.size", "1280m".to_owned())]
+        );
+        let fine = task_manager(&[("task.heap.size", "384m"), ("managed.size", "512m")]);
+        assert_eq!(
+            fit(&fine, 4096).unwrap(),
+            [("taskmanager.memory.task.heap.size", "2319m".to_owned())]
+        );
+        assert!(matches!(fit(&fine, 900).unwrap_err(), MemoryError::NothingFits { .. }));
+        assert!(
+            fit(&default, 900)
+                .unwrap_err()
+                .to_string()
+                .contains("exceed the total Flink memory (452MiB)")
+        );
+    }
 }
