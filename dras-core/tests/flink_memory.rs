@@ -1,6 +1,9 @@
 //! The memory model against results of Flink's own derivation code (1.18.1, 1.20.0, 2.0.0 and 2.3.0), every case of the file: components to
 //! the byte, errors with their cause and their numbers, and the smallest sizes that the inverse must find.
 
+// A test may panic, and does so outside of `#[test]` functions too.
+#![allow(clippy::unwrap_used, clippy::panic)]
+
 use std::collections::BTreeSet;
 
 use dras_core::resources::memory::{

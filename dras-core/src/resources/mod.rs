@@ -8,9 +8,9 @@
 //! - [`ratio`]: Ratio reservation, from a usage to a whole number of subtasks or a step of memory, every stage explained.
 //! - [`allocation`]: parallelism, slots, `TaskManagers`, cores and memory in one value, checked against quotas on its final numbers.
 
-//ALLOC
+pub mod allocation;
 pub mod memory;
+pub mod ratio;
 mod resource;
-//RATIO
 
 pub use resource::Resource;

@@ -86,9 +86,8 @@ impl SizeOption {
     pub fn default_size(self, process: FlinkProcess) -> Option<u64> {
         match self {
             SizeOption::ProcessSize | SizeOption::FlinkSize | SizeOption::TaskHeap | SizeOption::Managed => None,
-            SizeOption::FrameworkHeap | SizeOption::FrameworkOffHeap => Some(128 * MIB),
             SizeOption::TaskOffHeap if process == FlinkProcess::TaskManager => Some(0),
-            SizeOption::TaskOffHeap => Some(128 * MIB),
+            SizeOption::FrameworkHeap | SizeOption::FrameworkOffHeap | SizeOption::TaskOffHeap => Some(128 * MIB),
             SizeOption::NetworkMin => Some(64 * MIB),
             SizeOption::NetworkMax => Some(MAX_SIZE),
             SizeOption::Metaspace => Some(256 * MIB),
@@ -371,6 +370,13 @@ impl MemoryConfig {
     /// Sets an option that is known to exist for this process, to a size that is known to be in range.
     pub(super) fn set(&mut self, option: SizeOption, bytes: Option<u64>) {
         self.sizes[option as usize] = bytes;
+    }
+}
+
+/// As the configured entries: `{"taskmanager.memory.process.size": "1728m"}`.
+impl serde::Serialize for MemoryConfig {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_map(self.entries())
     }
 }
 

@@ -208,17 +208,6 @@ fn add_jvm(config: &MemoryConfig, parts: MemoryBreakdown) -> Result<MemoryBreakd
     })
 }
 
-/// The Flink memory that a total of either kind contains; `None` where metaspace and overhead leave none.
-pub(super) fn flink_within(config: &MemoryConfig, option: SizeOption, total: u64) -> Option<u64> {
-    if option != SizeOption::ProcessSize {
-        return Some(total);
-    }
-    let overhead = Range::of_overhead(config).and_then(|r| r.share_of(total)).ok()?;
-    total
-        .checked_sub(overhead)?
-        .checked_sub(size(config, SizeOption::Metaspace))
-}
-
 /// The process memory that a total of either kind makes.
 ///
 /// # Errors

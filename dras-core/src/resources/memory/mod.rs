@@ -164,7 +164,7 @@ pub struct MemoryBreakdown {
     pub overhead: u64,
 }
 
-/// The smallest heap that HotSpot starts with.
+/// The smallest heap that `HotSpot` starts with.
 const LEAST_HEAP: u64 = 2 * MIB;
 
 impl MemoryBreakdown {

@@ -2,7 +2,7 @@
 
 use super::derive::{self, derive};
 use super::size::{MAX_SIZE, round_up};
-use super::{Component, FlinkProcess, FractionOption, MemoryBreakdown, MemoryConfig, MemoryError, SizeOption, Style};
+use super::{Component, FlinkProcess, MemoryBreakdown, MemoryConfig, MemoryError, SizeOption, Style};
 
 /// What becomes of the components that nobody asked for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
@@ -83,7 +83,7 @@ const LARGEST: u64 = 1 << 50;
 /// Takes a few hundred derivations at most.
 ///
 /// # Errors
-/// What [`derive`] says of a configuration that cannot be helped by sizes (fractions out of range, a minimum above its maximum), or of the
+/// What [`derive()`] says of a configuration that cannot be helped by sizes (fractions out of range, a minimum above its maximum), or of the
 /// old one under [`Others::Keep`]; [`MemoryError::NoSuchComponent`]; [`MemoryError::Unreachable`] where a fraction or a maximum keeps
 /// a component below what was asked at any size up to 1 PiB; [`MemoryError::ZeroStep`].
 pub fn resize(
@@ -362,37 +362,21 @@ enum Fit {
     TooLarge,
 }
 
-/// Sets the total to the smallest whole number of steps that fits the demand.
+/// Sets the total to the smallest whole number of steps that fits the demand, by bisection between a total that is too small and one that
+/// is not.
 ///
-/// Every component but the task heap grows with the total. The task heap does too, except while both managed and network memory are shares
-/// and their fractions add up to more than 1; then it grows below the network's minimum, falls between, and grows again above the network's
-/// maximum. So the totals are searched in those three stretches, each by bisection between a total that is too small and one that is not.
+/// That finds the smallest because every component grows with the total. The task heap seems an exception where the fractions of managed
+/// and network memory add up to more than 1: it shrinks while the total grows, until the network reaches its maximum. But up to there it
+/// is below 0, so that all those totals are too small as well.
 fn search(config: &mut MemoryConfig, option: SizeOption, demand: &Demand, step: u64) -> Result<(), MemoryError> {
-    let last = LARGEST / step;
-    if last == 0 {
-        return Err(MemoryError::Overflow);
-    }
-    // What no size can cure ends the search here.
-    judge(config, option, last * step, demand, false)?;
-    let (falls_from, falls_to) = falling_stretch(config, option, last, step);
     let mut tried = Vec::new();
-    for (from, to, falls) in [
-        (1, falls_from, false),
-        (falls_from, falls_to, true),
-        (falls_to, last, false),
-    ] {
-        if from >= to && !tried.is_empty() {
-            continue;
-        }
-        let mut fit = |k: u64| {
-            tried.push(k);
-            judge(config, option, k * step, demand, falls)
-        };
-        if fit(to)? == Fit::TooSmall {
-            continue;
-        }
-        // `low` is too small (0 always is), `high` is not.
-        let (mut low, mut high) = (from - 1, to);
+    let mut fit = |k: u64| {
+        tried.push(k * step);
+        config.set(option, Some(k * step));
+        judge(config, demand)
+    };
+    let (mut low, mut high) = (0, LARGEST / step);
+    if fit(high)? != Fit::TooSmall {
         while high - low > 1 {
             let middle = low + (high - low) / 2;
             if fit(middle)? == Fit::TooSmall {
@@ -401,81 +385,31 @@ fn search(config: &mut MemoryConfig, option: SizeOption, demand: &Demand, step: 
                 high = middle;
             }
         }
-        // While the heap falls, one that is too small looks too large.
         if fit(high)? == Fit::Fits {
-            config.set(option, Some(high * step));
             return Ok(());
         }
     }
-    Err(why_not(
-        config,
-        option,
-        demand,
-        &tried.iter().map(|k| k * step).collect::<Vec<u64>>(),
-    ))
+    Err(why_not(config, option, demand, &tried))
 }
 
-/// How one total fits. Errors are those that no other total would cure.
-fn judge(
-    config: &mut MemoryConfig,
-    option: SizeOption,
-    total: u64,
-    demand: &Demand,
-    heap_falls: bool,
-) -> Result<Fit, MemoryError> {
-    config.set(option, Some(total));
-    let heap_too_small = if heap_falls { Fit::TooLarge } else { Fit::TooSmall };
+/// How a configuration fits. Errors are those that no other total would cure.
+fn judge(config: &MemoryConfig, demand: &Demand) -> Result<Fit, MemoryError> {
     match derive(config) {
-        Ok(breakdown) => {
-            let short = |c: Component| breakdown.get(c) < demand.least(c);
-            if Component::ALL.into_iter().any(|c| c != Component::TaskHeap && short(c)) {
-                Ok(Fit::TooSmall)
-            } else if short(Component::TaskHeap) || breakdown.jvm_heap() < super::LEAST_HEAP {
-                Ok(heap_too_small)
-            } else {
-                Ok(Fit::Fits)
-            }
+        Ok(breakdown) if demand.unmet(&breakdown).is_some() || breakdown.jvm_heap() < super::LEAST_HEAP => {
+            Ok(Fit::TooSmall)
         }
-        Err(MemoryError::PartsExceedFlink { parts, .. }) => {
-            let heap_is_fixed = parts.iter().any(|p| p.0 == Component::TaskHeap);
-            Ok(if heap_is_fixed { Fit::TooSmall } else { heap_too_small })
-        }
-        Err(MemoryError::JvmExceedsProcess { .. } | MemoryError::OffHeapExceedsFlink { .. }) => Ok(Fit::TooSmall),
+        Ok(_) => Ok(Fit::Fits),
+        Err(
+            MemoryError::PartsExceedFlink { .. }
+            | MemoryError::JvmExceedsProcess { .. }
+            | MemoryError::OffHeapExceedsFlink { .. },
+        ) => Ok(Fit::TooSmall),
         Err(MemoryError::NetworkOutOfRange { network, min, .. }) => {
             Ok(if network < min { Fit::TooSmall } else { Fit::TooLarge })
         }
         Err(MemoryError::Overflow) => Ok(Fit::TooLarge),
         Err(error) => Err(error),
     }
-}
-
-/// The totals, in steps, between which the task heap shrinks while the total grows. Empty at the far end for nearly every configuration.
-fn falling_stretch(config: &MemoryConfig, option: SizeOption, last: u64, step: u64) -> (u64, u64) {
-    let divided = config.process() == FlinkProcess::TaskManager
-        && config.configured(SizeOption::TaskHeap).is_none()
-        && config.configured(SizeOption::Managed).is_none();
-    let network = f64::from(config.fraction(FractionOption::Network));
-    if !divided || f64::from(config.fraction(FractionOption::Managed)) + network <= 1.0 {
-        return (last, last);
-    }
-    // First total at which the network's share reaches a bound.
-    let reaches = |bound: Option<u64>| {
-        let (mut low, mut high) = (0, last);
-        while high - low > 1 {
-            let middle = low + (high - low) / 2;
-            let share = derive::flink_within(config, option, middle * step).map_or(0.0, |flink| flink as f64 * network);
-            if share < bound.unwrap_or(MAX_SIZE) as f64 {
-                low = middle;
-            } else {
-                high = middle;
-            }
-        }
-        high
-    };
-    (
-        reaches(config.effective(SizeOption::NetworkMin)),
-        reaches(config.effective(SizeOption::NetworkMax)),
-    )
 }
 
 /// Why none of the totals that were tried fits.
@@ -510,7 +444,7 @@ fn why_not(config: &mut MemoryConfig, option: SizeOption, demand: &Demand, tried
 /// limit adds or takes goes where the style sends it: shares of a total stay shares; where components are fixed, the task heap gives way.
 ///
 /// # Errors
-/// What [`derive`] says of the configuration at that size; [`MemoryError::NothingFits`] where the fixed components alone exceed the
+/// What [`derive()`] says of the configuration at that size; [`MemoryError::NothingFits`] where the fixed components alone exceed the
 /// limit; [`MemoryError::ZeroStep`].
 pub fn fit_process_size(config: &MemoryConfig, limit: u64, step: u64) -> Result<Resized, MemoryError> {
     let process = config.process();
@@ -570,4 +504,171 @@ fn largest(from: u64, to: u64, fits: impl Fn(u64) -> Result<bool, MemoryError>) 
         }
     }
     Ok(Some(low))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::MIB;
+    use super::*;
+
+    fn task_manager(entries: &[(&str, &str)]) -> MemoryConfig {
+        let entries = entries.iter().map(|(k, v)| (format!("taskmanager.memory.{k}"), *v));
+        MemoryConfig::from_entries(FlinkProcess::TaskManager, entries).unwrap()
+    }
+
+    fn job_manager(entries: &[(&str, &str)]) -> MemoryConfig {
+        let entries = entries.iter().map(|(k, v)| (format!("jobmanager.memory.{k}"), *v));
+        MemoryConfig::from_entries(FlinkProcess::JobManager, entries).unwrap()
+    }
+
+    /// What is written back, without the common beginning of the keys.
+    fn written(config: &MemoryConfig, targets: &[(Component, u64)], others: Others) -> Vec<String> {
+        let resized = resize(config, targets, others, MIB).unwrap();
+        let short = |key: &str| key.split_once(".memory.").unwrap().1.to_owned();
+        resized
+            .write_back()
+            .into_iter()
+            .map(|(k, v)| format!("{}={v}", short(k)))
+            .collect()
+    }
+
+    #[test]
+    fn each_style_is_written_back_as_it_is() {
+        let heap = [(Component::TaskHeap, 1024 * MIB)];
+        let default = task_manager(&[("process.size", "1728m")]);
+        assert_eq!(written(&default, &heap, Others::Keep), ["process.size=3129m"]);
+        let flink = task_manager(&[("flink.size", "1280m")]);
+        assert_eq!(written(&flink, &heap, Others::Keep), ["flink.size=2561m"]);
+        let fine = task_manager(&[("task.heap.size", "384m"), ("managed.size", "512m")]);
+        assert_eq!(written(&fine, &heap, Others::Keep), ["task.heap.size=1024m"]);
+        // Fixed inside a fixed process: the network had 816043761 bytes and keeps them.
+        let pinned = task_manager(&[("task.heap.size", "900m"), ("process.size", "4096m")]);
+        assert_eq!(
+            written(&pinned, &heap, Others::Free),
+            ["process.size=4326m", "task.heap.size=1024m"]
+        );
+        let both = task_manager(&[("flink.size", "1280m"), ("process.size", "1728m")]);
+        assert_eq!(
+            written(&both, &heap, Others::Free),
+            ["process.size=3009m", "flink.size=2561m"]
+        );
+        let manager = job_manager(&[("heap.size", "512m"), ("flink.size", "640m"), ("process.size", "1100m")]);
+        assert_eq!(
+            written(&manager, &heap, Others::Free),
+            ["process.size=1612m", "flink.size=1152m", "heap.size=1024m"]
+        );
+    }
+
+    #[test]
+    fn other_components_have_their_own_options() {
+        let default = task_manager(&[("process.size", "4096m")]);
+        let keep = |component, mib| written(&default, &[(component, mib * MIB)], Others::Keep);
+        assert_eq!(
+            keep(Component::Metaspace, 512),
+            ["process.size=4381m", "jvm-metaspace.size=512m"]
+        );
+        assert_eq!(
+            keep(Component::TaskOffHeap, 256),
+            ["process.size=4665m", "task.off-heap.size=256m"]
+        );
+        assert_eq!(
+            keep(Component::Network, 512),
+            ["process.size=4409m", "network.min=512m"]
+        );
+        assert_eq!(
+            keep(Component::Overhead, 600),
+            ["process.size=4287m", "jvm-overhead.min=600m"]
+        );
+        // Beyond the maximum, that has to follow.
+        assert_eq!(
+            keep(Component::Overhead, 1500),
+            ["process.size=5187m", "jvm-overhead.min=1500m", "jvm-overhead.max=1500m"]
+        );
+        // Up to the maximum and not beyond, even where a whole step would be.
+        let bounded = task_manager(&[("process.size", "4096m"), ("network.max", "600000000b")]);
+        let network = [(Component::Network, 600_000_000)];
+        assert_eq!(
+            written(&bounded, &network, Others::Keep),
+            ["process.size=4521m", "network.min=600000000b"]
+        );
+        // What is there already needs nothing.
+        assert_eq!(keep(Component::Metaspace, 256), [""; 0]);
+    }
+
+    #[test]
+    fn what_no_size_gives_is_said() {
+        let none = task_manager(&[("process.size", "2g"), ("managed.fraction", "0")]);
+        let error = resize(&none, &[(Component::Managed, MIB)], Others::Free, MIB).unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            "no size gives 1MiB of managed memory: with the other options as they are, 0MiB is the most; raise the managed fraction or \
+             set a managed size"
+        );
+        let all = task_manager(&[
+            ("process.size", "2g"),
+            ("managed.fraction", "0.8"),
+            ("network.fraction", "0.3"),
+        ]);
+        let error = resize(&all, &[(Component::TaskHeap, MIB)], Others::Free, MIB).unwrap_err();
+        assert!(
+            error
+                .to_string()
+                .ends_with("lower the fractions of managed and network memory"),
+            "{error}"
+        );
+        let manager = job_manager(&[("process.size", "2g")]);
+        let error = resize(&manager, &[(Component::Managed, MIB)], Others::Free, MIB).unwrap_err();
+        assert_eq!(error.to_string(), "a JobManager has no managed memory");
+        assert_eq!(
+            resize(&manager, &[], Others::Free, 0).unwrap_err(),
+            MemoryError::ZeroStep
+        );
+        let nothing = MemoryConfig::new(FlinkProcess::JobManager);
+        assert!(
+            resize(&nothing, &[], Others::Free, MIB)
+                .unwrap_err()
+                .to_string()
+                .contains("`jobmanager.memory.process.size`")
+        );
+    }
+
+    #[test]
+    fn a_heap_the_jvm_refuses_is_never_returned() {
+        let tiny = job_manager(&[("process.size", "2g")]);
+        let resized = resize(&tiny, &[(Component::TaskHeap, 1)], Others::Free, MIB).unwrap();
+        assert!(resized.breakdown.jvm_heap() >= 2 * MIB);
+        let fine = job_manager(&[("heap.size", "1g")]);
+        let error = resize(&fine, &[(Component::TaskHeap, 1)], Others::Free, MIB).unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            "the JVM does not start with a heap of 1MiB; it needs at least 2MiB"
+        );
+    }
+
+    #[test]
+    fn a_limit_is_met_in_each_style() {
+        let fit = |config: &MemoryConfig, mib: u64| fit_process_size(config, mib * MIB, MIB).map(|r| r.write_back());
+        let default = task_manager(&[("process.size", "4096m")]);
+        assert_eq!(
+            fit(&default, 2048).unwrap(),
+            [("taskmanager.memory.process.size", "2048m".to_owned())]
+        );
+        let flink = task_manager(&[("flink.size", "4096m")]);
+        assert_eq!(
+            fit(&flink, 1728).unwrap(),
+            [("taskmanager.memory.flink.size", "1280m".to_owned())]
+        );
+        let fine = task_manager(&[("task.heap.size", "384m"), ("managed.size", "512m")]);
+        assert_eq!(
+            fit(&fine, 4096).unwrap(),
+            [("taskmanager.memory.task.heap.size", "2319m".to_owned())]
+        );
+        assert!(matches!(fit(&fine, 900).unwrap_err(), MemoryError::NothingFits { .. }));
+        assert!(
+            fit(&default, 900)
+                .unwrap_err()
+                .to_string()
+                .contains("exceed the total Flink memory (452MiB)")
+        );
+    }
 }

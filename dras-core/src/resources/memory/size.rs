@@ -78,7 +78,7 @@ pub fn parse_size(text: &str) -> Result<u64, SizeProblem> {
 /// assert_eq!(format_size(134_217_730), "134217730b");
 /// ```
 pub fn format_size(bytes: u64) -> String {
-    if bytes % MIB == 0 {
+    if bytes.is_multiple_of(MIB) {
         format!("{}m", bytes / MIB)
     } else {
         format!("{bytes}b")
@@ -91,7 +91,7 @@ pub(super) struct Shown(pub(super) u64);
 
 impl fmt::Display for Shown {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if self.0 % MIB == 0 {
+        if self.0.is_multiple_of(MIB) {
             write!(f, "{}MiB", self.0 / MIB)
         } else {
             write!(f, "{:.1}MiB ({} bytes)", self.0 as f64 / MIB as f64, self.0)
