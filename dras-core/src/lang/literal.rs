@@ -271,13 +271,13 @@ fn decimal<'a>(rest: &'a str, text: &str) -> Result<(Decimal<'a>, &'a str), Box<
             .iter()
             .take_while(|b| b.is_ascii_digit())
             .count();
-        if length == 0 && bytes.len() == at + 1 {
+        if length == 0 && (sign == 1 || bytes.len() == at + 1) {
             return Err(whole(
                 text,
                 format!("the exponent of `{}` has no digits", quote(text)),
                 "digits are expected after `e`",
             )
-            .help(format!("write for example `{}6`", quote(text))));
+            .help(format!("write for example `{}6`", quote(&rest[..start]))));
         }
         if length > 0 {
             let size = bytes[start..start + length]

@@ -1,6 +1,7 @@
 //! Text → tokens.
 
 use pest::Parser as _;
+use pest::Token as Edge;
 
 use crate::diagnostic::Span;
 
@@ -119,17 +120,34 @@ pub(crate) struct Tokens {
 /// The grammar matches every text, so only the limits of the `pest` runtime are left: less than 64 KiB of stack, or a limit on calls that
 /// the host process has set for all users of `pest`. The error says which.
 pub(crate) fn tokens(source: &str) -> Result<Tokens, String> {
-    let pairs = Grammar::parse(Rule::program, source).map_err(|e| e.variant.message().into_owned())?;
+    let program = Grammar::parse(Rule::program, source).map_err(|e| e.variant.message().into_owned())?;
     let mut tokens: Vec<Token> = Vec::with_capacity(source.len() / 3 + 2);
     let mut comments = Vec::new();
-    for pair in pairs {
-        let rule = pair.as_rule();
-        let at = pair.as_span();
-        let span = Span::new(at.start(), at.end());
+    // Where the operator that was put together last ends.
+    let mut operator_end = 0;
+    let mut start = 0;
+    // Tokens do not nest, so their starts and ends alternate; walking over these is several times faster than over pairs.
+    for end in program.tokens() {
+        let (rule, end) = match end {
+            Edge::Start { pos, .. } => {
+                start = pos.pos();
+                continue;
+            }
+            Edge::End { rule, pos } => (rule, pos.pos()),
+        };
+        let mut span = Span::new(start, end);
         let kind = match rule {
-            Rule::word => word(at.as_str()),
+            Rule::word => word(span.text(source)),
             Rule::number => Kind::Number,
-            Rule::operator => operator(at.as_str()),
+            Rule::symbol | Rule::slash => {
+                if span.start < operator_end {
+                    continue;
+                }
+                let (length, kind) = operator(&source.as_bytes()[start..]);
+                span.end = span.start + length;
+                operator_end = span.end;
+                kind
+            }
             Rule::text => Kind::Text,
             Rule::raw_text => Kind::RawText,
             Rule::open_text => Kind::OpenText,
@@ -172,33 +190,45 @@ fn word(text: &str) -> Kind {
     }
 }
 
-fn operator(text: &str) -> Kind {
-    match text {
-        "(" => Kind::OpenRound,
-        ")" => Kind::CloseRound,
-        "[" => Kind::OpenSquare,
-        "]" => Kind::CloseSquare,
-        "," => Kind::Comma,
-        "?" => Kind::Question,
-        ":" => Kind::Colon,
-        "!" => Kind::Bang,
-        "-" => Kind::Minus,
-        "+" => Kind::Plus,
-        "*" => Kind::Times,
-        "/" => Kind::Divide,
-        "%" => Kind::Remainder,
-        "==" => Kind::Equal,
-        "!=" => Kind::NotEqual,
-        "<" => Kind::Less,
-        "<=" => Kind::LessEqual,
-        ">" => Kind::Greater,
-        ">=" => Kind::GreaterEqual,
-        "=~" => Kind::Matches,
-        "!~" => Kind::MatchesNot,
-        "&&" => Kind::And,
-        "||" => Kind::Or,
-        "??" => Kind::Else,
-        _ => Kind::Foreign,
+/// The longest operator at the start of `rest`, which begins with a symbol, and its length.
+fn operator(rest: &[u8]) -> (u32, Kind) {
+    let byte = |i: usize| rest.get(i).copied().unwrap_or(0);
+    match (byte(0), byte(1), byte(2)) {
+        (b'(', ..) => (1, Kind::OpenRound),
+        (b')', ..) => (1, Kind::CloseRound),
+        (b'[', ..) => (1, Kind::OpenSquare),
+        (b']', ..) => (1, Kind::CloseSquare),
+        (b',', ..) => (1, Kind::Comma),
+        (b'=' | b'!', b'=', b'=') | (b'<', b'=', b'>') => (3, Kind::Foreign),
+        (b'=', b'=', _) => (2, Kind::Equal),
+        (b'=', b'~', _) => (2, Kind::Matches),
+        (b'!', b'=', _) => (2, Kind::NotEqual),
+        (b'!', b'~', _) => (2, Kind::MatchesNot),
+        (b'<', b'=', _) => (2, Kind::LessEqual),
+        (b'>', b'=', _) => (2, Kind::GreaterEqual),
+        (b'&', b'&', _) => (2, Kind::And),
+        (b'|', b'|', _) => (2, Kind::Or),
+        (b'?', b'?', _) => (2, Kind::Else),
+        // The second slash may begin a comment.
+        (b'/', b'/', b'*') => (1, Kind::Divide),
+        (b'=', b'>' | b'<', _)
+        | (b'<', b'>' | b'<', _)
+        | (b'>', b'>', _)
+        | (b'*', b'*', _)
+        | (b'/', b'/', _)
+        | (b'-', b'>', _)
+        | (b'+' | b'-' | b'*' | b'/' | b':' | b'~', b'=', _) => (2, Kind::Foreign),
+        (b'?', ..) => (1, Kind::Question),
+        (b':', ..) => (1, Kind::Colon),
+        (b'!', ..) => (1, Kind::Bang),
+        (b'-', ..) => (1, Kind::Minus),
+        (b'+', ..) => (1, Kind::Plus),
+        (b'*', ..) => (1, Kind::Times),
+        (b'/', ..) => (1, Kind::Divide),
+        (b'%', ..) => (1, Kind::Remainder),
+        (b'<', ..) => (1, Kind::Less),
+        (b'>', ..) => (1, Kind::Greater),
+        _ => (1, Kind::Foreign),
     }
 }
 
@@ -263,7 +293,7 @@ mod tests {
         );
         assert_eq!(
             texts("1e-x"),
-            [(Kind::Number, "1e"), (Kind::Minus, "-"), (Kind::Word, "x")]
+            [(Kind::Number, "1e-x")]
         );
     }
 

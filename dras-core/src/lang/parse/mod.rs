@@ -314,6 +314,9 @@ struct Parser<'a> {
     after_between: bool,
     /// Whether a limit was reached: the tree is given up.
     stop: bool,
+    /// How often anything was repeated, so that a test can tell linear from quadratic without a clock.
+    #[cfg(test)]
+    steps: usize,
 }
 
 impl<'a> Parser<'a> {
@@ -346,15 +349,20 @@ impl<'a> Parser<'a> {
             after_if: false,
             after_between: false,
             stop: false,
+            #[cfg(test)]
+            steps: 0,
         };
         for comment in found.comments {
-            parser.comment(comment);
+            if !parser.stop {
+                parser.comment(comment);
+            }
         }
         parser
     }
 
     fn run(&mut self) -> Option<NodeId> {
         while !self.stop {
+            self.step();
             if self.want_operand {
                 self.operand();
             } else if self.token().kind == Kind::End {
@@ -390,6 +398,14 @@ impl<'a> Parser<'a> {
             },
             Diagnostics(errors),
         )
+    }
+
+    #[inline]
+    fn step(&mut self) {
+        #[cfg(test)]
+        {
+            self.steps += 1;
+        }
     }
 
     // ----- tokens
@@ -518,6 +534,7 @@ impl<'a> Parser<'a> {
     /// Finishes every waiting operator that binds at least as tightly as `level`.
     fn reduce(&mut self, level: u8) {
         while let Some(frame) = self.frames.last().copied().filter(|f| f.level() >= level) {
+            self.step();
             self.frames.pop();
             let right = self.pop();
             match frame {
@@ -1099,7 +1116,10 @@ impl<'a> Parser<'a> {
 
     /// Finishes the innermost bracket, which is the top frame, with its last operand.
     fn close(&mut self, operand: Option<Operand>, closing: Span) {
-        let Some(frame) = self.frames.pop() else { return };
+        let Some(frame) = self.frames.pop() else {
+            return;
+        };
+        self.step();
         self.brackets.pop();
         self.open_round -= usize::from(frame.is_round());
         self.depth -= 1;

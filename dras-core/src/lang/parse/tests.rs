@@ -348,6 +348,51 @@ fn well_formed(ast: &Ast, complete: bool) {
     assert!(!complete || parents.iter().all(|p| *p == 1));
 }
 
+/// Every token is worked on a fixed number of times, whatever the nesting and whatever the mistakes.
+#[test]
+fn the_work_is_linear_in_the_number_of_tokens() {
+    let limits = Limits {
+        max_bytes: usize::MAX,
+        max_depth: usize::MAX,
+        max_nodes: usize::MAX,
+        max_errors: usize::MAX,
+        ..Limits::default()
+    };
+    for (open, middle, close) in [
+        ("(", "1", ")"),
+        ("f(", "1", ")"),
+        ("x[", "1", "]"),
+        ("a in [", "1", "]"),
+        ("a ? ", "1", " : b"),
+        ("a ? b : ", "1", ""),
+        ("x offset (", "1", ")"),
+        ("!", "x", ""),
+        ("1 + 2 * ", "x", ""),
+        ("(", "", ""),
+        ("[", "", ""),
+        ("x[(", "", ""),
+        ("(]", "", ""),
+        ("(", "", "]"),
+        ("x[", "", ")"),
+        ("(x[", "1", ")"),
+        ("f(,", "", ")"),
+        ("if ", "", ""),
+        ("a < ", "b", ""),
+        ("a = = ", "b", ""),
+        ("a b ", "", ""),
+        ("a ? ", "", ""),
+        (": ", "", ""),
+        ("x[1 samples ", "", ""),
+    ] {
+        let text = format!("{}{middle}{}", open.repeat(2_000), close.repeat(2_000));
+        let found = tokens(&text).unwrap();
+        let count = found.tokens.len();
+        let mut parser = Parser::new(&text, found, &limits);
+        parser.run();
+        assert!(parser.steps <= 4 * count, "{open}: {} steps for {count} tokens", parser.steps);
+    }
+}
+
 // ----- random trees
 
 #[derive(Debug, Clone)]

@@ -553,8 +553,8 @@ fn repeated_events_count_once_and_the_newest_text_is_found() {
         .unwrap();
     let now = T0 + 10;
     let text = |aggregate, id| task.windows.latest_text(&task.plan, AggregateId(aggregate), id, now);
-    assert_eq!(text(3, ids[0]), Ok("TimeoutException"));
-    assert_eq!(text(4, ids[0]), Ok("OutOfMemoryError: 2"));
+    assert_eq!(text(3, ids[0]), Ok((T0 + 3, "TimeoutException")));
+    assert_eq!(text(4, ids[0]), Ok((T0 + 2, "OutOfMemoryError: 2")));
     assert_eq!(text(4, ids[1]), Err(Undefined::NotObserved));
     assert_eq!(task.windows.events(&task.plan, ids[0], metric).count(), 3);
     assert_eq!(task.ask(0, "tm-1", now), Ok(3.0));
