@@ -561,7 +561,8 @@ fn repeated_events_count_once_and_the_newest_text_is_found() {
     assert_eq!(task.reduced(0, Across::Sum, now), Ok(4.0));
     task.windows.observed(&task.plan, now, metric, now).unwrap();
     assert_eq!(task.reduced(1, Across::Any, now), Ok(1.0));
-    assert_eq!(task.reduced(1, Across::Count, now), Ok(1.0));
+    assert_eq!(task.reduced(1, Across::Sum, now), Ok(1.0));
+    assert_eq!(task.reduced(1, Across::Count, now), Ok(2.0));
 }
 
 #[test]
