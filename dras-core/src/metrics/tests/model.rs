@@ -170,7 +170,7 @@ fn long_task() -> Task {
         ..counter(1_000)
     };
     let mut aggregates = Vec::new();
-    for reduce in super::long::DECOMPOSABLE {
+    for reduce in long::DECOMPOSABLE {
         for length in [60_000, 300_000, 1_200_000] {
             for (offset, across) in [(0, false), (0, true), (45_000, true)] {
                 aggregates.push(aggregate(0, reduce, window(Span::Sliding(length), offset, across)));
