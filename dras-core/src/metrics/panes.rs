@@ -105,6 +105,11 @@ impl PaneSet {
     }
 }
 
+/// The time from one moment to a later one; 0 to an earlier one.
+fn between(from: Millis, to: Millis) -> Millis {
+    to.saturating_sub(from).max(0)
+}
+
 /// The panes of one series for one length of window.
 #[derive(Debug, Clone)]
 pub(super) struct Panes {
@@ -345,7 +350,8 @@ impl Panes {
         while right > from && pane >= oldest {
             let left = set.left(pane).max(from);
             let slot = self.slot(pane);
-            self.covered[slot] = self.covered[slot].saturating_add(u32::try_from(right - left).unwrap_or(u32::MAX));
+            self.covered[slot] =
+                self.covered[slot].saturating_add(u32::try_from(between(left, right)).unwrap_or(u32::MAX));
             right = left;
             pane -= 1;
         }
@@ -424,14 +430,14 @@ impl Panes {
             if t > right {
                 // Its share of the time before the edge, as if it were folded already.
                 if last > floor && last > Millis::MIN {
-                    covered += (right - last.max(t.saturating_sub(set.max_gap)).max(left)).max(0);
+                    covered += between(last.max(t.saturating_sub(set.max_gap)).max(left), right);
                 }
                 closed = true;
                 break;
             }
             if t <= left {
                 last = t;
-                anchor = (t > floor && left - t <= set.max_gap).then_some((t as f64, v));
+                anchor = (t > floor && between(t, left) <= set.max_gap).then_some((t as f64, v));
                 continue;
             }
             let pane = set.pane(t);
@@ -440,7 +446,7 @@ impl Panes {
                 (open, open_pane) = (EMPTY, pane);
             }
             if last > floor && last > Millis::MIN {
-                covered += t - last.max(t.saturating_sub(set.max_gap)).max(left);
+                covered += between(last.max(t.saturating_sub(set.max_gap)).max(left), t);
             }
             open.add(t, v, mask, marks);
             if let Some((range, _)) = passed {
@@ -450,7 +456,7 @@ impl Panes {
         }
         if !closed && last > floor && last > Millis::MIN {
             // The newest sample stands for the time up to the edge.
-            covered += (last.saturating_add(set.max_gap).min(right) - last.max(left)).max(0);
+            covered += between(last.max(left), last.saturating_add(set.max_gap).min(right));
         }
         total.append(&open, reduce, marks);
         Answer {
@@ -486,6 +492,6 @@ impl Panes {
             .find(|p| self.samples[self.slot(*p)] > 0)?;
         let last = self.load(set, self.slot(pane), &[Part::Last]).last;
         let t = last.0 as Millis;
-        (t > floor && edge - t <= set.max_gap).then_some(last)
+        (t > floor && between(t, edge) <= set.max_gap).then_some(last)
     }
 }
