@@ -26,7 +26,7 @@ pub enum RowsNeeded {
 }
 
 /// How a window of `spec` under `reduce` is kept. `test_is_constant` says whether the test of the samples, if there is one, is known when
-/// the rules are compiled ([`Test::Within`]); tests that only the caller can make need the raw samples.
+/// the rules are compiled ([`Test::Within`](super::query::Test::Within)); tests that only the caller can make need the raw samples.
 pub fn rows_needed(spec: &MetricSpec, window: &Window, reduce: Reduce, test_is_constant: bool) -> RowsNeeded {
     if spec.kind == Kind::Event {
         return RowsNeeded::Raw(0);

@@ -4,9 +4,12 @@
 //! together that the window overlaps, the oldest one whole, and goes on with the raw samples that are not folded yet, by the same
 //! operations in the same order: so it has the same bits whenever the folding happened.
 
+use std::ops::Range;
+
 use super::catalogue::MetricId;
+use super::kernels::sums::Sum;
 use super::marks::Marks;
-use super::parts::{EMPTY, PARTS, Part, Parts, Range, parts};
+use super::parts::{EMPTY, PARTS, Part, Parts, Passing, join, larger, parts, smaller};
 use super::query::{Aggregate, Reduce, Test};
 use crate::units::Millis;
 
@@ -22,8 +25,10 @@ pub(super) struct PaneSet {
     columns: [u16; PARTS.len()],
     /// The parts that some rule asks for.
     kept: Vec<Part>,
+    /// The same as a set of bits.
+    mask: u16,
     /// Tests whose passes are counted, with their columns.
-    passed: Vec<(Range, u16)>,
+    passed: Vec<(Passing, u16)>,
     width_of_pane: u16,
 }
 
@@ -37,6 +42,7 @@ impl PaneSet {
             count: 0,
             columns: [u16::MAX; PARTS.len()],
             kept: Vec::new(),
+            mask: 0,
             passed: Vec::new(),
             width_of_pane: 0,
         }
@@ -67,13 +73,14 @@ impl PaneSet {
             if self.columns[at] == u16::MAX {
                 self.columns[at] = self.width_of_pane;
                 self.kept.push(*part);
+                self.mask |= part.bit();
                 self.width_of_pane += PARTS[at].1;
             }
         }
         let Some(Test::Within { lo, hi, negate }) = aggregate.test else {
             return None;
         };
-        let range = Range { lo, hi, negate };
+        let range = Passing { lo, hi, negate };
         let at = self.passed.iter().position(|p| p.0.same(range)).unwrap_or_else(|| {
             self.passed.push((range, self.width_of_pane));
             self.width_of_pane += 1;
@@ -98,6 +105,11 @@ impl PaneSet {
     }
 }
 
+/// The time from one moment to a later one; 0 to an earlier one.
+fn between(from: Millis, to: Millis) -> Millis {
+    to.saturating_sub(from).max(0)
+}
+
 /// The panes of one series for one length of window.
 #[derive(Debug, Clone)]
 pub(super) struct Panes {
@@ -107,9 +119,11 @@ pub(super) struct Panes {
     last: Millis,
     /// The newest mark plus warm-up that panes were cut at: the pane around it holds nothing from before.
     floor: Millis,
-    /// Samples and ms covered, of each pane.
-    census: Box<[(u32, u32)]>,
-    /// The parts of each pane, one pane after the other.
+    /// Samples of each pane.
+    samples: Box<[u32]>,
+    /// Milliseconds of each pane that samples cover.
+    covered: Box<[u32]>,
+    /// The parts of all panes, one part after the other.
     parts: Box<[f64]>,
 }
 
@@ -142,7 +156,8 @@ impl Panes {
             newest: i64::MIN,
             last: Millis::MIN,
             floor: Millis::MIN,
-            census: vec![(0, 0); count].into_boxed_slice(),
+            samples: vec![0; count].into_boxed_slice(),
+            covered: vec![0; count].into_boxed_slice(),
             parts: vec![0.0; count * usize::from(set.width_of_pane)].into_boxed_slice(),
         };
         for slot in 0..count {
@@ -153,66 +168,91 @@ impl Panes {
 
     /// Bytes that these panes take, besides themselves.
     pub(super) fn bytes(&self) -> usize {
-        size_of_val(&*self.census) + size_of_val(&*self.parts)
+        size_of_val(&*self.samples) + size_of_val(&*self.covered) + size_of_val(&*self.parts)
     }
 
     fn slot(&self, pane: i64) -> usize {
-        pane.rem_euclid(self.census.len() as i64) as usize
+        pane.rem_euclid(self.samples.len() as i64) as usize
+    }
+
+    /// The slots of panes `first` to `last`, in order: at most two stretches.
+    fn slots(&self, first: i64, last: i64) -> [Range<usize>; 2] {
+        let count = self.samples.len();
+        let (begin, panes) = (self.slot(first), (last - first + 1).max(0) as usize);
+        [
+            begin..(begin + panes).min(count),
+            0..(begin + panes).saturating_sub(count),
+        ]
     }
 
     fn clear(&mut self, set: &PaneSet, slot: usize) {
-        self.census[slot] = (0, 0);
+        (self.samples[slot], self.covered[slot]) = (0, 0);
         self.store(set, slot, &EMPTY);
-        let first = slot * usize::from(set.width_of_pane);
         for (_, column) in &set.passed {
-            self.parts[first + usize::from(*column)] = 0.0;
+            self.parts[usize::from(*column) * self.samples.len() + slot] = 0.0;
         }
     }
 
+    /// One column of a part.
+    fn column(&self, column: u16) -> &[f64] {
+        let count = self.samples.len();
+        &self.parts[usize::from(column) * count..][..count]
+    }
+
+    /// The columns of a part of two numbers.
+    fn columns(&self, set: &PaneSet, part: Part) -> (&[f64], &[f64]) {
+        let column = set.columns[part as usize];
+        (self.column(column), self.column(column + 1))
+    }
+
     fn store(&mut self, set: &PaneSet, slot: usize, p: &Parts) {
-        let first = slot * usize::from(set.width_of_pane);
+        let count = self.samples.len();
         for part in &set.kept {
             let at = *part as usize;
             let (a, b) = match part {
-                Part::Sum => p.sum,
+                Part::Sum => (p.sum.rounded, p.sum.lost),
                 Part::Min => (p.min, 0.0),
                 Part::Max => (p.max, 0.0),
                 Part::First => p.first,
                 Part::Last => p.last,
                 Part::Moments => p.moments,
-                Part::Steps => p.steps,
+                Part::Steps => (p.steps.rounded, p.steps.lost),
                 Part::Resets => (p.resets, 0.0),
                 Part::Changes => (p.changes, 0.0),
                 Part::MinAt => p.min_at,
                 Part::MaxAt => p.max_at,
             };
-            let cell = first + usize::from(set.columns[at]);
+            let cell = usize::from(set.columns[at]) * count + slot;
             self.parts[cell] = a;
             if PARTS[at].1 == 2 {
-                self.parts[cell + 1] = b;
+                self.parts[cell + count] = b;
             }
         }
     }
 
     /// Reads the wanted parts of a pane.
     fn load(&self, set: &PaneSet, slot: usize, wanted: &[Part]) -> Parts {
-        let cells = &self.parts[slot * usize::from(set.width_of_pane)..];
+        let count = self.samples.len();
         let mut p = Parts {
-            samples: self.census[slot].0,
+            samples: self.samples[slot],
             ..EMPTY
         };
         for part in wanted {
-            let column = usize::from(set.columns[*part as usize]);
-            let one = || cells[column];
-            let two = || (cells[column], cells[column + 1]);
+            let cell = usize::from(set.columns[*part as usize]) * count + slot;
+            let one = || self.parts[cell];
+            let two = || (self.parts[cell], self.parts[cell + count]);
+            let sum = || Sum {
+                rounded: self.parts[cell],
+                lost: self.parts[cell + count],
+            };
             match part {
-                Part::Sum => p.sum = two(),
+                Part::Sum => p.sum = sum(),
                 Part::Min => p.min = one(),
                 Part::Max => p.max = one(),
                 Part::First => p.first = two(),
                 Part::Last => p.last = two(),
                 Part::Moments => p.moments = two(),
-                Part::Steps => p.steps = two(),
+                Part::Steps => p.steps = sum(),
                 Part::Resets => p.resets = one(),
                 Part::Changes => p.changes = one(),
                 Part::MinAt => p.min_at = two(),
@@ -222,10 +262,45 @@ impl Panes {
         p
     }
 
+    /// Puts panes together whose slots follow on one another. The commonest parts by their columns, the same values as one by one.
+    fn sweep(&self, set: &PaneSet, slots: Range<usize>, total: &mut Parts, reduce: Reduce, marks: &Marks) {
+        match reduce {
+            Reduce::Avg | Reduce::Sum => {
+                let (rounded, lost) = self.columns(set, Part::Sum);
+                for (rounded, lost) in rounded[slots.clone()].iter().zip(&lost[slots.clone()]) {
+                    join(
+                        &mut total.sum,
+                        Sum {
+                            rounded: *rounded,
+                            lost: *lost,
+                        },
+                    );
+                }
+            }
+            Reduce::Max => {
+                let max = self.column(set.columns[Part::Max as usize]);
+                total.max = max[slots.clone()].iter().copied().fold(total.max, larger);
+            }
+            Reduce::Min => {
+                let min = self.column(set.columns[Part::Min as usize]);
+                total.min = min[slots.clone()].iter().copied().fold(total.min, smaller);
+            }
+            Reduce::Count | Reduce::Coverage | Reduce::All | Reduce::Any | Reduce::Share => {}
+            _ => {
+                let wanted = parts(reduce);
+                for slot in slots {
+                    total.append(&self.load(set, slot, wanted), reduce, marks);
+                }
+                return;
+            }
+        }
+        total.samples += self.samples[slots].iter().sum::<u32>();
+    }
+
     /// Folds the next sample in time order.
     pub(super) fn fold(&mut self, set: &PaneSet, t: Millis, v: f64, marks: &Marks, warm_up: Millis) {
         let pane = set.pane(t);
-        let count = self.census.len() as i64;
+        let count = self.samples.len() as i64;
         if self.newest == i64::MIN {
             self.newest = pane;
         }
@@ -248,12 +323,11 @@ impl Panes {
         }
         self.last = t;
         let mut parts = self.load(set, slot, &set.kept);
-        parts.add(t, v, marks);
+        parts.add(t, v, set.mask, marks);
         self.store(set, slot, &parts);
-        self.census[slot].0 = parts.samples;
-        let first = slot * usize::from(set.width_of_pane);
+        self.samples[slot] = parts.samples;
         for (range, column) in &set.passed {
-            self.parts[first + usize::from(*column)] += f64::from(range.passes(v));
+            self.parts[usize::from(*column) * self.samples.len() + slot] += f64::from(range.passes(v));
         }
     }
 
@@ -272,13 +346,12 @@ impl Panes {
     fn cover(&mut self, set: &PaneSet, from: Millis, to: Millis) {
         let mut pane = set.pane(to);
         let mut right = to;
-        let oldest = self.newest - self.census.len() as i64 + 1;
+        let oldest = self.newest - self.samples.len() as i64 + 1;
         while right > from && pane >= oldest {
             let left = set.left(pane).max(from);
             let slot = self.slot(pane);
-            self.census[slot].1 = self.census[slot]
-                .1
-                .saturating_add(u32::try_from(right - left).unwrap_or(u32::MAX));
+            self.covered[slot] =
+                self.covered[slot].saturating_add(u32::try_from(between(left, right)).unwrap_or(u32::MAX));
             right = left;
             pane -= 1;
         }
@@ -295,6 +368,7 @@ impl Panes {
         marks: &Marks,
     ) -> Answer {
         let wanted = parts(reduce);
+        let mask = wanted.iter().fold(0, |mask, part| mask | part.bit());
         let passed = passed.map(|p| set.passed[usize::from(p)]);
         let floor = extent.floor;
         // The oldest pane counts whole, so that the window is never shorter than asked for.
@@ -324,24 +398,29 @@ impl Panes {
         // Whether a sample after the right edge is known.
         let mut closed = false;
         if let Some(panes) = this {
-            let oldest = panes.newest - panes.census.len() as i64 + 1;
+            let oldest = panes.newest - panes.samples.len() as i64 + 1;
             anchor = panes.anchor(set, first.max(oldest), floor);
             let end = final_pane.min(panes.newest);
-            let load = |pane: i64| {
-                let slot = panes.slot(pane);
-                let mut parts = panes.load(set, slot, wanted);
-                if let Some((_, column)) = passed {
-                    parts.passed = panes.parts[slot * usize::from(set.width_of_pane) + usize::from(column)];
+            let begin = first.max(oldest);
+            if begin <= end {
+                // The newest pane may go on with the samples that are not folded yet.
+                let complete = end.min(panes.newest - 1);
+                for slots in panes.slots(begin, complete) {
+                    panes.sweep(set, slots, &mut total, reduce, marks);
                 }
-                (parts, Millis::from(panes.census[slot].1))
-            };
-            for pane in first.max(oldest)..=end {
-                let (parts, ms) = load(pane);
-                covered += ms;
-                if pane == panes.newest {
-                    (open, open_pane) = (parts, pane);
-                } else {
-                    total.append(&parts, reduce, marks);
+                for slots in panes.slots(begin, end) {
+                    covered += panes.covered[slots.clone()]
+                        .iter()
+                        .copied()
+                        .map(Millis::from)
+                        .sum::<Millis>();
+                    if let Some((_, column)) = passed {
+                        // Counts: exact in any order.
+                        total.passed += panes.column(column)[slots].iter().sum::<f64>();
+                    }
+                }
+                if end == panes.newest {
+                    (open, open_pane) = (panes.load(set, panes.slot(end), wanted), end);
                 }
             }
             last = panes.last;
@@ -351,14 +430,14 @@ impl Panes {
             if t > right {
                 // Its share of the time before the edge, as if it were folded already.
                 if last > floor && last > Millis::MIN {
-                    covered += (right - last.max(t.saturating_sub(set.max_gap)).max(left)).max(0);
+                    covered += between(last.max(t.saturating_sub(set.max_gap)).max(left), right);
                 }
                 closed = true;
                 break;
             }
             if t <= left {
                 last = t;
-                anchor = (t > floor && left - t <= set.max_gap).then_some((t as f64, v));
+                anchor = (t > floor && between(t, left) <= set.max_gap).then_some((t as f64, v));
                 continue;
             }
             let pane = set.pane(t);
@@ -367,9 +446,9 @@ impl Panes {
                 (open, open_pane) = (EMPTY, pane);
             }
             if last > floor && last > Millis::MIN {
-                covered += t - last.max(t.saturating_sub(set.max_gap)).max(left);
+                covered += between(last.max(t.saturating_sub(set.max_gap)).max(left), t);
             }
-            open.add(t, v, marks);
+            open.add(t, v, mask, marks);
             if let Some((range, _)) = passed {
                 open.passed += f64::from(range.passes(v));
             }
@@ -377,7 +456,7 @@ impl Panes {
         }
         if !closed && last > floor && last > Millis::MIN {
             // The newest sample stands for the time up to the edge.
-            covered += (last.saturating_add(set.max_gap).min(right) - last.max(left)).max(0);
+            covered += between(last.max(left), last.saturating_add(set.max_gap).min(right));
         }
         total.append(&open, reduce, marks);
         Answer {
@@ -392,10 +471,10 @@ impl Panes {
         if self.last == Millis::MIN || self.last <= at {
             return (self.last > Millis::MIN).then_some(self.last);
         }
-        let oldest = self.newest - self.census.len() as i64 + 1;
+        let oldest = self.newest - self.samples.len() as i64 + 1;
         let pane = (oldest..=self.newest.min(set.pane(at)))
             .rev()
-            .find(|p| self.census[self.slot(*p)].0 > 0)?;
+            .find(|p| self.samples[self.slot(*p)] > 0)?;
         Some(set.left(pane + 1).min(at))
     }
 
@@ -407,12 +486,12 @@ impl Panes {
         let edge = set.left(first);
         let oldest = set
             .pane(edge.saturating_sub(set.max_gap))
-            .max(self.newest - self.census.len() as i64 + 1);
+            .max(self.newest - self.samples.len() as i64 + 1);
         let pane = (oldest..first.min(self.newest + 1))
             .rev()
-            .find(|p| self.census[self.slot(*p)].0 > 0)?;
+            .find(|p| self.samples[self.slot(*p)] > 0)?;
         let last = self.load(set, self.slot(pane), &[Part::Last]).last;
         let t = last.0 as Millis;
-        (t > floor && edge - t <= set.max_gap).then_some(last)
+        (t > floor && between(t, edge) <= set.max_gap).then_some(last)
     }
 }

@@ -1,5 +1,6 @@
 //! The parts that values over a window are put together from.
 
+use super::kernels::sums::Sum;
 use super::marks::Marks;
 use super::query::Reduce;
 use crate::units::Millis;
@@ -41,6 +42,13 @@ pub(super) const PARTS: [(Part, u16); 11] = [
     (Part::MaxAt, 2),
 ];
 
+impl Part {
+    /// Its bit in a set of parts.
+    pub(super) fn bit(self) -> u16 {
+        1 << self as u16
+    }
+}
+
 /// The parts that `reduce` is made of, besides the number of samples and their coverage.
 pub(super) fn parts(reduce: Reduce) -> &'static [Part] {
     match reduce {
@@ -63,35 +71,38 @@ pub(super) fn parts(reduce: Reduce) -> &'static [Part] {
 
 /// The samples that a constant test lets pass.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub(super) struct Range {
+pub(super) struct Passing {
     pub(super) lo: f64,
     pub(super) hi: f64,
     pub(super) negate: bool,
 }
 
-impl Range {
+impl Passing {
     pub(super) fn passes(self, x: f64) -> bool {
         (self.lo <= x && x <= self.hi) != self.negate
     }
 
-    pub(super) fn same(self, other: Range) -> bool {
+    pub(super) fn same(self, other: Passing) -> bool {
         self.lo.to_bits() == other.lo.to_bits()
             && self.hi.to_bits() == other.hi.to_bits()
             && self.negate == other.negate
     }
 }
 
-/// Adds `x` to a Neumaier-compensated sum.
-fn add(sum: &mut f64, compensation: &mut f64, x: f64) {
-    let total = *sum + x;
-    if total.is_finite() {
-        *compensation += if sum.abs() >= x.abs() {
-            (*sum - total) + x
-        } else {
-            (x - total) + *sum
-        };
-    }
-    *sum = total;
+/// The smaller of two values; any value rather than NaN.
+pub(super) fn smaller(a: f64, b: f64) -> f64 {
+    if b < a || a.is_nan() { b } else { a }
+}
+
+/// The larger of two values; any value rather than NaN.
+pub(super) fn larger(a: f64, b: f64) -> f64 {
+    if b > a || a.is_nan() { b } else { a }
+}
+
+/// Adds a sum to another.
+pub(super) fn join(total: &mut Sum, next: Sum) {
+    total.add(next.rounded);
+    total.lost += next.lost;
 }
 
 /// What a counter rose by from one sample to the next.
@@ -109,13 +120,13 @@ fn differs(from: f64, to: f64) -> bool {
 pub(super) struct Parts {
     pub(super) samples: u32,
     pub(super) passed: f64,
-    pub(super) sum: (f64, f64),
+    pub(super) sum: Sum,
     pub(super) min: f64,
     pub(super) max: f64,
     pub(super) first: (f64, f64),
     pub(super) last: (f64, f64),
     pub(super) moments: (f64, f64),
-    pub(super) steps: (f64, f64),
+    pub(super) steps: Sum,
     pub(super) resets: f64,
     pub(super) changes: f64,
     pub(super) min_at: (f64, f64),
@@ -125,13 +136,13 @@ pub(super) struct Parts {
 pub(super) const EMPTY: Parts = Parts {
     samples: 0,
     passed: 0.0,
-    sum: (0.0, 0.0),
+    sum: Sum::ZERO,
     min: f64::NAN,
     max: f64::NAN,
     first: (0.0, 0.0),
     last: (0.0, 0.0),
     moments: (0.0, 0.0),
-    steps: (0.0, 0.0),
+    steps: Sum::ZERO,
     resets: 0.0,
     changes: 0.0,
     min_at: (0.0, f64::NAN),
@@ -140,37 +151,42 @@ pub(super) const EMPTY: Parts = Parts {
 
 impl Parts {
     /// The next sample in time order. Times are whole milliseconds below 2⁵³ and exact as f64.
-    pub(super) fn add(&mut self, t: Millis, v: f64, marks: &Marks) {
+    pub(super) fn add(&mut self, t: Millis, v: f64, wanted: u16, marks: &Marks) {
         let at = (t as f64, v);
+        let wants = |parts: u16| wanted & parts != 0;
         if self.samples == 0 {
             self.first = at;
-        } else {
+        } else if wants(Part::Steps.bit() | Part::Resets.bit() | Part::Changes.bit()) {
             self.follow(self.last, at, marks);
         }
+        self.last = at;
         self.samples += 1;
-        add(&mut self.sum.0, &mut self.sum.1, v);
-        if v < self.min || self.min.is_nan() {
-            self.min = v;
+        if wants(Part::Sum.bit()) {
+            self.sum.add(v);
         }
-        if v > self.max || self.max.is_nan() {
-            self.max = v;
+        if wants(Part::Min.bit()) {
+            self.min = smaller(self.min, v);
         }
-        if v <= self.min_at.1 || self.min_at.1.is_nan() {
+        if wants(Part::Max.bit()) {
+            self.max = larger(self.max, v);
+        }
+        if wants(Part::MinAt.bit()) && (v <= self.min_at.1 || self.min_at.1.is_nan()) {
             self.min_at = at;
         }
-        if v >= self.max_at.1 || self.max_at.1.is_nan() {
+        if wants(Part::MaxAt.bit()) && (v >= self.max_at.1 || self.max_at.1.is_nan()) {
             self.max_at = at;
         }
-        let deviation = v - self.moments.0;
-        self.moments.0 += deviation / f64::from(self.samples);
-        self.moments.1 += deviation * (v - self.moments.0);
-        self.last = at;
+        if wants(Part::Moments.bit()) {
+            let deviation = v - self.moments.0;
+            self.moments.0 += deviation / f64::from(self.samples);
+            self.moments.1 += deviation * (v - self.moments.0);
+        }
     }
 
     /// The step from one sample to the next.
     fn follow(&mut self, from: (f64, f64), to: (f64, f64), marks: &Marks) {
         let restarted = marks.restarted(from.0 as Millis, to.0 as Millis);
-        add(&mut self.steps.0, &mut self.steps.1, step(from.1, to.1, restarted));
+        self.steps.add(step(from.1, to.1, restarted));
         self.resets += f64::from(to.1 < from.1 || restarted);
         self.changes += f64::from(differs(from.1, to.1));
     }
@@ -181,38 +197,26 @@ impl Parts {
             return;
         }
         match reduce {
-            Reduce::Avg | Reduce::Sum => {
-                add(&mut self.sum.0, &mut self.sum.1, next.sum.0);
-                self.sum.1 += next.sum.1;
-            }
-            Reduce::Stddev | Reduce::Var => {
+            Reduce::Avg | Reduce::Sum => join(&mut self.sum, next.sum),
+            Reduce::Stddev | Reduce::Var if self.samples > 0 => {
                 // Chan, Golub and LeVeque (1979): means and squared deviations of two parts.
-                if self.samples == 0 {
-                    self.moments = next.moments;
-                } else {
-                    let (n, m) = (f64::from(self.samples), f64::from(next.samples));
-                    let deviation = next.moments.0 - self.moments.0;
-                    self.moments.0 += deviation * (m / (n + m));
-                    self.moments.1 += next.moments.1 + deviation * deviation * (n * m / (n + m));
-                }
+                let (n, m) = (f64::from(self.samples), f64::from(next.samples));
+                let deviation = next.moments.0 - self.moments.0;
+                self.moments.0 += deviation * (m / (n + m));
+                self.moments.1 += next.moments.1 + deviation * deviation * (n * m / (n + m));
             }
-            Reduce::Increase | Reduce::Rate | Reduce::Resets | Reduce::Changes if self.samples > 0 => {
-                self.follow(self.last, next.first, marks);
-                add(&mut self.steps.0, &mut self.steps.1, next.steps.0);
-                self.steps.1 += next.steps.1;
+            Reduce::Stddev | Reduce::Var => self.moments = next.moments,
+            Reduce::Increase | Reduce::Rate | Reduce::Resets | Reduce::Changes => {
+                if self.samples > 0 {
+                    self.follow(self.last, next.first, marks);
+                }
+                join(&mut self.steps, next.steps);
                 self.resets += next.resets;
                 self.changes += next.changes;
             }
-            Reduce::Increase | Reduce::Rate | Reduce::Resets | Reduce::Changes => {
-                (self.steps, self.resets, self.changes) = (next.steps, next.resets, next.changes);
-            }
             _ => {
-                if next.min < self.min || self.min.is_nan() {
-                    self.min = next.min;
-                }
-                if next.max > self.max || self.max.is_nan() {
-                    self.max = next.max;
-                }
+                self.min = smaller(self.min, next.min);
+                self.max = larger(self.max, next.max);
                 if next.min_at.1 <= self.min_at.1 || self.min_at.1.is_nan() {
                     self.min_at = next.min_at;
                 }
@@ -245,7 +249,6 @@ impl Parts {
         if self.samples == 0 {
             return (reduce == Reduce::Count).then_some(0.0);
         }
-        let compensated = |(sum, compensation): (f64, f64)| if sum.is_finite() { sum + compensation } else { sum };
         let age = |t: f64| (now as f64 - t) / 1000.0;
         if let (Some(anchor), Reduce::Increase | Reduce::Rate | Reduce::Resets | Reduce::Changes) = (anchor, reduce) {
             self.follow(anchor, self.first, marks);
@@ -258,11 +261,11 @@ impl Parts {
         {
             // The counter began at zero inside the window.
             base = (start as f64, 0.0);
-            add(&mut self.steps.0, &mut self.steps.1, self.first.1);
+            self.steps.add(self.first.1);
         }
         Some(match reduce {
-            Reduce::Avg => compensated(self.sum) / n,
-            Reduce::Sum => compensated(self.sum),
+            Reduce::Avg if self.sum.is_finite() => self.sum.divided(self.samples as usize),
+            Reduce::Avg | Reduce::Sum => self.sum.value(),
             Reduce::Min => self.min,
             Reduce::Max => self.max,
             Reduce::Spread => self.max - self.min,
@@ -270,13 +273,13 @@ impl Parts {
             Reduce::Last => self.last.1,
             Reduce::Var => self.moments.1 / n,
             Reduce::Stddev => (self.moments.1 / n).sqrt(),
-            Reduce::Increase => compensated(self.steps),
+            Reduce::Increase => self.steps.value(),
             Reduce::Rate => {
                 let span = self.last.0 - base.0;
                 if span <= 0.0 {
                     return None;
                 }
-                compensated(self.steps) / (span / 1000.0)
+                self.steps.value() / (span / 1000.0)
             }
             Reduce::Delta => self.last.1 - base.1,
             Reduce::Resets => self.resets,

@@ -1,7 +1,7 @@
 //! What the windows of a task keep: worked out once from the aggregates that the compiled rules ask for.
 //!
 //! Metrics that no aggregate uses get no column. Short windows are answered from raw samples; a window of more than
-//! [`RAW_ROWS`](super::needs::RAW_ROWS) samples whose function can be put together from parts is kept in [panes](super::panes) of a 64th of its length, which
+//! [`RAW_ROWS`](super::needs::RAW_ROWS) samples whose function can be put together from parts is kept in panes of a 64th of its length, which
 //! hold only the parts that some rule asks for.
 
 use std::collections::BTreeMap;

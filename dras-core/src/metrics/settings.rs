@@ -44,7 +44,7 @@ impl Default for WindowSettings {
     }
 }
 
-/// Why a [`Plan`] cannot be made.
+/// Why a [`Plan`](super::plan::Plan) cannot be made.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
 pub enum PlanError {
     /// A setting is outside its range.

@@ -16,7 +16,7 @@
 mod across;
 mod counter;
 mod order;
-mod sums;
+pub(super) mod sums;
 #[cfg(test)]
 mod tests;
 mod trend;

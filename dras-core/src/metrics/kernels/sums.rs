@@ -9,9 +9,9 @@ const PLAIN_LANES: usize = 8;
 
 /// A sum as the rounded value and what rounding lost: together exact to about twice the digits of an f64.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Sum {
-    pub(super) rounded: f64,
-    pub(super) lost: f64,
+pub(in crate::metrics) struct Sum {
+    pub(in crate::metrics) rounded: f64,
+    pub(in crate::metrics) lost: f64,
 }
 
 /// A sum and what its rounding loses, exactly: Neumaier's step in Knuth's form, which has no branch.
@@ -23,25 +23,25 @@ fn add(a: f64, b: f64) -> (f64, f64) {
 }
 
 impl Sum {
-    pub(super) const ZERO: Sum = Sum {
+    pub(in crate::metrics) const ZERO: Sum = Sum {
         rounded: 0.0,
         lost: 0.0,
     };
 
     /// Adds one value, keeping what its rounding loses.
     #[inline]
-    pub(super) fn add(&mut self, value: f64) {
+    pub(in crate::metrics) fn add(&mut self, value: f64) {
         let (rounded, lost) = add(self.rounded, value);
         self.rounded = rounded;
         self.lost += lost;
     }
 
-    fn is_finite(self) -> bool {
+    pub(in crate::metrics) fn is_finite(self) -> bool {
         self.rounded.is_finite() && self.lost.is_finite()
     }
 
     /// The sum rounded to one number.
-    pub(super) fn value(self) -> f64 {
+    pub(in crate::metrics) fn value(self) -> f64 {
         // An infinite sum has a lost part of NaN.
         if self.rounded.is_finite() {
             self.rounded + self.lost
@@ -52,7 +52,7 @@ impl Sum {
 
     /// The sum divided by a count, rounded once: the mean of equal values is exactly that value, so that a constant never crosses a
     /// threshold that it equals.
-    fn divided(self, count: usize) -> f64 {
+    pub(in crate::metrics) fn divided(self, count: usize) -> f64 {
         let n = count as f64;
         let (quotient, reciprocal) = (self.rounded / n, 1.0 / n);
         // 26 + 27 bits of the quotient, each exact when multiplied by a count below 2^26; their difference from the sum is exact too.

@@ -66,7 +66,7 @@ fn seven_days_backfilled_column_by_column_answer_like_the_samples() {
         task.ask(0, "tm", T0),
         Ok(values[values.len() - 10..].iter().sum::<f64>() / 10.0)
     );
-    let mut oracle = super::oracle::Oracle::default();
+    let mut oracle = oracle::Oracle::default();
     for (t, v) in times.iter().zip(&values) {
         for metric in 0..2 {
             oracle.sample(&task.plan, *t, "tm", metric, *t, *v);
@@ -167,4 +167,39 @@ fn a_short_window_long_ago_keeps_raw_samples() {
     }
     // 240 samples after the beginning of yesterday's window: 221…240.
     assert_eq!(task.ask(0, "tm", T0 + 6000 * 15_000), Ok(230.5));
+}
+
+#[test]
+fn a_constant_stays_that_constant_over_panes() {
+    let day = window(Span::Sliding(DAY), 0, true);
+    for value in [0.1, 0.8, 1.0 / 3.0, 4e9 + 0.3] {
+        let mut task = Task::of(
+            gauge(),
+            &[(Reduce::Avg, day), (Reduce::Stddev, day), (Reduce::Max, day)],
+        );
+        for i in 0..7000 {
+            let t = T0 + i * 15_000;
+            task.give(t, "tm", t, value);
+            if i % 100 == 0 {
+                task.windows.advance(&task.plan, t).unwrap();
+            }
+        }
+        let now = T0 + 7000 * 15_000;
+        assert_eq!(task.ask(0, "tm", now), Ok(value));
+        assert_eq!(task.ask(1, "tm", now), Ok(0.0));
+        assert_eq!(task.ask(2, "tm", now), Ok(value));
+    }
+}
+
+#[test]
+fn the_variance_of_large_numbers_that_hardly_differ_survives_panes() {
+    let day = window(Span::Sliding(DAY), 0, true);
+    let mut task = Task::of(gauge(), &[(Reduce::Var, day)]);
+    for i in 0..5760 {
+        let t = T0 + i * 15_000;
+        task.give(t, "tm", t, 4e9 + (i % 2) as f64);
+        task.windows.advance(&task.plan, t).unwrap();
+    }
+    let variance = task.ask(0, "tm", T0 + 5759 * 15_000).unwrap();
+    assert!((variance - 0.25).abs() < 1e-9, "{variance}");
 }

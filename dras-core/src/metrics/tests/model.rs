@@ -170,7 +170,7 @@ fn long_task() -> Task {
         ..counter(1_000)
     };
     let mut aggregates = Vec::new();
-    for reduce in super::long::DECOMPOSABLE {
+    for reduce in long::DECOMPOSABLE {
         for length in [60_000, 300_000, 1_200_000] {
             for (offset, across) in [(0, false), (0, true), (45_000, true)] {
                 aggregates.push(aggregate(0, reduce, window(Span::Sliding(length), offset, across)));
@@ -251,6 +251,71 @@ proptest! {
             match (a, expected) {
                 (Ok(a), Ok(b)) => prop_assert!((a - b).abs() <= 1e-12 * b.abs().max(1.0), "{:?}: {} {}", &what, a, b),
                 (a, b) => prop_assert_eq!(a, b, "{:?} marks {:?} end {}", &what, &marks, end),
+            }
+        }
+    }
+}
+
+/// Times at the ends of what a number can hold, and ordinary ones.
+fn any_time() -> impl Strategy<Value = Millis> {
+    let near = -400_000..400_000i64;
+    prop_oneof![
+        4 => near.clone().prop_map(|d| T0 + d),
+        1 => near.clone(),
+        1 => near.clone().prop_map(|d| Millis::MAX - d.abs()),
+        1 => near.prop_map(|d| Millis::MIN + d.abs()),
+        1 => any::<Millis>(),
+    ]
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(200))]
+
+    /// Nothing that comes from outside makes the windows panic, whatever the clock says.
+    #[test]
+    fn no_time_and_no_value_panics(
+        mut nows in proptest::collection::vec(any_time(), 1..12),
+        steps in proptest::collection::vec((0..5usize, any_time(), any::<f64>()), 1..60),
+    ) {
+        nows.sort_unstable();
+        let mut aggregates = Vec::new();
+        for span in [
+            Span::Latest,
+            Span::Sliding(60_000),
+            Span::Sliding(900_000),
+            Span::Current(60_000),
+            Span::Previous(60_000),
+            Span::Last { count: 3, max_age: 60_000 },
+        ] {
+            for (reduce, offset, across) in
+                [(Reduce::Increase, 0, false), (Reduce::Rate, 50_000, true), (Reduce::Stddev, 50_000, false), (Reduce::Age, 0, true)]
+            {
+                aggregates.push(aggregate(1, reduce, window(span, offset, across)));
+            }
+            aggregates.push(aggregate(0, Reduce::Count, window(span, 0, false)));
+        }
+        let mut task = Task::new(vec![events(), counter(2_000)], aggregates, WindowSettings::default());
+        let id = task.instance("");
+        for (i, (kind, t, value)) in steps.iter().enumerate() {
+            let now = nows[i * nows.len() / steps.len()];
+            let (windows, plan) = (&mut task.windows, &task.plan);
+            match kind {
+                0 | 1 => drop(windows.column(plan, now, id, MetricId(1), &[*t, t.saturating_add(1)], &[*value, 1.0]).unwrap()),
+                2 => drop(windows.event(plan, now, id, MetricId(0), *t, "text").unwrap()),
+                3 => windows.mark(*t, if value.is_sign_positive() { Mark::Restart } else { Mark::Change }),
+                _ => windows.end(plan, id, None, *t).unwrap(),
+            }
+            if i % 3 == 0 {
+                windows.advance(plan, now).unwrap();
+                windows.observed(plan, now, MetricId(0), *t).unwrap();
+            }
+            for aggregate in 0..task.plan.aggregates().len() as u32 {
+                for at in [now, *t] {
+                    if let Ok(value) = task.ask(aggregate, "", at) {
+                        prop_assert!(value.is_finite());
+                    }
+                    let _ = task.reduced(aggregate, Across::Sum, at);
+                }
             }
         }
     }

@@ -204,19 +204,24 @@ impl Oracle {
             kernels::covered(&samples, &frame)
         };
         let tested = aggregate.test.is_some();
-        let exempt = match aggregate.reduce {
-            _ if span == Span::Latest => true,
-            Reduce::Count => !tested,
-            Reduce::Last
-            | Reduce::Age
-            | Reduce::AgeOfFirst
-            | Reduce::AgeOfMin
-            | Reduce::AgeOfMax
-            | Reduce::Coverage => true,
-            Reduce::Irate | Reduce::Idelta | Reduce::IncreaseProm | Reduce::RateProm | Reduce::DeltaProm => true,
-            Reduce::ChangesProm | Reduce::ResetsProm => true,
-            _ => false,
-        };
+        let exempt = span == Span::Latest
+            || match aggregate.reduce {
+                Reduce::Count => !tested,
+                Reduce::Last
+                | Reduce::Age
+                | Reduce::AgeOfFirst
+                | Reduce::AgeOfMin
+                | Reduce::AgeOfMax
+                | Reduce::Coverage
+                | Reduce::Irate
+                | Reduce::Idelta
+                | Reduce::IncreaseProm
+                | Reduce::RateProm
+                | Reduce::DeltaProm
+                | Reduce::ChangesProm
+                | Reduce::ResetsProm => true,
+                _ => false,
+            };
         let minimum = if aggregate.reduce == Reduce::Rate {
             1
         } else {
