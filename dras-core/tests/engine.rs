@@ -80,6 +80,10 @@ fn an_overload_scales_up_once_it_has_held_long_enough_and_says_why() {
     assert_eq!(json["changes"][0]["to"], 6.0);
     assert_eq!(json["rules"][0]["state"], "fired");
     assert_eq!(json["rules"][1]["state"], "not_met");
+    // What was seen, as the authors of the rules wrote it.
+    let inputs = json["inputs"].as_array().unwrap();
+    let seen = |text: &str| &inputs.iter().find(|i| i["text"] == text).unwrap()["value"];
+    assert_eq!((seen("avg(avg(cpu[cpu.window]))"), seen("parallelism")), (&0.45.into(), &4.0.into()));
 }
 
 #[test]

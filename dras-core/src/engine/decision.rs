@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use super::policy::Policy;
 use crate::action::{Change, Fate, Proposal, Resource};
-use crate::lang::{Explanation, Row, Values};
+use crate::lang::{self, Explanation, InputValue, Row, Values};
 use crate::undefined::Undefined;
 use crate::units::{Millis, Unit, display_quantity};
 
@@ -215,6 +215,7 @@ impl Decision {
             fingerprint: format!("{:016x}", self.policy.fingerprint()),
             changes,
             rules,
+            inputs: lang::inputs(&inner.compiled, &row),
         }
     }
 }
@@ -273,6 +274,8 @@ pub struct DecisionReport {
     pub changes: Vec<ChangeReport>,
     /// Every rule, in the order of the policy.
     pub rules: Vec<RuleReport>,
+    /// What was seen: every metric and attribute that the rules use, as their authors wrote it, with its value.
+    pub inputs: Vec<InputValue>,
 }
 
 /// A change of one resource.

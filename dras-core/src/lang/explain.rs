@@ -201,12 +201,7 @@ impl serde::Serialize for Part {
         s.serialize_field("span", &self.span)?;
         s.serialize_field("parent", &self.parent)?;
         s.serialize_field("type", &self.ty.to_string())?;
-        match &self.value {
-            Value::Number(x) => s.serialize_field("value", x)?,
-            Value::Bool(b) => s.serialize_field("value", b)?,
-            Value::Text(text) => s.serialize_field("value", text)?,
-            Value::Undefined(_) => s.serialize_field("value", &None::<bool>)?,
-        }
+        serialize_value(&mut s, &self.value)?;
         s.serialize_field("undefined", &self.reason)?;
         s.end()
     }
@@ -305,6 +300,72 @@ fn describe_aggregate(graph: &Graph, catalogue: &Catalogue, aggregate: Aggregate
         name.clone()
     } else {
         format!("{name}{}", display_window(&aggregate.window))
+    }
+}
+
+/// What an evaluation began with: every input that the outputs need, as the author wrote it, with its value.
+pub(crate) fn inputs(compiled: &Compiled, row: &Row<'_>) -> Vec<InputValue> {
+    let graph = &compiled.graph;
+    let mut texts: Vec<Option<String>> = vec![None; graph.inputs.len()];
+    for definition in &compiled.definitions {
+        for (node, value) in definition.values.iter().enumerate() {
+            let Some(id) = value else { continue };
+            if let Op::Input(input) = graph.node(*id).op
+                && texts[input as usize].is_none()
+            {
+                texts[input as usize] = Some(format_node(&definition.ast, NodeId(node as u32)));
+            }
+        }
+    }
+    let mut inputs = Vec::new();
+    for (index, text) in texts.into_iter().enumerate() {
+        let id = graph.input_nodes[index];
+        if !compiled.program.needed[index] {
+            continue;
+        }
+        let value = row.value(graph, index as u32, id);
+        let undefined = match &value {
+            Value::Undefined(missing) => Some(describe_missing(compiled, missing)),
+            _ => None,
+        };
+        let ty = graph.ty(id);
+        inputs.push(InputValue { text: text.unwrap_or_default(), ty, value: value.into_owned(), undefined });
+    }
+    inputs
+}
+
+/// One input of an evaluation.
+#[derive(Debug, Clone, PartialEq)]
+pub struct InputValue {
+    /// As the author wrote it: `avg(cpu[5m])`, `parallelism`.
+    pub text: String,
+    /// Its type.
+    pub ty: Type,
+    /// Its value.
+    pub value: Value<'static>,
+    /// Why it is undefined, in words.
+    pub undefined: Option<String>,
+}
+
+impl serde::Serialize for InputValue {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        use serde::ser::SerializeStruct;
+        let mut s = serializer.serialize_struct("InputValue", 4)?;
+        s.serialize_field("text", &self.text)?;
+        s.serialize_field("type", &self.ty.to_string())?;
+        serialize_value(&mut s, &self.value)?;
+        s.serialize_field("undefined", &self.undefined)?;
+        s.end()
+    }
+}
+
+/// The field `value`: a number, truth value or text, or null where it is undefined.
+fn serialize_value<S: serde::ser::SerializeStruct>(s: &mut S, value: &Value<'_>) -> Result<(), S::Error> {
+    match value {
+        Value::Number(x) => s.serialize_field("value", x),
+        Value::Bool(b) => s.serialize_field("value", b),
+        Value::Text(text) => s.serialize_field("value", text),
+        Value::Undefined(_) => s.serialize_field("value", &None::<bool>),
     }
 }
 
