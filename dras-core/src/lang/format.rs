@@ -239,7 +239,7 @@ fn pieces<'a>(ast: &'a Ast, id: NodeId, parts: &mut Vec<Piece<'a>>, out: &mut St
     }
 }
 
-fn list<'a>(elements: &[NodeId], parts: &mut Vec<Piece<'a>>) {
+fn list(elements: &[NodeId], parts: &mut Vec<Piece<'_>>) {
     for (i, element) in elements.iter().enumerate() {
         if i > 0 {
             parts.push(Piece::Text(", "));

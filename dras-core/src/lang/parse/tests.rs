@@ -1,7 +1,9 @@
 use proptest::collection::vec;
 use proptest::prelude::*;
 
+use super::super::ast::{ListId, WindowSyntax};
 use super::super::format::symbol;
+use super::super::literal;
 use super::*;
 
 use crate::lang::{check_name, format, format_source, same};
@@ -317,7 +319,7 @@ fn well_formed(ast: &Ast, complete: bool) {
             NodeKind::Binary(_, a, b) | NodeKind::Offset(a, b) => [a, b].into_iter().for_each(|id| no_list(child(id))),
             NodeKind::Conditional(a, b, c) => [a, b, c].into_iter().for_each(|id| no_list(child(id))),
             NodeKind::Call(_, _, list) | NodeKind::List(list) => {
-                ast.list(list).iter().for_each(|id| no_list(child(*id)))
+                ast.list(list).iter().for_each(|id| no_list(child(*id)));
             }
             NodeKind::Window { of, window, .. } => {
                 no_list(child(of));
@@ -388,7 +390,11 @@ fn the_work_is_linear_in_the_number_of_tokens() {
         let count = found.tokens.len();
         let mut parser = Parser::new(&text, found, &limits);
         parser.run();
-        assert!(parser.steps <= 4 * count, "{open}: {} steps for {count} tokens", parser.steps);
+        assert!(
+            parser.steps <= 4 * count,
+            "{open}: {} steps for {count} tokens",
+            parser.steps
+        );
     }
 }
 
