@@ -8,6 +8,7 @@ use dras_core::diagnostic::{ALL_CODES, Example};
 use dras_core::lang::{Limits, format, format_source, parse, parse_bytes, parse_recovering, same};
 
 /// Runs `work` on a thread with little stack, as a host might have it.
+#[allow(clippy::unwrap_used)] // A panic in `work` is the failure of the test.
 fn on_small_stack<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> T {
     std::thread::Builder::new()
         .stack_size(256 * 1024)

@@ -173,6 +173,7 @@ fn level_of(ast: &Ast, id: NodeId) -> u8 {
 fn pieces<'a>(ast: &'a Ast, id: NodeId, parts: &mut Vec<Piece<'a>>, out: &mut String) {
     let node = ast.node(id);
     let any = |id| Piece::Node(id, 0);
+    parts.extend(first_operand(ast, id).map(|(operand, needed)| Piece::Node(operand, needed)));
     match node.kind {
         NodeKind::Number(value, unit) => number(node.span.text(&ast.source), value, unit, out),
         NodeKind::Bool(value) => out.push_str(if value { "true" } else { "false" }),
@@ -182,21 +183,12 @@ fn pieces<'a>(ast: &'a Ast, id: NodeId, parts: &mut Vec<Piece<'a>>, out: &mut St
             out.push(if op == UnaryOp::Minus { '-' } else { '!' });
             parts.push(Piece::Node(of, level::UNARY));
         }
-        NodeKind::Binary(op, left, right) => {
-            let own = level::of(op);
-            // Comparisons do not chain, so both sides bind tighter; the others group to the left.
-            let left_needs = if own == level::COMPARISON { own + 1 } else { own };
-            parts.extend([
-                Piece::Node(left, left_needs),
-                Piece::Text(" "),
-                Piece::Text(symbol(op)),
-                Piece::Text(" "),
-            ]);
-            parts.push(Piece::Node(right, own + 1));
+        NodeKind::Binary(op, _, right) => {
+            parts.extend([Piece::Text(" "), Piece::Text(symbol(op)), Piece::Text(" ")]);
+            parts.push(Piece::Node(right, level::of(op) + 1));
         }
-        NodeKind::Conditional(condition, then, otherwise) => {
-            parts.extend([Piece::Node(condition, level::ELSE), Piece::Text(" ? "), any(then)]);
-            parts.extend([Piece::Text(" : "), any(otherwise)]);
+        NodeKind::Conditional(_, then, otherwise) => {
+            parts.extend([Piece::Text(" ? "), any(then), Piece::Text(" : "), any(otherwise)]);
         }
         NodeKind::Call(name, _, arguments) => {
             parts.extend([Piece::Text(ast.text(name)), Piece::Text("(")]);
@@ -209,17 +201,9 @@ fn pieces<'a>(ast: &'a Ast, id: NodeId, parts: &mut Vec<Piece<'a>>, out: &mut St
             parts.push(Piece::Text("]"));
         }
         NodeKind::Window {
-            of,
-            window,
-            across_marks,
+            window, across_marks, ..
         } => {
-            // `x offset 1d[5m]` would be read as `(x offset 1d)[5m]`, but not by people.
-            let of_needs = if matches!(ast.node(of).kind, NodeKind::Offset(..)) {
-                PRIMARY
-            } else {
-                level::POSTFIX
-            };
-            parts.extend([Piece::Node(of, of_needs), Piece::Text("[")]);
+            parts.push(Piece::Text("["));
             match window {
                 WindowSyntax::Sliding(length) => parts.push(window_length(ast, length)),
                 WindowSyntax::Current(length) => parts.extend([Piece::Text("current "), any(length)]),
@@ -231,9 +215,9 @@ fn pieces<'a>(ast: &'a Ast, id: NodeId, parts: &mut Vec<Piece<'a>>, out: &mut St
             }
             parts.push(Piece::Text(if across_marks { " across marks]" } else { "]" }));
         }
-        NodeKind::Offset(of, by) => {
+        NodeKind::Offset(_, by) => {
             let plain = matches!(ast.node(by).kind, NodeKind::Number(..) | NodeKind::Name(_));
-            parts.extend([Piece::Node(of, level::POSTFIX), Piece::Text(" offset ")]);
+            parts.push(Piece::Text(" offset "));
             parts.extend(if plain {
                 [Piece::Text(""), any(by), Piece::Text("")]
             } else {
@@ -244,7 +228,7 @@ fn pieces<'a>(ast: &'a Ast, id: NodeId, parts: &mut Vec<Piece<'a>>, out: &mut St
     }
 }
 
-fn list<'a>(elements: &[NodeId], parts: &mut Vec<Piece<'a>>) {
+fn list(elements: &[NodeId], parts: &mut Vec<Piece<'_>>) {
     for (i, element) in elements.iter().enumerate() {
         if i > 0 {
             parts.push(Piece::Text(", "));
@@ -253,19 +237,35 @@ fn list<'a>(elements: &[NodeId], parts: &mut Vec<Piece<'a>>) {
     }
 }
 
+/// The operand that stands first in a node's text, and how tightly it has to bind to stand there without brackets.
+fn first_operand(ast: &Ast, id: NodeId) -> Option<(NodeId, u8)> {
+    Some(match ast.node(id).kind {
+        // Comparisons do not chain, so both sides bind tighter; the others group to the left.
+        NodeKind::Binary(op, left, _) if level::of(op) == level::COMPARISON => (left, level::ADD),
+        NodeKind::Binary(op, left, _) => (left, level::of(op)),
+        NodeKind::Conditional(condition, ..) => (condition, level::ELSE),
+        // `x offset 1d[5m]` would be read as `(x offset 1d)[5m]`, but not by people.
+        NodeKind::Window { of, .. } if matches!(ast.node(of).kind, NodeKind::Offset(..)) => (of, PRIMARY),
+        NodeKind::Window { of, .. } | NodeKind::Offset(of, _) => (of, level::POSTFIX),
+        _ => return None,
+    })
+}
+
 /// The first thing in a window. A name `current` or `previous` there would be taken for the kind of window, so it gets brackets.
 fn window_length<'a>(ast: &Ast, length: NodeId) -> Piece<'a> {
     let mut first = length;
-    loop {
-        first = match ast.node(first).kind {
-            NodeKind::Binary(_, left, _) => left,
-            NodeKind::Conditional(condition, ..) => condition,
-            NodeKind::Window { of, .. } | NodeKind::Offset(of, _) => of,
-            NodeKind::Name(name) | NodeKind::Call(name, ..) if ["current", "previous"].contains(&ast.text(name)) => {
-                return Piece::Node(length, u8::MAX);
-            }
-            _ => return Piece::Node(length, 0),
-        };
+    while let Some((operand, needed)) = first_operand(ast, first) {
+        if level_of(ast, operand) < needed {
+            // It begins with a bracket.
+            return Piece::Node(length, 0);
+        }
+        first = operand;
+    }
+    match ast.node(first).kind {
+        NodeKind::Name(name) | NodeKind::Call(name, ..) if ["current", "previous"].contains(&ast.text(name)) => {
+            Piece::Node(length, u8::MAX)
+        }
+        _ => Piece::Node(length, 0),
     }
 }
 

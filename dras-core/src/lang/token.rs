@@ -211,12 +211,10 @@ fn operator(rest: &[u8]) -> (u32, Kind) {
         (b'?', b'?', _) => (2, Kind::Else),
         // The second slash may begin a comment.
         (b'/', b'/', b'*') => (1, Kind::Divide),
-        (b'=', b'>' | b'<', _)
-        | (b'<', b'>' | b'<', _)
-        | (b'>', b'>', _)
+        (b'=' | b'<', b'>' | b'<', _)
+        | (b'>' | b'-', b'>', _)
         | (b'*', b'*', _)
         | (b'/', b'/', _)
-        | (b'-', b'>', _)
         | (b'+' | b'-' | b'*' | b'/' | b':' | b'~', b'=', _) => (2, Kind::Foreign),
         (b'?', ..) => (1, Kind::Question),
         (b':', ..) => (1, Kind::Colon),
@@ -291,10 +289,7 @@ mod tests {
             texts("1-3"),
             [(Kind::Number, "1"), (Kind::Minus, "-"), (Kind::Number, "3")]
         );
-        assert_eq!(
-            texts("1e-x"),
-            [(Kind::Number, "1e-x")]
-        );
+        assert_eq!(texts("1e-x"), [(Kind::Number, "1e-x")]);
     }
 
     #[test]

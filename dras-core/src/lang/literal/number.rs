@@ -1,21 +1,7 @@
-//! The values of literals, and what is wrong with those that have none.
+//! Numbers, percentages, durations, sizes and rates.
 
+use super::{Fault, quote, whole};
 use crate::units::{DATA_UNITS, TIME_UNITS, Unit, display_number};
-
-/// Why a literal has no value.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Fault {
-    /// One line, without the literal's place.
-    pub(crate) message: String,
-    /// What to say under the carets.
-    pub(crate) label: String,
-    /// What to write instead.
-    pub(crate) help: Option<String>,
-    /// The offending bytes of the literal.
-    pub(crate) start: usize,
-    /// One past the offending bytes.
-    pub(crate) end: usize,
-}
 
 /// Powers of ten that f64 holds exactly.
 const POWERS: [f64; 23] = [
@@ -100,7 +86,7 @@ fn suffix(name: &str) -> Option<Suffix> {
 /// # Errors
 ///
 /// Where it is malformed, has an unknown unit, or does not fit in f64.
-pub(crate) fn number(text: &str) -> Result<(f64, Unit), Box<Fault>> {
+pub(crate) fn number(text: &str) -> Result<(f64, Unit), Fault> {
     // By far the most common form.
     if text.len() <= 15 && text.bytes().all(|b| b.is_ascii_digit()) {
         return Ok((
@@ -141,7 +127,7 @@ pub(crate) fn number(text: &str) -> Result<(f64, Unit), Box<Fault>> {
 }
 
 /// The part of a number before `%` and `/s`: the value, its unit, and whether it was written as anything but zero.
-fn amount(body: &str, text: &str, percent: bool) -> Result<(f64, Unit, bool), Box<Fault>> {
+fn amount(body: &str, text: &str, percent: bool) -> Result<(f64, Unit, bool), Fault> {
     let mut rest = body;
     let mut total = 0.0;
     let mut not_zero = false;
@@ -172,7 +158,7 @@ fn amount(body: &str, text: &str, percent: bool) -> Result<(f64, Unit, bool), Bo
                     check_order(&parts, text)?;
                     return Ok((total, Unit::SECONDS, not_zero));
                 }
-                if !next.as_bytes()[0].is_ascii_digit() && !(next.len() > 1 && next.starts_with('.')) {
+                if !(next.as_bytes()[0].is_ascii_digit() || next.len() > 1 && next.starts_with('.')) {
                     return Err(unknown_unit(body, text, rest, after));
                 }
                 rest = next;
@@ -219,7 +205,7 @@ fn time_length(unit: &str) -> f64 {
 }
 
 /// Reads digits, point, digits and exponent; returns what follows.
-fn decimal<'a>(rest: &'a str, text: &str) -> Result<(Decimal<'a>, &'a str), Box<Fault>> {
+fn decimal<'a>(rest: &'a str, text: &str) -> Result<(Decimal<'a>, &'a str), Fault> {
     let bytes = rest.as_bytes();
     let mut at = 0;
     let mut digits: Option<u64> = Some(0);
@@ -287,7 +273,7 @@ fn decimal<'a>(rest: &'a str, text: &str) -> Result<(Decimal<'a>, &'a str), Box<
             at = start + length;
         }
     }
-    if at == mantissa.len() && mantissa.ends_with('.') && bytes.get(at).is_some_and(|b| b.is_ascii_alphabetic()) {
+    if at == mantissa.len() && mantissa.ends_with('.') && bytes.get(at).is_some_and(u8::is_ascii_alphabetic) {
         return Err(whole(
             text,
             format!("digits are missing after the point in `{}`", quote(text)),
@@ -306,7 +292,7 @@ fn decimal<'a>(rest: &'a str, text: &str) -> Result<(Decimal<'a>, &'a str), Box<
 }
 
 /// Parts of a compound duration come largest first, each unit once.
-fn check_order(parts: &[(&str, &str)], text: &str) -> Result<(), Box<Fault>> {
+fn check_order(parts: &[(&str, &str)], text: &str) -> Result<(), Fault> {
     if parts.windows(2).all(|w| time_length(w[0].1) > time_length(w[1].1)) {
         return Ok(());
     }
@@ -329,7 +315,7 @@ fn check_order(parts: &[(&str, &str)], text: &str) -> Result<(), Box<Fault>> {
     .help(format!("write `{}`", quote(&right))))
 }
 
-fn percent_of_unit(text: &str, body: &str) -> Box<Fault> {
+fn percent_of_unit(text: &str, body: &str) -> Fault {
     whole(
         text,
         format!("`{}` has a unit and `%`", quote(text)),
@@ -342,7 +328,7 @@ fn percent_of_unit(text: &str, body: &str) -> Box<Fault> {
 }
 
 /// The fault of a number whose part `rest`, after its digits, goes on with `after`, which is not a unit.
-fn unknown_unit(body: &str, text: &str, rest: &str, after: &str) -> Box<Fault> {
+fn unknown_unit(body: &str, text: &str, rest: &str, after: &str) -> Fault {
     let before = &body[..body.len() - after.len()];
     let digits = &rest[..rest.len() - after.len()];
     let ending = &text[body.len()..];
@@ -425,142 +411,6 @@ fn suggestion(before: &str, digits: &str, unit: &str, ending: &str) -> String {
     } else {
         known.to_owned()
     }
-}
-
-impl Fault {
-    fn help(mut self: Box<Fault>, help: String) -> Box<Fault> {
-        self.help = Some(help);
-        self
-    }
-}
-
-fn whole(text: &str, message: String, label: &str) -> Box<Fault> {
-    Box::new(Fault {
-        message,
-        label: label.to_owned(),
-        help: None,
-        start: 0,
-        end: text.len(),
-    })
-}
-
-/// The most characters of the user's text that a message repeats.
-const QUOTED: usize = 60;
-
-/// The user's text, shortened where it is long.
-pub(crate) fn quote(text: &str) -> std::borrow::Cow<'_, str> {
-    match text.char_indices().nth(QUOTED) {
-        Some((at, _)) => format!("{}…", &text[..at]).into(),
-        None => text.into(),
-    }
-}
-
-/// The content of a text token with its quotes, escapes replaced.
-///
-/// # Errors
-///
-/// The first escape that is unknown or malformed.
-pub(crate) fn text(token: &str) -> Result<String, Box<Fault>> {
-    let inner = token.get(1..token.len().saturating_sub(1)).unwrap_or("");
-    let mut result = String::with_capacity(inner.len());
-    let mut rest = inner;
-    while let Some(at) = rest.find('\\') {
-        result.push_str(&rest[..at]);
-        let escape = &rest[at..];
-        match unescape(escape) {
-            Ok((character, length)) => {
-                result.push(character);
-                rest = &escape[length..];
-            }
-            Err((length, label)) => {
-                let start = 1 + inner.len() - escape.len();
-                return Err(bad_escape(token, start, start + length, label));
-            }
-        }
-    }
-    result.push_str(rest);
-    Ok(result)
-}
-
-/// The character of the escape at the start of `escape`, and how many bytes it takes; or how many bytes are wrong, and why.
-fn unescape(escape: &str) -> Result<(char, usize), (usize, &'static str)> {
-    let kind = escape[1..].chars().next();
-    let simple = match kind {
-        Some(c @ ('\\' | '\'' | '"')) => Some(c),
-        Some('n') => Some('\n'),
-        Some('r') => Some('\r'),
-        Some('t') => Some('\t'),
-        Some('0') => Some('\0'),
-        _ => None,
-    };
-    if let Some(character) = simple {
-        return Ok((character, 2));
-    }
-    match kind {
-        Some('x') => {
-            let code = hex(escape, 2, 2).ok_or((2, "two hexadecimal digits are expected after `\\x`"))?;
-            if code > 0x7f {
-                return Err((4, "`\\x` ends at 7f; write `\\u{…}`"));
-            }
-            char::from_u32(code).map(|c| (c, 4)).ok_or((4, "not a character"))
-        }
-        Some('u') if escape[2..].starts_with('{') => {
-            let end = escape.find('}').ok_or((3, "a closing `}` is missing"))?;
-            let digits = &escape[3..end];
-            let code = u32::from_str_radix(digits, 16)
-                .ok()
-                .filter(|_| digits.len() <= 6 && !digits.starts_with('+'));
-            code.and_then(char::from_u32).map(|c| (c, end + 1)).ok_or((
-                end + 1,
-                "one to six hexadecimal digits of a Unicode character are expected",
-            ))
-        }
-        Some('u') => {
-            let first = hex(escape, 2, 4).ok_or((2, "four hexadecimal digits are expected after `\\u`"))?;
-            if let Some(character) = char::from_u32(first) {
-                return Ok((character, 6));
-            }
-            // Outside the basic plane, JSON and Java write two halves.
-            let second = escape.get(6..8).filter(|s| *s == "\\u").and_then(|_| hex(escape, 8, 4));
-            second
-                .filter(|s| (0xdc00..0xe000).contains(s) && first < 0xdc00)
-                .and_then(|s| char::from_u32(0x1_0000 + ((first - 0xd800) << 10) + (s - 0xdc00)))
-                .map(|c| (c, 12))
-                .ok_or((6, "half of a surrogate pair, which is no character"))
-        }
-        Some(c) => Err((1 + c.len_utf8(), "not an escape")),
-        None => Err((1, "not an escape")),
-    }
-}
-
-fn hex(text: &str, from: usize, count: usize) -> Option<u32> {
-    let digits = text.get(from..from + count)?;
-    digits
-        .bytes()
-        .all(|b| b.is_ascii_hexdigit())
-        .then(|| u32::from_str_radix(digits, 16).ok())?
-}
-
-fn bad_escape(token: &str, start: usize, end: usize, label: &str) -> Box<Fault> {
-    let escape = &token[start..end];
-    let content = &token[1..token.len() - 1];
-    let help = if escape.starts_with("\\x") || escape.starts_with("\\u") {
-        "escapes of characters are written `\\x41`, `\\u00e9` or `\\u{1f600}`".to_owned()
-    } else if !content.contains('\'') && !content.contains("\\\\") {
-        format!(
-            "for a regular expression, a raw text needs no escapes: `r'{}'`; for a `\\` alone write `\\\\`",
-            quote(content)
-        )
-    } else {
-        "for a `\\` write `\\\\`".to_owned()
-    };
-    Box::new(Fault {
-        message: format!("an unknown escape `{}`", quote(escape)),
-        label: label.to_owned(),
-        help: Some(help),
-        start,
-        end,
-    })
 }
 
 #[cfg(test)]
@@ -679,40 +529,6 @@ mod tests {
                 "{text}: {given}"
             );
         }
-    }
-
-    #[test]
-    fn escapes_are_those_of_json_and_rust() {
-        for (token, content) in [
-            ("''", ""),
-            (r#"'a"b'"#, "a\"b"),
-            (r#""a'b""#, "a'b"),
-            (r#"'\\\'\"\n\r\t\0'"#, "\\'\"\n\r\t\0"),
-            (r"'\x41\u00e9\u{1f600}\u{0}'", "Aé😀\0"),
-            (r"'\ud83d\ude00'", "😀"),
-            ("'é😀'", "é😀"),
-        ] {
-            assert_eq!(text(token).as_deref(), Ok(content), "{token}");
-        }
-        for (token, offending) in [
-            (r"'\d+'", r"\d"),
-            (r"'a\é'", r"\é"),
-            (r"'\x4'", r"\x"),
-            (r"'\xff'", r"\xff"),
-            (r"'\u12'", r"\u"),
-            (r"'\ud800'", r"\ud800"),
-            (r"'\ud800\u0041'", r"\ud800"),
-            (r"'\udc00\ud800'", r"\udc00"),
-            (r"'\u{}'", r"\u{}"),
-            (r"'\u{110000}'", r"\u{110000}"),
-            (r"'\u{d800}'", r"\u{d800}"),
-            (r"'\u{+41}'", r"\u{+41}"),
-            (r"'\u{41'", r"\u{"),
-        ] {
-            let fault = text(token).unwrap_err();
-            assert_eq!(&token[fault.start..fault.end], offending, "{token}");
-        }
-        assert!(text(r"'\d+'").unwrap_err().help.unwrap().contains(r"`r'\d+'`"));
     }
 
     proptest! {
