@@ -4,6 +4,7 @@ pub mod action;
 pub mod diagnostic;
 pub mod engine;
 pub mod lang;
+pub mod literal;
 pub mod metrics;
 pub mod names;
 pub mod resources;

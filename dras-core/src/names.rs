@@ -108,7 +108,9 @@ pub fn check_rule_name(name: &str) -> Result<(), NameError> {
 
 /// Whether `text` is one part of a dotted name.
 pub(crate) fn is_part(text: &str) -> bool {
-    text.bytes().next().is_some_and(|b| b == b'_' || b.is_ascii_alphabetic())
+    text.bytes()
+        .next()
+        .is_some_and(|b| b == b'_' || b.is_ascii_alphabetic())
         && text.bytes().all(|b| b == b'_' || b.is_ascii_alphanumeric())
 }
 

@@ -4,14 +4,15 @@
 use std::collections::BTreeMap;
 
 use dras_core::diagnostic::{ALL_CODES, Diagnostics, Example, codes};
-use dras_core::metrics::{Across, Kind, Per};
+use dras_core::literal::Quantity;
 use dras_core::metrics::sources::QueryTemplate;
+use dras_core::metrics::{Across, Kind, Per};
 use dras_core::rules::{
-    AcrossInstances, AttributeDeclaration, AttributeType, BUILT_IN_ATTRIBUTES, Bounds, Constant, Resource, Document,
-    DocumentLimits, Hold, Limits, MetricDeclaration, Origin, Param, Reading, Rule, StrategyUse, Template,
+    AcrossInstances, AttributeDeclaration, AttributeType, BUILT_IN_ATTRIBUTES, Bounds, Constant, Document,
+    DocumentLimits, Hold, Limits, MetricDeclaration, Origin, Param, Reading, Resource, Rule, StrategyUse, Template,
     WindowSettings, expand,
 };
-use dras_core::units::{Quantity, Unit};
+use dras_core::units::Unit;
 use proptest::prelude::*;
 use serde_json::json;
 

@@ -21,7 +21,12 @@ fn policy(text: &str) -> Policy {
 /// A task of two TaskManagers with two slots each on machines of four cores.
 fn task(policy: &Policy) -> Task {
     let mut task = Task::new(policy, "orders").unwrap();
-    for (name, value) in [("parallelism", 4.0), ("task_managers", 2.0), ("slots_per_task_manager", 2.0), ("machine_cores", 4.0)] {
+    for (name, value) in [
+        ("parallelism", 4.0),
+        ("task_managers", 2.0),
+        ("slots_per_task_manager", 2.0),
+        ("machine_cores", 4.0),
+    ] {
         task.set(policy, name, value).unwrap();
     }
     task
@@ -31,7 +36,10 @@ fn task(policy: &Policy) -> Task {
 fn scrape(policy: &Policy, task: &mut Task, t: i64, cpu: f64, busy: f64) {
     for name in ["tm-1", "tm-2"] {
         let instance = task.instance(policy, name).unwrap();
-        let row = [(policy.metric("cpu").unwrap(), cpu), (policy.metric("busy").unwrap(), busy)];
+        let row = [
+            (policy.metric("cpu").unwrap(), cpu),
+            (policy.metric("busy").unwrap(), busy),
+        ];
         task.row(policy, t, instance, t, &row).unwrap();
     }
 }
@@ -66,7 +74,10 @@ fn an_overload_scales_up_once_it_has_held_long_enough_and_says_why() {
     let decisions = run(&policy, &mut task, T0, T0 + 10 * M, 0.45, 900.0);
     let first = decisions.iter().position(|d| !d.changes().is_empty()).unwrap();
     for early in &decisions[..8] {
-        assert!(early.any_undefined(), "less than 80% of five minutes is not enough to decide:\n{early}");
+        assert!(
+            early.any_undefined(),
+            "less than 80% of five minutes is not enough to decide:\n{early}"
+        );
     }
     let decision = &decisions[first];
     // 80% of the window are covered after four minutes; then three minutes of `up_for`.
@@ -74,7 +85,10 @@ fn an_overload_scales_up_once_it_has_held_long_enough_and_says_why() {
     let change = &decision.changes()[0];
     assert_eq!((change.from, change.to), (4.0, 6.0));
     let text = decision.to_string();
-    assert!(text.contains("orders at 2027-01-15T08:07:00Z: parallelism 4 → 6"), "{text}");
+    assert!(
+        text.contains("orders at 2027-01-15T08:07:00Z: parallelism 4 → 6"),
+        "{text}"
+    );
     assert!(text.contains("cpu.utilisation = 0.9 > cpu.high (0.8) → true"), "{text}");
     let json = serde_json::to_value(decision).unwrap();
     assert_eq!(json["changes"][0]["to"], 6.0);
@@ -83,7 +97,10 @@ fn an_overload_scales_up_once_it_has_held_long_enough_and_says_why() {
     // What was seen, as the authors of the rules wrote it.
     let inputs = json["inputs"].as_array().unwrap();
     let seen = |text: &str| &inputs.iter().find(|i| i["text"] == text).unwrap()["value"];
-    assert_eq!((seen("avg(avg(cpu[cpu.window]))"), seen("parallelism")), (&0.45.into(), &4.0.into()));
+    assert_eq!(
+        (seen("avg(avg(cpu[cpu.window]))"), seen("parallelism")),
+        (&0.45.into(), &4.0.into())
+    );
 }
 
 #[test]
@@ -128,13 +145,18 @@ fn samples_from_before_a_restart_do_not_count() {
 
 #[test]
 fn an_unknown_parallelism_is_no_zero() {
-    let policy = policy(r#"{"version": 1, "rules": [{"name": "up", "when": "task_type == 'sql'", "then": {"parallelism": "parallelism + 1"}}]}"#);
+    let policy = policy(
+        r#"{"version": 1, "rules": [{"name": "up", "when": "task_type == 'sql'", "then": {"parallelism": "parallelism + 1"}}]}"#,
+    );
     let mut task = Task::new(&policy, "t").unwrap();
     task.set(&policy, "task_type", "sql").unwrap();
     let decision = decide(&policy, &mut task, T0).unwrap();
     assert!(decision.any_fired() && decision.changes().is_empty());
     let text = decision.to_string();
-    assert!(text.contains("parallelism: nothing to propose, `parallelism`: the task does not say"), "{text}");
+    assert!(
+        text.contains("parallelism: nothing to propose, `parallelism`: the task does not say"),
+        "{text}"
+    );
 }
 
 #[test]
@@ -146,7 +168,19 @@ fn a_condition_must_hold_without_interruption() {
     let mut task = Task::new(&policy, "t").unwrap();
     task.set(&policy, "parallelism", 2.0).unwrap();
     let mut states = Vec::new();
-    let loads = [Some(2.0), Some(2.0), None, Some(2.0), Some(2.0), Some(0.0), Some(2.0), Some(2.0), Some(2.0), Some(2.0), Some(2.0)];
+    let loads = [
+        Some(2.0),
+        Some(2.0),
+        None,
+        Some(2.0),
+        Some(2.0),
+        Some(0.0),
+        Some(2.0),
+        Some(2.0),
+        Some(2.0),
+        Some(2.0),
+        Some(2.0),
+    ];
     for (step, load) in loads.into_iter().enumerate() {
         match load {
             Some(load) => task.set(&policy, "load", load).unwrap(),
@@ -178,7 +212,10 @@ fn time_that_goes_back_is_an_error_and_changes_nothing() {
 fn a_task_of_another_policy_is_refused() {
     let (one, other) = (policy(CPU), policy(r#"{"version": 1}"#));
     let mut task = task(&one);
-    assert!(matches!(decide(&other, &mut task, T0), Err(DecideError::Task(TaskError::OtherPolicy { .. }))));
+    assert!(matches!(
+        decide(&other, &mut task, T0),
+        Err(DecideError::Task(TaskError::OtherPolicy { .. }))
+    ));
 }
 
 #[test]
@@ -186,14 +223,25 @@ fn attributes_are_checked() {
     let policy = policy(CPU);
     let mut task = task(&policy);
     for (error, part) in [
-        (task.set(&policy, "paralelism", 3.0).unwrap_err(), "`paralelism` is not an attribute"),
-        (task.set(&policy, "parallelism", "three").unwrap_err(), "is a plain number, and a text was given"),
-        (task.set(&policy, "parallelism", f64::NAN).unwrap_err(), "leave it out where it is not known"),
+        (
+            task.set(&policy, "paralelism", 3.0).unwrap_err(),
+            "`paralelism` is not an attribute",
+        ),
+        (
+            task.set(&policy, "parallelism", "three").unwrap_err(),
+            "is a plain number, and a text was given",
+        ),
+        (
+            task.set(&policy, "parallelism", f64::NAN).unwrap_err(),
+            "leave it out where it is not known",
+        ),
     ] {
         assert!(error.to_string().contains(part), "{error}");
     }
     // Declared units are converted.
-    let policy = self::policy(r#"{"version": 1, "attributes": {"slo": {"type": "number", "unit": "ms"}}, "rules": [{"name": "r", "when": "slo == 2s", "then": {"parallelism": "2"}}]}"#);
+    let policy = self::policy(
+        r#"{"version": 1, "attributes": {"slo": {"type": "number", "unit": "ms"}}, "rules": [{"name": "r", "when": "slo == 2s", "then": {"parallelism": "2"}}]}"#,
+    );
     let mut task = Task::new(&policy, "t").unwrap();
     task.set(&policy, "slo", 2000.0).unwrap();
     assert!(decide(&policy, &mut task, T0).unwrap().any_fired());
@@ -205,7 +253,10 @@ fn the_same_inputs_give_the_same_bytes_and_a_decision_can_be_used_again() {
     let (mut one, mut two) = (task(&policy), task(&policy));
     let first = run(&policy, &mut one, T0, T0 + 10 * M, 0.45, 900.0);
     let second = run(&policy, &mut two, T0, T0 + 10 * M, 0.45, 900.0);
-    assert_eq!(serde_json::to_string(&first).unwrap(), serde_json::to_string(&second).unwrap());
+    assert_eq!(
+        serde_json::to_string(&first).unwrap(),
+        serde_json::to_string(&second).unwrap()
+    );
     let mut reused = first[0].clone();
     decide_into(&policy, &mut one, T0 + 11 * M, &mut reused).unwrap();
     assert_eq!(reused, decide(&policy, &mut two, T0 + 11 * M).unwrap());
@@ -253,8 +304,21 @@ fn warnings_name_what_is_not_used_and_what_is_said_twice() {
         ]
     }"#;
     let policy = policy(text);
-    let list: Vec<String> = policy.warnings().0.iter().map(|d| format!("{} {}", d.code.id(), d.path)).collect();
-    assert_eq!(list, ["W0107 define.hot", "W0108 params.high", "W0110 metrics.cpu", "W0109 rules[1]"]);
+    let list: Vec<String> = policy
+        .warnings()
+        .0
+        .iter()
+        .map(|d| format!("{} {}", d.code.id(), d.path))
+        .collect();
+    assert_eq!(
+        list,
+        [
+            "W0107 define.hot",
+            "W0108 params.high",
+            "W0110 metrics.cpu",
+            "W0109 rules[1]"
+        ]
+    );
 }
 
 #[test]
@@ -265,9 +329,14 @@ fn prometheus_answers_go_straight_into_the_windows() {
     let queries = task.queries(&policy, T0).unwrap();
     assert_eq!(queries.len(), 2);
     assert_eq!(queries[1].metric, "cpu");
-    assert_eq!(queries[1].promql, r#"flink_taskmanager_Status_JVM_CPU_Load{job_name="orders \"7\""}"#);
+    assert_eq!(
+        queries[1].promql,
+        r#"flink_taskmanager_Status_JVM_CPU_Load{job_name="orders \"7\""}"#
+    );
     assert!(queries[1].start <= T0 - 30 * M && queries[1].end == T0 && queries[1].step == 15_000);
-    let samples: Vec<String> = (0..=40).map(|i| format!("[{}, \"0.45\"]", (T0 - 600_000 + i * 15_000) / 1000)).collect();
+    let samples: Vec<String> = (0..=40)
+        .map(|i| format!("[{}, \"0.45\"]", (T0 - 600_000 + i * 15_000) / 1000))
+        .collect();
     let body = format!(
         r#"{{"status":"success","data":{{"resultType":"matrix","result":[{{"metric":{{"tm_id":"a"}},"values":[{0}]}},{{"metric":{{"tm_id":"b"}},"values":[{0}]}}]}}}}"#,
         samples.join(",")
@@ -275,7 +344,12 @@ fn prometheus_answers_go_straight_into_the_windows() {
     let report = task.read_prometheus(&policy, T0, "cpu", body.as_bytes()).unwrap();
     assert_eq!((report.series, report.accepted.stored), (2, 82));
     let decision = decide(&policy, &mut task, T0).unwrap();
-    assert!(decision.to_string().contains("cpu.utilisation = 0.9 > cpu.high (0.8) → true"), "{decision}");
+    assert!(
+        decision
+            .to_string()
+            .contains("cpu.utilisation = 0.9 > cpu.high (0.8) → true"),
+        "{decision}"
+    );
     // The next queries ask only for what is new.
     let queries = task.queries(&policy, T0 + M).unwrap();
     assert_eq!((queries[1].start, queries[1].end), (T0 + 15_000, T0 + M));
@@ -286,10 +360,15 @@ fn bad_answers_are_errors_and_change_nothing() {
     let policy = policy(CPU);
     let mut task = task(&policy);
     let before = format!("{:?}", task.windows());
-    let two_without_label = br#"{"status":"success","data":{"resultType":"vector","result":[{"metric":{"pod":"a"},"value":[1,"1"]}]}}"#;
+    let two_without_label =
+        br#"{"status":"success","data":{"resultType":"vector","result":[{"metric":{"pod":"a"},"value":[1,"1"]}]}}"#;
     let cases: [(&str, &[u8], &str); 6] = [
         ("cpu", b"<html>bad gateway</html>", "HTML"),
-        ("cpu", br#"{"status":"error","errorType":"bad_data","error":"parse error"}"#, "parse error"),
+        (
+            "cpu",
+            br#"{"status":"error","errorType":"bad_data","error":"parse error"}"#,
+            "parse error",
+        ),
         ("cpu", br#"{"status":"succ"#, "cut off"),
         ("cpu", b"\xff\xfe", "UTF-8"),
         ("cpuu", br#"{}"#, "`cpuu` is not a metric"),

@@ -43,7 +43,9 @@ impl AttributeValue {
     pub(crate) fn suits(&self, ty: Type) -> bool {
         matches!(
             (self, ty),
-            (AttributeValue::Number(_), Type::Number(_)) | (AttributeValue::Bool(_), Type::Bool) | (AttributeValue::Text(_), Type::Text)
+            (AttributeValue::Number(_), Type::Number(_))
+                | (AttributeValue::Bool(_), Type::Bool)
+                | (AttributeValue::Text(_), Type::Text)
         )
     }
 }

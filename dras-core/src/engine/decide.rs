@@ -56,7 +56,12 @@ pub fn decide_into(policy: &Policy, task: &mut Task, now: Millis, decision: &mut
     let mut row = inner.compiled.program.row();
     task.fill(policy, now, &mut row);
     let task_managers = task.number(inner.known.task_managers).map(|n| n.clamp(0.0, 1e9) as u32);
-    let look = Look { plan: &inner.plan, windows: &task.windows, now, task_managers };
+    let look = Look {
+        plan: &inner.plan,
+        windows: &task.windows,
+        now,
+        task_managers,
+    };
     look.fill(&inner.compiled, &mut row, &mut scratch);
 
     decision.begin(policy, task.id(), now);
@@ -102,7 +107,12 @@ impl<'t, 'r> Outputs<'t, 'r> {
 
     fn condition(&self, output: usize) -> Result<bool, Undefined> {
         match &self.exact {
-            None => self.inner.compiled.program.bool(self.row, output).ok_or(Undefined::NotAvailable),
+            None => self
+                .inner
+                .compiled
+                .program
+                .bool(self.row, output)
+                .ok_or(Undefined::NotAvailable),
             Some(values) => match values.get(self.inner.compiled.root_of(output)) {
                 Some(Value::Bool(b)) => Ok(*b),
                 Some(Value::Undefined(missing)) => Err(missing.reason),
@@ -113,7 +123,12 @@ impl<'t, 'r> Outputs<'t, 'r> {
 
     fn number(&self, output: usize) -> Result<f64, Undefined> {
         match &self.exact {
-            None => self.inner.compiled.program.number(self.row, output).ok_or(Undefined::NotAvailable),
+            None => self
+                .inner
+                .compiled
+                .program
+                .number(self.row, output)
+                .ok_or(Undefined::NotAvailable),
             Some(values) => match values.get(self.inner.compiled.root_of(output)) {
                 Some(Value::Number(x)) => Ok(*x),
                 Some(Value::Undefined(missing)) => Err(missing.reason),
@@ -139,7 +154,14 @@ fn step(
         Ok(true) => {
             progress.unknown_since = None;
             let since = *progress.since.get_or_insert(now);
-            if now - since >= hold { RuleStatus::Fired { since } } else { RuleStatus::Holding { since, left: hold - (now - since) } }
+            if now - since >= hold {
+                RuleStatus::Fired { since }
+            } else {
+                RuleStatus::Holding {
+                    since,
+                    left: hold - (now - since),
+                }
+            }
         }
         Ok(false) => {
             *progress = RuleProgress::default();
@@ -148,7 +170,10 @@ fn step(
         Err(reason) => {
             let unknown_since = *progress.unknown_since.get_or_insert(now);
             if now - unknown_since > UNKNOWN_KEEPS.max(hold / 4) {
-                *progress = RuleProgress { since: None, unknown_since: Some(unknown_since) };
+                *progress = RuleProgress {
+                    since: None,
+                    unknown_since: Some(unknown_since),
+                };
             }
             RuleStatus::Undefined { reason }
         }
@@ -173,15 +198,31 @@ fn propose(inner: &Inner, task: &Task, outputs: &Outputs<'_, '_>, decision: &mut
                         target,
                         priority: rule.info.priority,
                     });
-                    ProposalOutcome { rule: index as u32, resource, wanted: Ok(wanted), target, fate: Some(Fate::NoChange) }
+                    ProposalOutcome {
+                        rule: index as u32,
+                        resource,
+                        wanted: Ok(wanted),
+                        target,
+                        fate: Some(Fate::NoChange),
+                    }
                 }
-                (Some(_), Err(reason)) => {
-                    ProposalOutcome { rule: index as u32, resource, wanted: Err(reason), target: 0.0, fate: None }
-                }
+                (Some(_), Err(reason)) => ProposalOutcome {
+                    rule: index as u32,
+                    resource,
+                    wanted: Err(reason),
+                    target: 0.0,
+                    fate: None,
+                },
                 // Without knowing what the task has, no direction can be told.
                 (None, _) => {
                     let wanted = Err(Undefined::NoAttribute);
-                    ProposalOutcome { rule: index as u32, resource, wanted, target: 0.0, fate: None }
+                    ProposalOutcome {
+                        rule: index as u32,
+                        resource,
+                        wanted,
+                        target: 0.0,
+                        fate: None,
+                    }
                 }
             };
             decision.proposals.push(outcome);

@@ -139,7 +139,12 @@ impl Decision {
         row.reasons.clone_from(&self.reasons);
         row.texts = self.texts.iter().map(Option::as_deref).collect();
         let mut values = Values::new(&inner.compiled.graph);
-        let rule_name = |index: u32| inner.rules.get(index as usize).map_or(String::new(), |r| r.info.name.clone());
+        let rule_name = |index: u32| {
+            inner
+                .rules
+                .get(index as usize)
+                .map_or(String::new(), |r| r.info.name.clone())
+        };
         let rules = inner
             .rules
             .iter()
@@ -342,14 +347,20 @@ fn duration(ms: Millis) -> String {
 }
 
 fn time(at: Millis) -> String {
-    DateTime::<Utc>::from_timestamp_millis(at)
-        .map_or_else(|| format!("{at} ms"), |t| t.to_rfc3339_opts(SecondsFormat::AutoSi, true))
+    DateTime::<Utc>::from_timestamp_millis(at).map_or_else(
+        || format!("{at} ms"),
+        |t| t.to_rfc3339_opts(SecondsFormat::AutoSi, true),
+    )
 }
 
 impl fmt::Display for DecisionReport {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let changes: Vec<String> = self.changes.iter().map(ToString::to_string).collect();
-        let what = if changes.is_empty() { "no change".to_owned() } else { changes.join(", ") };
+        let what = if changes.is_empty() {
+            "no change".to_owned()
+        } else {
+            changes.join(", ")
+        };
         write!(f, "{} at {}: {what}", self.task, time(self.at))?;
         for rule in &self.rules {
             write!(f, "\n  {rule}")?;
@@ -397,7 +408,12 @@ impl fmt::Display for RuleReport {
 impl fmt::Display for ProposalReport {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Some(target) = self.target else {
-            return write!(f, "{}: nothing to propose, {}", self.resource, self.undefined.as_deref().unwrap_or("undefined"));
+            return write!(
+                f,
+                "{}: nothing to propose, {}",
+                self.resource,
+                self.undefined.as_deref().unwrap_or("undefined")
+            );
         };
         write!(f, "{} {}", self.resource, self.resource.display(target))?;
         let by = self.by.as_deref().unwrap_or("another rule");
@@ -425,7 +441,11 @@ impl Serialize for Decision {
 
 impl PartialEq for Decision {
     fn eq(&self, other: &Decision) -> bool {
-        let same_numbers = self.numbers.iter().map(|x| x.to_bits()).eq(other.numbers.iter().map(|x| x.to_bits()));
+        let same_numbers = self
+            .numbers
+            .iter()
+            .map(|x| x.to_bits())
+            .eq(other.numbers.iter().map(|x| x.to_bits()));
         self.policy == other.policy
             && self.task == other.task
             && self.at == other.at

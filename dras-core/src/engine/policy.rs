@@ -176,7 +176,13 @@ struct Builder<'d> {
 
 impl<'d> Builder<'d> {
     fn new(expanded: &'d Expanded, limits: Limits) -> Builder<'d> {
-        Builder { expanded, limits, diagnostics: Vec::new(), attributes: Vec::new(), queries: BTreeMap::new() }
+        Builder {
+            expanded,
+            limits,
+            diagnostics: Vec::new(),
+            attributes: Vec::new(),
+            queries: BTreeMap::new(),
+        }
     }
 
     fn build(mut self, document: &Document) -> Result<Policy, Diagnostics> {
@@ -204,7 +210,9 @@ impl<'d> Builder<'d> {
             Err(error) => {
                 // The checker refuses windows that are too long for their function; what is left concerns the document as a whole.
                 let mut found = found;
-                found.push(Diagnostic::new(codes::BAD_FIELD_VALUE, Span::default(), error.to_string()).with_path("windows"));
+                found.push(
+                    Diagnostic::new(codes::BAD_FIELD_VALUE, Span::default(), error.to_string()).with_path("windows"),
+                );
                 return Err(found);
             }
         };
@@ -243,12 +251,23 @@ impl<'d> Builder<'d> {
 
     fn scope(&mut self) -> Scope {
         let document = &self.expanded.document;
-        let declared = document.metrics.keys().chain(document.attributes.keys()).chain(document.params.keys());
-        let taken: Vec<&String> =
-            declared.chain(document.define.keys()).filter(|name| functions::find(name).is_some()).collect();
+        let declared = document
+            .metrics
+            .keys()
+            .chain(document.attributes.keys())
+            .chain(document.params.keys());
+        let taken: Vec<&String> = declared
+            .chain(document.define.keys())
+            .filter(|name| functions::find(name).is_some())
+            .collect();
         for name in taken {
-            let d = Diagnostic::new(codes::BAD_NAME, Span::default(), format!("`{name}` is a function of the expression language"));
-            self.diagnostics.push(d.with_path(self.path(name)).help("choose another name"));
+            let d = Diagnostic::new(
+                codes::BAD_NAME,
+                Span::default(),
+                format!("`{name}` is a function of the expression language"),
+            );
+            self.diagnostics
+                .push(d.with_path(self.path(name)).help("choose another name"));
         }
         let mut specs = Vec::new();
         for spec in self.expanded.metrics() {
@@ -272,11 +291,17 @@ impl<'d> Builder<'d> {
         // Names were checked to be different when the document was read and expanded.
         let catalogue = Catalogue::new(specs).unwrap_or_default();
         let mut scope = Scope::with_metrics(catalogue);
-        let built_in = rules::BUILT_IN_ATTRIBUTES.iter().map(|a| (a.name.to_owned(), attribute_type(a.kind, a.unit), 1.0));
+        let built_in = rules::BUILT_IN_ATTRIBUTES
+            .iter()
+            .map(|a| (a.name.to_owned(), attribute_type(a.kind, a.unit), 1.0));
         let declared = self.expanded.document.attributes.iter().map(|(name, a)| {
             let unit = a.unit.as_ref();
             let dimension = unit.map_or(Unit::NUMBER, |u| u.dimension);
-            (name.clone(), attribute_type(a.kind, dimension), unit.map_or(1.0, |u| u.factor))
+            (
+                name.clone(),
+                attribute_type(a.kind, dimension),
+                unit.map_or(1.0, |u| u.factor),
+            )
         });
         for (name, ty, factor) in built_in.chain(declared) {
             match scope.variable(&name, ty) {
@@ -299,7 +324,10 @@ impl<'d> Builder<'d> {
 
     /// Where a name is declared.
     fn path(&self, name: &str) -> String {
-        self.expanded.origins.get(name).map_or_else(|| name.to_owned(), Origin::path)
+        self.expanded
+            .origins
+            .get(name)
+            .map_or_else(|| name.to_owned(), Origin::path)
     }
 
     fn is_own(&self, name: &str) -> bool {
@@ -308,13 +336,20 @@ impl<'d> Builder<'d> {
 
     fn taken(&mut self, error: &ScopeError, path: &str) {
         let d = Diagnostic::new(codes::DUPLICATE_NAME, Span::default(), error.to_string()).with_path(path);
-        self.report(d.help("metrics, attributes, parameters and definitions share one space of names: rename one of them"));
+        self.report(
+            d.help("metrics, attributes, parameters and definitions share one space of names: rename one of them"),
+        );
     }
 
     fn check_placeholders(&mut self, metric: &str, template: &QueryTemplate) {
         for (name, span) in template.places() {
             let text_attribute = rules::built_in_attribute(name).is_some_and(|a| a.kind == AttributeType::Text)
-                || self.expanded.document.attributes.get(name).is_some_and(|a| a.kind == AttributeType::Text);
+                || self
+                    .expanded
+                    .document
+                    .attributes
+                    .get(name)
+                    .is_some_and(|a| a.kind == AttributeType::Text);
             if text_attribute {
                 continue;
             }
@@ -360,8 +395,11 @@ impl<'d> Builder<'d> {
             .collect();
         let mut left: BTreeSet<&str> = define.keys().map(String::as_str).collect();
         loop {
-            let ready: Vec<&str> =
-                left.iter().copied().filter(|name| uses.get(name).is_some_and(|u| u.is_disjoint(&left))).collect();
+            let ready: Vec<&str> = left
+                .iter()
+                .copied()
+                .filter(|name| uses.get(name).is_some_and(|u| u.is_disjoint(&left)))
+                .collect();
             if ready.is_empty() {
                 break;
             }
@@ -407,8 +445,13 @@ impl<'d> Builder<'d> {
                 let id = self.add(compiler, target, expected, &format!("{path}.then.{}", dimension.name()));
                 then.push((*dimension, compiler.output(id)));
             }
-            let info =
-                RuleInfo { name: rule.name.clone(), path, doc: rule.doc.clone(), hold: expanded.hold, priority: rule.priority };
+            let info = RuleInfo {
+                name: rule.name.clone(),
+                path,
+                doc: rule.doc.clone(),
+                hold: expanded.hold,
+                priority: rule.priority,
+            };
             compiled.push(CompiledRule { info, when, then });
         }
         compiled
@@ -417,10 +460,19 @@ impl<'d> Builder<'d> {
     fn unused(&mut self, used: &BTreeSet<String>) {
         let document = &self.expanded.document;
         // A rule's `for` uses a parameter by its name.
-        let held = |name: &str| document.rules.iter().any(|r| matches!(&r.hold, Hold::Param(param) if param == name));
+        let held = |name: &str| {
+            document
+                .rules
+                .iter()
+                .any(|r| matches!(&r.hold, Hold::Param(param) if param == name))
+        };
         let mut unused = Vec::new();
         for (names, code, what) in [
-            (document.define.keys().collect::<Vec<_>>(), codes::UNUSED_DEFINITION, "definition"),
+            (
+                document.define.keys().collect::<Vec<_>>(),
+                codes::UNUSED_DEFINITION,
+                "definition",
+            ),
             (document.params.keys().collect(), codes::UNUSED_PARAMETER, "parameter"),
             (document.metrics.keys().collect(), codes::UNUSED_METRIC, "metric"),
         ] {
@@ -438,15 +490,20 @@ impl<'d> Builder<'d> {
     fn shadowed(&mut self, compiler: &Compiler, rules: &[CompiledRule]) {
         let meaning = |rule: &CompiledRule| {
             let when = compiler.output_root(rule.when)?;
-            let then: Option<Vec<_>> =
-                rule.then.iter().map(|(resource, output)| Some((*resource, compiler.output_root(*output)?))).collect();
+            let then: Option<Vec<_>> = rule
+                .then
+                .iter()
+                .map(|(resource, output)| Some((*resource, compiler.output_root(*output)?)))
+                .collect();
             Some((when, then?))
         };
         let mut shadowed = Vec::new();
         for (index, rule) in rules.iter().enumerate() {
             let Some(mine) = meaning(rule) else { continue };
             let earlier = rules[..index].iter().find(|e| meaning(e).as_ref() == Some(&mine));
-            if let Some(earlier) = earlier.filter(|e| e.info.hold <= rule.info.hold && e.info.priority >= rule.info.priority) {
+            if let Some(earlier) =
+                earlier.filter(|e| e.info.hold <= rule.info.hold && e.info.priority >= rule.info.priority)
+            {
                 shadowed.push((rule.info.clone(), earlier.info.name.clone()));
             }
         }
@@ -454,7 +511,10 @@ impl<'d> Builder<'d> {
             let d = Diagnostic::new(
                 codes::SHADOWED_RULE,
                 Span::default(),
-                format!("the rule `{}` changes nothing: `{earlier}` has the same condition and effect", rule.name),
+                format!(
+                    "the rule `{}` changes nothing: `{earlier}` has the same condition and effect",
+                    rule.name
+                ),
             );
             self.report(d.with_path(rule.path).help("remove one of them"));
         }
@@ -472,9 +532,17 @@ fn attribute_type(kind: AttributeType, unit: Unit) -> Type {
 fn resource_limits(limits: &rules::Limits) -> ResourceLimits {
     let mut result = ResourceLimits::default();
     let parallelism = &limits.parallelism;
-    result.set(Resource::Parallelism, parallelism.min.map(f64::from), parallelism.max.map(f64::from));
+    result.set(
+        Resource::Parallelism,
+        parallelism.min.map(f64::from),
+        parallelism.max.map(f64::from),
+    );
     let memory = &limits.task_manager_memory;
-    result.set(Resource::TaskManagerMemory, memory.min.map(|m| m as f64), memory.max.map(|m| m as f64));
+    result.set(
+        Resource::TaskManagerMemory,
+        memory.min.map(|m| m as f64),
+        memory.max.map(|m| m as f64),
+    );
     result
 }
 
@@ -506,5 +574,7 @@ fn cycle_through<'n>(name: &'n str, uses: &BTreeMap<&'n str, BTreeSet<&'n str>>)
 
 /// FNV-1a, 64 bit: small, and the same everywhere.
 fn fingerprint(text: &str) -> u64 {
-    text.bytes().fold(0xcbf2_9ce4_8422_2325, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3))
+    text.bytes().fold(0xcbf2_9ce4_8422_2325, |hash, byte| {
+        (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
+    })
 }

@@ -39,7 +39,9 @@ pub enum ReadError {
         error: RenderError,
     },
     /// The metric is one series a task, and the answer has several.
-    #[error("metric `{metric}` is one series a task, and the answer has {series}: aggregate in the query, e.g. `max(…)`, or declare `per` as `task_manager` or `subtask`")]
+    #[error(
+        "metric `{metric}` is one series a task, and the answer has {series}: aggregate in the query, e.g. `max(…)`, or declare `per` as `task_manager` or `subtask`"
+    )]
     SeveralSeries {
         /// The metric.
         metric: String,
@@ -90,16 +92,27 @@ impl Task {
             let spec = inner.plan.catalogue().spec(*metric);
             let promql = template
                 .render(&lookup, &self.labels)
-                .map_err(|error| ReadError::Render { metric: spec.name.clone(), error })?;
+                .map_err(|error| ReadError::Render {
+                    metric: spec.name.clone(),
+                    error,
+                })?;
             let step = spec.interval.max(1);
             let reach = inner.plan.retention(*metric).max(spec.staleness).saturating_add(step);
             let newest = self.windows.newest(&inner.plan, *metric);
-            let from = now.saturating_sub(reach).max(newest.map_or(Millis::MIN, |t| t.saturating_add(1)));
+            let from = now
+                .saturating_sub(reach)
+                .max(newest.map_or(Millis::MIN, |t| t.saturating_add(1)));
             // Steps stand on a grid, so that two looks ask for the same moments.
             let mut start = from.div_euclid(step).saturating_add(1).saturating_mul(step);
             while start <= now {
                 let end = now.min(start.saturating_add(step.saturating_mul(MAX_POINTS - 1)));
-                queries.push(RangeQuery { metric: spec.name.clone(), promql: promql.clone(), start, end, step });
+                queries.push(RangeQuery {
+                    metric: spec.name.clone(),
+                    promql: promql.clone(),
+                    start,
+                    end,
+                    step,
+                });
                 start = start.saturating_add(step.saturating_mul(MAX_POINTS));
             }
         }
@@ -111,12 +124,20 @@ impl Task {
     /// # Errors
     /// The body is not such an answer or says an error, the metric is unknown or holds texts, series cannot be told apart, `now` went back,
     /// or there are too many instances. The task is unchanged then.
-    pub fn read_prometheus(&mut self, policy: &Policy, now: Millis, metric: &str, body: &[u8]) -> Result<ReadReport, ReadError> {
+    pub fn read_prometheus(
+        &mut self,
+        policy: &Policy,
+        now: Millis,
+        metric: &str,
+        body: &[u8],
+    ) -> Result<ReadReport, ReadError> {
         self.check(policy)?;
         let id = self.metric(policy, metric)?;
         let spec = policy.plan().catalogue().spec(id);
         if spec.kind == Kind::Event {
-            return Err(ReadError::Event { metric: metric.to_owned() });
+            return Err(ReadError::Event {
+                metric: metric.to_owned(),
+            });
         }
         let answer = prometheus::parse(body, &SourceLimits::default())?;
         let mut notes: Vec<String> = answer.warnings.iter().chain(&answer.infos).cloned().collect();
@@ -126,7 +147,12 @@ impl Task {
         let names = if spec.per == Per::Task {
             match answer.series.len() {
                 0 | 1 => vec![String::new(); answer.series.len()],
-                series => return Err(ReadError::SeveralSeries { metric: metric.to_owned(), series }),
+                series => {
+                    return Err(ReadError::SeveralSeries {
+                        metric: metric.to_owned(),
+                        series,
+                    });
+                }
             }
         } else {
             let label = spec.instance_label.as_deref();
@@ -142,10 +168,17 @@ impl Task {
         sorted.sort_unstable();
         if let Some(twice) = sorted.windows(2).find(|w| w[0] == w[1]) {
             let problem = format!("two series stand for the instance `{}`", twice[0]);
-            return Err(ReadError::Instance { metric: metric.to_owned(), problem });
+            return Err(ReadError::Instance {
+                metric: metric.to_owned(),
+                problem,
+            });
         }
         let instances = self.instances(policy, now, &names)?;
-        let mut report = ReadReport { series: answer.series.len(), accepted: Accepted::default(), notes };
+        let mut report = ReadReport {
+            series: answer.series.len(),
+            accepted: Accepted::default(),
+            notes,
+        };
         for (series, instance) in answer.series.iter().zip(instances) {
             report.accepted += self.column(policy, now, instance, id, &series.times, &series.values)?;
         }
@@ -171,10 +204,16 @@ impl Task {
     ) -> Result<ReadReport, ReadError> {
         self.check(policy)?;
         let metrics = flink::parse_metrics(body, &SourceLimits::default())?;
-        let mut notes: Vec<String> = metrics.notes.iter().map(|n| format!("`{}`: {}", n.id, n.problem)).collect();
+        let mut notes: Vec<String> = metrics
+            .notes
+            .iter()
+            .map(|n| format!("`{}`: {}", n.id, n.problem))
+            .collect();
         let by_flink_id = |name: &str| {
             let mut catalogue = policy.plan().catalogue().iter();
-            catalogue.find(|(_, spec)| spec.flink.as_deref() == Some(name) && spec.kind != Kind::Event).map(|found| found.0)
+            catalogue
+                .find(|(_, spec)| spec.flink.as_deref() == Some(name) && spec.kind != Kind::Event)
+                .map(|found| found.0)
         };
         let mut rows: Vec<(String, Vec<(MetricId, f64)>)> = Vec::new();
         for value in &metrics.values {
@@ -196,7 +235,11 @@ impl Task {
         }
         let names: Vec<String> = rows.iter().map(|r| r.0.clone()).collect();
         let instances = self.instances(policy, now, &names)?;
-        let mut report = ReadReport { series: metrics.values.len(), accepted: Accepted::default(), notes };
+        let mut report = ReadReport {
+            series: metrics.values.len(),
+            accepted: Accepted::default(),
+            notes,
+        };
         for ((_, row), instance) in rows.iter().zip(instances) {
             report.accepted += self.row(policy, now, instance, t, row)?;
         }
@@ -219,7 +262,9 @@ impl Task {
         self.check(policy)?;
         let id = self.metric(policy, metric)?;
         if policy.plan().catalogue().spec(id).kind != Kind::Event {
-            return Err(ReadError::NotEvent { metric: metric.to_owned() });
+            return Err(ReadError::NotEvent {
+                metric: metric.to_owned(),
+            });
         }
         let history = flink::parse_exceptions(body, &SourceLimits::default())?;
         let mut notes = Vec::new();
@@ -230,7 +275,11 @@ impl Task {
             notes.push(format!("{} entries without a time were left out", history.undated));
         }
         let instances = self.instances(policy, now, &[String::new()])?;
-        let mut report = ReadReport { series: history.exceptions.len(), accepted: Accepted::default(), notes };
+        let mut report = ReadReport {
+            series: history.exceptions.len(),
+            accepted: Accepted::default(),
+            notes,
+        };
         if let Some(&instance) = instances.first() {
             for exception in &history.exceptions {
                 report.accepted += self.event(policy, now, instance, id, exception.time_ms, &exception.text)?;
@@ -249,7 +298,8 @@ impl Task {
 
     /// The handles of instances, all or none: nothing is made where one of them is refused.
     fn instances(&mut self, policy: &Policy, now: Millis, names: &[String]) -> Result<Vec<InstanceId>, TaskError> {
-        self.windows.check_instances(policy.plan(), now, names.iter().map(String::as_str))?;
+        self.windows
+            .check_instances(policy.plan(), now, names.iter().map(String::as_str))?;
         names.iter().map(|name| self.instance(policy, name)).collect()
     }
 }

@@ -169,7 +169,11 @@ impl Task {
         };
         let name = || attribute.name.clone();
         if !value.suits(attribute.ty) {
-            return Err(TaskError::AttributeType { name: name(), should: attribute.ty.describe(), is: value.describe() });
+            return Err(TaskError::AttributeType {
+                name: name(),
+                should: attribute.ty.describe(),
+                is: value.describe(),
+            });
         }
         let value = match value {
             AttributeValue::Number(x) if !x.is_finite() => return Err(TaskError::NotFinite { name: name(), value: x }),
@@ -252,7 +256,9 @@ impl Task {
         values: &[f64],
     ) -> Result<Accepted, TaskError> {
         self.check(policy)?;
-        let accepted = self.windows.column(policy.plan(), now, instance, metric, times, values)?;
+        let accepted = self
+            .windows
+            .column(policy.plan(), now, instance, metric, times, values)?;
         self.seen(now);
         Ok(accepted)
     }
@@ -291,7 +297,13 @@ impl Task {
     ///
     /// # Errors
     /// A handle is unknown.
-    pub fn end(&mut self, policy: &Policy, instance: InstanceId, metric: Option<MetricId>, t: Millis) -> Result<(), TaskError> {
+    pub fn end(
+        &mut self,
+        policy: &Policy,
+        instance: InstanceId,
+        metric: Option<MetricId>,
+        t: Millis,
+    ) -> Result<(), TaskError> {
         self.check(policy)?;
         Ok(self.windows.end(policy.plan(), instance, metric, t)?)
     }
@@ -309,7 +321,10 @@ impl Task {
         if self.policy == policy.fingerprint() {
             Ok(())
         } else {
-            Err(TaskError::OtherPolicy { task: self.policy, policy: policy.fingerprint() })
+            Err(TaskError::OtherPolicy {
+                task: self.policy,
+                policy: policy.fingerprint(),
+            })
         }
     }
 
@@ -332,7 +347,12 @@ impl Task {
                 Some(AttributeValue::Text(text)) => row.set_text(id, text),
                 None => {
                     let since = if Some(id) == known.uptime {
-                        self.windows.all_marks().iter().rev().find(|m| m.1 == Mark::Restart && m.0 <= now).map(|m| m.0)
+                        self.windows
+                            .all_marks()
+                            .iter()
+                            .rev()
+                            .find(|m| m.1 == Mark::Restart && m.0 <= now)
+                            .map(|m| m.0)
                     } else if Some(id) == known.since_last_change {
                         self.windows.all_marks().iter().rev().find(|m| m.0 <= now).map(|m| m.0)
                     } else {
@@ -360,7 +380,11 @@ pub(crate) fn list<'a>(names: impl Iterator<Item = &'a str>) -> String {
 
 fn check_length(what: &'static str, text: &str) -> Result<(), TaskError> {
     if text.len() > MAX_TEXT {
-        return Err(TaskError::TooLong { what, bytes: text.len(), limit: MAX_TEXT });
+        return Err(TaskError::TooLong {
+            what,
+            bytes: text.len(),
+            limit: MAX_TEXT,
+        });
     }
     Ok(())
 }

@@ -89,7 +89,9 @@ pub(super) fn windows(plan: &Plan) -> Windows {
     let task = windows.instance(plan, "").unwrap();
     let text = "java.lang.OutOfMemoryError: Java heap space\n\tat org.example.Job.map(Job.java:42)";
     if plan.used(id("exceptions")) {
-        windows.event(plan, NOW, task, id("exceptions"), NOW - 60_000, text).unwrap();
+        windows
+            .event(plan, NOW, task, id("exceptions"), NOW - 60_000, text)
+            .unwrap();
         windows.observed(plan, NOW, id("exceptions"), NOW).unwrap();
     }
     windows.advance(plan, NOW).unwrap();

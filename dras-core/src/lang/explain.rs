@@ -329,7 +329,12 @@ pub(crate) fn inputs(compiled: &Compiled, row: &Row<'_>) -> Vec<InputValue> {
             _ => None,
         };
         let ty = graph.ty(id);
-        inputs.push(InputValue { text: text.unwrap_or_default(), ty, value: value.into_owned(), undefined });
+        inputs.push(InputValue {
+            text: text.unwrap_or_default(),
+            ty,
+            value: value.into_owned(),
+            undefined,
+        });
     }
     inputs
 }

@@ -127,7 +127,10 @@ impl Windows {
     /// The time of the newest sample of a metric, over all instances; also one that says "not available".
     pub fn newest(&self, plan: &Plan, metric: MetricId) -> Option<Millis> {
         let slot = plan.slot(metric)?;
-        let instances = self.by_name.iter().filter_map(|place| self.places[*place as usize].instance.as_ref());
+        let instances = self
+            .by_name
+            .iter()
+            .filter_map(|place| self.places[*place as usize].instance.as_ref());
         instances.filter_map(|instance| instance.newest_of(slot)).max()
     }
 

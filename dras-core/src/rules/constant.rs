@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::units::{Quantity, QuantityError};
+use crate::literal::{self, Quantity, QuantityError};
 
 /// A constant: a number with its unit, a truth value or a text.
 ///
@@ -34,9 +34,14 @@ pub enum BadConstant {
     /// The quotes do not match, or there is a quote inside.
     #[error("a text constant ends with the quote that it begins with, and holds it only after a backslash")]
     Quotes,
-    /// An escape other than `\\ \' \" \n \r \t \0`.
-    #[error("unknown escape `\\{0}` in a text constant")]
-    Escape(char),
+    /// An escape that texts do not know.
+    #[error("{message}")]
+    Escape {
+        /// What is wrong.
+        message: String,
+        /// What to write instead.
+        help: Option<String>,
+    },
 }
 
 impl BadConstant {
@@ -48,7 +53,10 @@ impl BadConstant {
                 "write numbers like `0.8`, `80%`, `5m`, `2GiB`, and texts in quotes: `'sql'`".to_owned()
             }
             BadConstant::Quotes => "write it like `'sql'` or `\"sql\"`".to_owned(),
-            BadConstant::Escape(_) => r#"texts know `\\ \' \" \n \r \t \0`"#.to_owned(),
+            BadConstant::Escape { help: Some(help), .. } => help.clone(),
+            BadConstant::Escape { help: None, .. } => {
+                r#"texts know `\\ \' \" \n \r \t \0 \xHH \uHHHH \u{…}`"#.to_owned()
+            }
         }
     }
 }
@@ -68,29 +76,22 @@ impl Constant {
             }
             _ => return Ok(Constant::Number(Quantity::parse(text)?)),
         };
-        let mut value = String::with_capacity(text.len());
-        let mut rest = text.chars().skip(1);
-        loop {
-            match rest.next() {
-                None => return Err(BadConstant::Quotes),
-                Some(c) if c == quote => break,
-                Some('\\') => value.push(match rest.next() {
-                    None => return Err(BadConstant::Quotes),
-                    Some(c @ ('\\' | '\'' | '"')) => c,
-                    Some('n') => '\n',
-                    Some('r') => '\r',
-                    Some('t') => '\t',
-                    Some('0') => '\0',
-                    Some(other) => return Err(BadConstant::Escape(other)),
-                }),
-                Some(c) => value.push(c),
-            }
+        // The token ends at the first quote that no backslash precedes, which must be its last character.
+        let mut escaped = false;
+        let end = text.char_indices().skip(1).find(|&(_, c)| {
+            let ends = c == quote && !escaped;
+            escaped = c == '\\' && !escaped;
+            ends
+        });
+        if end.map(|e| e.0 + 1) != Some(text.len()) {
+            return Err(BadConstant::Quotes);
         }
-        if rest.next().is_some() {
-            Err(BadConstant::Quotes)
-        } else {
-            Ok(Constant::Text(value))
-        }
+        literal::text(text)
+            .map(Constant::Text)
+            .map_err(|fault| BadConstant::Escape {
+                message: fault.message,
+                help: fault.help,
+            })
     }
 
     /// The number, where it is one.
@@ -173,8 +174,8 @@ mod tests {
             ("sql", "`sql` is neither", "`'sql'`"),
             ("'sql", "ends with the quote", "write it like"),
             ("'a'b'", "ends with the quote", "write it like"),
-            (r"'\d'", r"unknown escape `\d`", "texts know"),
-            ("5min", "unknown unit", "`5m`"),
+            (r"'\d'", r"unknown escape `\d`", "write `\\\\`"),
+            ("5min", "not a number, duration or size", "`5m`"),
             ("", "empty", "80%"),
         ] {
             let error = Constant::parse(text).unwrap_err();

@@ -6,10 +6,11 @@ use serde::Serialize;
 
 use super::attributes::AttributeType;
 use super::constant::Constant;
+use crate::literal::{Quantity, exact_bytes, exact_duration};
 use crate::metrics::catalogue::DEFAULT_INTERVAL;
 use crate::metrics::{Across, Duplicates, Infinite, Kind, MetricSpec, NotANumber, Per};
 use crate::resources::Resource;
-use crate::units::{Millis, Quantity, Unit, WireUnit, exact_bytes, exact_duration};
+use crate::units::{Millis, Unit, WireUnit};
 
 /// The version of the document format.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]

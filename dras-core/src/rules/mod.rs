@@ -13,13 +13,13 @@ mod reader;
 mod template;
 mod tree;
 
+pub use crate::resources::Resource;
 pub use attributes::{AttributeType, BUILT_IN_ATTRIBUTES, BuiltInAttribute, built_in_attribute};
 pub use constant::{BadConstant, Constant};
 pub use document::{
-    AcrossInstances, AttributeDeclaration, Bounds, Document, Hold, Limits, MetricDeclaration, Param, Rule,
-    StrategyUse, Version, WindowSettings,
+    AcrossInstances, AttributeDeclaration, Bounds, Document, Hold, Limits, MetricDeclaration, Param, Rule, StrategyUse,
+    Version, WindowSettings,
 };
 pub use limits::DocumentLimits;
-pub use crate::resources::Resource;
 pub use read::Reading;
 pub use template::{Expanded, ExpandedRule, Origin, Template, expand};

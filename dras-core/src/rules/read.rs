@@ -7,12 +7,12 @@ use super::attributes::built_in_attribute;
 use super::constant::Constant;
 use super::document::{Bounds, Document, Hold, Limits, Param, Rule, StrategyUse, WindowSettings};
 use super::limits::DocumentLimits;
-use crate::names::{NameError, check_name, check_rule_name};
 use super::reader::{At, Fields, Reader};
 use super::template::{Expanded, expand_at};
 use super::tree::{self, Node, Value, quote};
-use crate::resources::Resource;
 use crate::diagnostic::{Diagnostic, Diagnostics, Span, codes};
+use crate::names::{NameError, check_name, check_rule_name};
+use crate::resources::Resource;
 use crate::units::Unit;
 
 /// The largest parallelism that Flink knows.
@@ -280,7 +280,7 @@ impl DocumentReader<'_> {
             let constant = value.as_ref().and_then(|at| this.reader.constant(at));
             let unit = constant
                 .as_ref()
-                .map(|c| c.as_number().map(crate::units::Quantity::unit));
+                .map(|c| c.as_number().map(crate::literal::Quantity::unit));
             let mut bound = |name| {
                 let at = fields.take(name)?;
                 match unit {
@@ -517,9 +517,7 @@ impl DocumentReader<'_> {
 fn check_instance(name: &str) -> Result<(), NameError> {
     check_name(name)?;
     if name.contains('.') {
-        Err(NameError::Malformed {
-            name: name.to_owned(),
-        })
+        Err(NameError::Malformed { name: name.to_owned() })
     } else {
         Ok(())
     }

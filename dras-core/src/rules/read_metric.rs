@@ -230,10 +230,7 @@ impl DocumentReader<'_> {
         };
         let built_in = BUILT_IN_ATTRIBUTES.iter().filter(|a| a.kind == AttributeType::Text);
         let declared = attributes.iter().filter(|a| a.1.kind == AttributeType::Text);
-        let known: BTreeSet<&str> = built_in
-            .map(|a| a.name)
-            .chain(declared.map(|a| a.0.as_str()))
-            .collect();
+        let known: BTreeSet<&str> = built_in.map(|a| a.name).chain(declared.map(|a| a.0.as_str())).collect();
         let mut good = true;
         for name in template
             .names()

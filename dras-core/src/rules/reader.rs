@@ -4,10 +4,11 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use super::constant::Constant;
-use crate::names::NameError;
 use super::tree::{Entry, Node, Value, element_path, field_path, quote};
 use crate::diagnostic::{Code, Diagnostic, Diagnostics, Span, codes, did_you_mean};
-use crate::units::{Millis, Quantity, Unit, display_quantity};
+use crate::literal::Quantity;
+use crate::names::NameError;
+use crate::units::{Millis, Unit, display_quantity};
 
 /// The longest duration in a document: ten years. Longer ones are slips, and multiples of these still fit.
 const LONGEST: Millis = 3660 * 86_400_000;
@@ -111,13 +112,7 @@ impl Reader {
                 path: field_path(&at.path, &entry.key),
             };
             if let Err(bad) = check(&entry.key) {
-                self.note(
-                    codes::BAD_NAME,
-                    entry.key_span,
-                    &value.path,
-                    bad.to_string(),
-                    None,
-                );
+                self.note(codes::BAD_NAME, entry.key_span, &value.path, bad.to_string(), None);
                 continue;
             }
             named.push((entry, value));

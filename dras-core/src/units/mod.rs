@@ -5,10 +5,6 @@
 
 use std::fmt;
 
-mod quantity;
-
-pub use quantity::{MAX_QUANTITY_BYTES, Quantity, QuantityError, exact_bytes, exact_duration, parse_quantity};
-
 /// One millisecond-precise length of time as dras keeps it: whole milliseconds.
 pub type Millis = i64;
 

@@ -1,10 +1,10 @@
 //! Where an operator is expected: after a finished value.
 
 use super::super::ast::{BinaryOp, NodeKind};
-use crate::names::is_missing_value;
 use super::super::token::{Kind, Token};
 use super::{Frame, Parser, Shape, foreign, infix, level};
 use crate::diagnostic::Span;
+use crate::names::is_missing_value;
 
 impl Parser<'_> {
     pub(super) fn operator(&mut self) {

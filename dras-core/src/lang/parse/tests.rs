@@ -3,8 +3,8 @@ use proptest::prelude::*;
 
 use super::super::ast::{ListId, WindowSyntax};
 use super::super::format::symbol;
-use super::super::literal;
 use super::*;
+use crate::literal;
 
 use crate::lang::{format, format_source, same};
 use crate::names::check_name;

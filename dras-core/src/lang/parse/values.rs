@@ -1,11 +1,11 @@
 //! Where a value is expected.
 
 use super::super::ast::{NodeKind, UnaryOp};
-use super::super::literal;
-use crate::names::is_missing_value;
 use super::super::token::{Kind, Token};
 use super::{Frame, Parser, Shape, foreign};
 use crate::diagnostic::{Code, Span, codes};
+use crate::literal;
+use crate::names::is_missing_value;
 
 impl Parser<'_> {
     pub(super) fn operand(&mut self) {

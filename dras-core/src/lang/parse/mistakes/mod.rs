@@ -7,12 +7,12 @@ use std::borrow::Cow;
 use std::sync::Arc;
 
 use super::super::ast::BinaryOp;
-use super::super::literal::{Fault, quote};
 use super::super::token::{Kind, Token};
-use crate::names::is_part;
 use super::foreign::{foreign_operator, lookalike, operator_word, written};
 use super::{Frame, Parser};
 use crate::diagnostic::{Code, Diagnostic, Span, codes};
+use crate::literal::{Fault, quote};
+use crate::names::is_part;
 
 /// A corrected text longer than this many bytes is not worth reading.
 const CORRECTED: usize = 120;

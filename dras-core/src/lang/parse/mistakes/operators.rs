@@ -5,8 +5,8 @@ use super::super::{Frame, Parser};
 use super::CORRECTED;
 use crate::diagnostic::{Diagnostic, Span, codes};
 use crate::lang::ast::{BinaryOp, NodeKind};
-use crate::lang::literal::quote;
 use crate::lang::token::{Kind, Token};
+use crate::literal::quote;
 
 impl Parser<'_> {
     // ----- operators of other languages

@@ -2,8 +2,8 @@
 
 use super::super::{Frame, Parser};
 use crate::diagnostic::{Diagnostic, Span, codes};
-use crate::lang::literal::quote;
 use crate::lang::token::{Kind, Token};
+use crate::literal::quote;
 
 impl Parser<'_> {
     // ----- missing values

@@ -1,8 +1,10 @@
-//! The values of literals, and what is wrong with those that have none.
+//! Literals: numbers with their units, and texts. One syntax for expressions and rule documents.
 
 mod number;
+mod quantity;
 
 pub(crate) use number::number;
+pub use quantity::{MAX_QUANTITY_BYTES, Quantity, QuantityError, exact_bytes, exact_duration, parse_quantity};
 
 /// Why a literal has no value.
 #[derive(Debug, Clone, PartialEq, Eq)]

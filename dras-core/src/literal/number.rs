@@ -345,7 +345,12 @@ fn unknown_unit(body: &str, text: &str, rest: &str, after: &str) -> Fault {
     }
     let message = format!("`{}` is not a number, duration or size", quote(text));
     let mut fault = whole(text, message, &format!("`{}` is not a unit", quote(after)));
-    fault.help = Some(suggestion(before, digits, after, ending));
+    // A size after a duration is a unit, but not here.
+    fault.help = Some(if DATA_UNITS.iter().any(|u| u.0 == after) {
+        "a duration has only times in it".to_owned()
+    } else {
+        suggestion(before, digits, after, ending)
+    });
     fault
 }
 

@@ -5,8 +5,8 @@
 
 use std::fmt;
 
-use super::{DATA_UNITS, Millis, TIME_UNITS, Unit};
-use crate::diagnostic::did_you_mean;
+use super::number;
+use crate::units::{DATA_UNITS, Millis, TIME_UNITS, Unit};
 
 /// The longest text that [`parse_quantity`] looks at, in bytes.
 pub const MAX_QUANTITY_BYTES: usize = 100;
@@ -26,28 +26,12 @@ pub enum QuantityError {
     WhiteSpace {
         /// As it was written.
         given: String,
-        /// The same without white space, where that is a quantity.
-        corrected: Option<String>,
+        /// What to write instead.
+        help: Option<String>,
     },
-    /// It does not begin with digits, or holds something that belongs to no number.
+    /// It does not begin with digits.
     #[error("`{0}` is not a number")]
     NotANumber(String),
-    /// The letters after the digits name no unit.
-    #[error("unknown unit `{unit}` in `{given}`")]
-    UnknownUnit {
-        /// As it was written.
-        given: String,
-        /// The letters.
-        unit: String,
-        /// The whole text with the unit that was probably meant.
-        corrected: Option<String>,
-    },
-    /// Several parts, but not a duration from its largest part to its smallest.
-    #[error("the parts of `{given}` are out of order or not all whole times")]
-    Parts {
-        /// As it was written.
-        given: String,
-    },
     /// What stands after the `/` is not a time.
     #[error("`{given}` is not a rate: `{below}` is not a time")]
     BadRate {
@@ -56,104 +40,25 @@ pub enum QuantityError {
         /// What stands after the `/`.
         below: String,
     },
-    /// The number is too large, or too close to zero, to be kept.
-    #[error("`{0}` is outside the range of numbers")]
-    OutOfRange(String),
+    /// A literal that has no value: an unknown unit, parts out of order, too large, …
+    #[error("{message}")]
+    Malformed {
+        /// What is wrong.
+        message: String,
+        /// What to write instead.
+        help: Option<String>,
+    },
 }
 
 impl QuantityError {
     /// What to write instead.
     pub fn help(&self) -> String {
         match self {
-            QuantityError::WhiteSpace { corrected: Some(corrected), .. }
-            | QuantityError::UnknownUnit { corrected: Some(corrected), .. } => format!("write `{corrected}`"),
-            QuantityError::UnknownUnit { .. } => {
-                "times are ms, s, m, h, d, w; sizes B, KiB, MiB, GiB, TiB, PiB, KB, MB, GB, TB, PB".to_owned()
-            }
-            QuantityError::Parts { .. } => "write the largest part first and each once, as in `1h30m`".to_owned(),
+            QuantityError::WhiteSpace { help: Some(help), .. } | QuantityError::Malformed { help: Some(help), .. } => help.clone(),
             QuantityError::BadRate { .. } => "rates are written `1000/s`, `5MiB/s`, `2/h`".to_owned(),
-            QuantityError::OutOfRange(_) => "numbers reach from 1e-307 to 1e308".to_owned(),
             _ => "numbers are written `0.8`, `80%`, `1_000`, `1e6`; durations `5m` or `1h30m`; sizes `512MiB`; rates `1000/s`".to_owned(),
         }
     }
-}
-
-/// A decimal number before rounding, so that `7%` is the float nearest to 0.07 and not 7 × 0.01.
-struct Decimal {
-    digits: String,
-    exponent: i32,
-    whole: bool,
-}
-
-impl Decimal {
-    /// Its value times `factor` times 10^`shift`, rounded once; `None` where it leaves the range of numbers.
-    fn value(&self, factor: f64, shift: i32) -> Option<f64> {
-        // All factors are whole. Digits that do not even fit in 128 bits with it are rounded before and after.
-        let exact = self
-            .digits
-            .parse::<u128>()
-            .ok()
-            .and_then(|d| d.checked_mul(factor as u128));
-        let (digits, factor) = match exact {
-            Some(product) => (product.to_string(), 1.0),
-            None => (self.digits.clone(), factor),
-        };
-        let value: f64 = format!("{digits}e{}", self.exponent.saturating_add(shift))
-            .parse()
-            .ok()?;
-        let value = value * factor;
-        let zero = self.digits.bytes().all(|b| b == b'0');
-        (value.is_finite() && (zero || value.is_normal())).then_some(value)
-    }
-}
-
-/// The number that `text` begins with, and the rest.
-fn split_number(text: &str) -> Option<(Decimal, &str)> {
-    let bytes = text.as_bytes();
-    // Digits with single underscores between them.
-    let run = |mut at: usize, digits: &mut String| -> Option<usize> {
-        let start = at;
-        while let Some(&b) = bytes.get(at) {
-            let digit_follows = bytes.get(at + 1).is_some_and(u8::is_ascii_digit);
-            match b {
-                b'0'..=b'9' => digits.push(char::from(b)),
-                b'_' if at > start && bytes[at - 1] != b'_' && digit_follows => {}
-                _ => break,
-            }
-            at += 1;
-        }
-        (at > start).then_some(at)
-    };
-    let mut digits = String::new();
-    let mut at = run(0, &mut digits)?;
-    let mut exponent = 0_i32;
-    let mut whole = true;
-    if bytes.get(at) == Some(&b'.') {
-        let before = digits.len();
-        at = run(at + 1, &mut digits)?;
-        exponent -= (digits.len() - before) as i32;
-        whole = false;
-    }
-    if matches!(bytes.get(at), Some(b'e' | b'E')) {
-        let negative = bytes.get(at + 1) == Some(&b'-');
-        let start = at + 1 + usize::from(matches!(bytes.get(at + 1), Some(b'+' | b'-')));
-        let mut written = String::new();
-        // `5EB` has no exponent: there the letter begins a unit.
-        if let Some(end) = run(start, &mut written) {
-            let size: i32 = written.parse().unwrap_or(i32::MAX / 2);
-            exponent = exponent.saturating_add(if negative { -size } else { size });
-            whole = false;
-            at = end;
-        }
-    }
-    Some((
-        Decimal {
-            digits,
-            exponent,
-            whole,
-        },
-        text.get(at..)?,
-    ))
 }
 
 /// What `text` says in the syntax of literals, without a sign: its value in seconds, bytes and plain numbers, and its unit.
@@ -164,7 +69,8 @@ fn split_number(text: &str) -> Option<(Decimal, &str)> {
 /// The text is empty, longer than [`MAX_QUANTITY_BYTES`], malformed, of an unknown unit, or not a finite number.
 ///
 /// ```
-/// use dras_core::units::{Unit, parse_quantity};
+/// use dras_core::literal::parse_quantity;
+/// use dras_core::units::Unit;
 /// assert_eq!(parse_quantity("1h30m"), Ok((5400.0, Unit::SECONDS)));
 /// assert_eq!(parse_quantity("5MiB/s"), Ok((5_242_880.0, Unit::BYTES_PER_SECOND)));
 /// assert_eq!(parse_quantity("5min").unwrap_err().help(), "write `5m`");
@@ -178,137 +84,33 @@ pub fn parse_quantity(text: &str) -> Result<(f64, Unit), QuantityError> {
     }
     if text.contains(char::is_whitespace) {
         let joined: String = text.split_whitespace().collect();
-        let corrected = match parse_quantity(&joined) {
-            Ok(_) => Some(joined),
-            Err(QuantityError::UnknownUnit { corrected, .. }) => corrected,
+        let help = match parse_quantity(&joined) {
+            Ok(_) => Some(format!("write `{joined}`")),
+            Err(QuantityError::Malformed { help, .. }) => help,
             Err(_) => None,
         };
         return Err(QuantityError::WhiteSpace {
             given: text.to_owned(),
-            corrected,
+            help,
         });
     }
-    let Some((above, below)) = text.split_once('/') else {
-        return amount(text, text);
-    };
-    let (value, unit) = amount(above, text)?;
-    let bad_rate = || QuantityError::BadRate {
-        given: text.to_owned(),
-        below: below.to_owned(),
-    };
-    // A duration per time would be a plain number; nobody means that by a literal.
-    if unit.time != 0 || above.ends_with('%') {
-        return Err(bad_rate());
+    let bytes = text.as_bytes();
+    let begins = bytes[0].is_ascii_digit() || bytes[0] == b'.' && bytes.get(1).is_some_and(u8::is_ascii_digit);
+    if !begins {
+        return Err(QuantityError::NotANumber(text.to_owned()));
     }
-    let seconds = TIME_UNITS.iter().find(|u| u.0 == below).ok_or_else(bad_rate)?.1;
-    let unit = unit.divide(Unit::SECONDS).ok_or_else(bad_rate)?;
-    let value = if below == "ms" { value * 1e3 } else { value / seconds };
-    if value.is_finite() {
-        Ok((value, unit))
-    } else {
-        Err(QuantityError::OutOfRange(text.to_owned()))
+    if let Some((_, below)) = text.split_once('/')
+        && !TIME_UNITS.iter().any(|u| u.0 == below)
+    {
+        return Err(QuantityError::BadRate {
+            given: text.to_owned(),
+            below: below.to_owned(),
+        });
     }
-}
-
-/// A quantity without a rate; `given` is the whole text, for messages.
-fn amount(text: &str, given: &str) -> Result<(f64, Unit), QuantityError> {
-    let not_a_number = || QuantityError::NotANumber(given.to_owned());
-    let out_of_range = || QuantityError::OutOfRange(given.to_owned());
-    let (number, rest) = split_number(text).ok_or_else(not_a_number)?;
-    let end = rest.find(|c: char| c.is_ascii_digit()).unwrap_or(rest.len());
-    let (unit, more) = rest.split_at(end);
-    match unit {
-        "" if more.is_empty() => return Ok((number.value(1.0, 0).ok_or_else(out_of_range)?, Unit::NUMBER)),
-        "%" if more.is_empty() => return Ok((number.value(1.0, -2).ok_or_else(out_of_range)?, Unit::NUMBER)),
-        _ if !unit.chars().all(char::is_alphabetic) => return Err(not_a_number()),
-        _ => {}
-    }
-    let unknown = |unit: &str| QuantityError::UnknownUnit {
-        given: given.to_owned(),
-        unit: unit.to_owned(),
-        corrected: meant(unit)
-            .map(|meant| given.replacen(unit, meant, 1))
-            .filter(|text| parse_quantity(text).is_ok()),
-    };
-    if let Some(bytes) = DATA_UNITS.iter().find(|u| u.0 == unit) {
-        if !more.is_empty() {
-            return Err(QuantityError::Parts {
-                given: given.to_owned(),
-            });
-        }
-        return number
-            .value(bytes.1, 0)
-            .map(|v| (v, Unit::BYTES))
-            .ok_or_else(out_of_range);
-    }
-    let seconds = TIME_UNITS.iter().find(|u| u.0 == unit).ok_or_else(|| unknown(unit))?.1;
-    if more.is_empty() {
-        let value = if unit == "ms" {
-            number.value(1.0, -3)
-        } else {
-            number.value(seconds, 0)
-        };
-        return value.map(|v| (v, Unit::SECONDS)).ok_or_else(out_of_range);
-    }
-
-    // Several parts: whole numbers of falling units, summed in milliseconds so that nothing is rounded before the end.
-    let parts_error = || QuantityError::Parts {
-        given: given.to_owned(),
-    };
-    let mut total = 0_u64;
-    let mut smallest = f64::INFINITY;
-    let mut left = text;
-    while !left.is_empty() {
-        let (number, rest) = split_number(left).ok_or_else(not_a_number)?;
-        let end = rest.find(|c: char| c.is_ascii_digit()).unwrap_or(rest.len());
-        let (name, more) = rest.split_at(end);
-        let seconds = match TIME_UNITS.iter().find(|u| u.0 == name) {
-            Some(unit) => unit.1,
-            None if name.is_empty() || DATA_UNITS.iter().any(|u| u.0 == name) => return Err(parts_error()),
-            None => return Err(unknown(name)),
-        };
-        if !number.whole || seconds >= smallest {
-            return Err(parts_error());
-        }
-        let count: u64 = number.digits.parse().map_err(|_| out_of_range())?;
-        let part = count
-            .checked_mul((seconds * 1e3).round() as u64)
-            .ok_or_else(out_of_range)?;
-        total = total.checked_add(part).ok_or_else(out_of_range)?;
-        smallest = seconds;
-        left = more;
-    }
-    Ok((total as f64 / 1e3, Unit::SECONDS))
-}
-
-/// The unit that somebody who wrote `unit` meant.
-fn meant(unit: &str) -> Option<&'static str> {
-    let known = match unit.to_ascii_lowercase().as_str() {
-        "min" | "mins" | "minute" | "minutes" => "m",
-        "sec" | "secs" | "second" | "seconds" => "s",
-        "hr" | "hrs" | "hour" | "hours" => "h",
-        "day" | "days" => "d",
-        "week" | "weeks" => "w",
-        "msec" | "msecs" | "millis" | "millisecond" | "milliseconds" => "ms",
-        "byte" | "bytes" => "B",
-        "ki" | "k" => "KiB",
-        "mi" => "MiB",
-        "g" | "gi" => "GiB",
-        "t" | "ti" => "TiB",
-        "pct" | "percent" => "%",
-        // One letter is near to everything, and `M` could be minutes or megabytes.
-        one if one.chars().count() == 1 => return None,
-        _ => {
-            let names = DATA_UNITS.iter().chain(TIME_UNITS).map(|u| u.0);
-            let found = did_you_mean(unit, names)?;
-            return DATA_UNITS
-                .iter()
-                .chain(TIME_UNITS)
-                .map(|u| u.0)
-                .find(|name| *name == found);
-        }
-    };
-    Some(known)
+    number(text).map_err(|fault| QuantityError::Malformed {
+        message: fault.message,
+        help: fault.help,
+    })
 }
 
 /// A quantity as it was written: its value, its unit and its text.
@@ -316,7 +118,8 @@ fn meant(unit: &str) -> Option<&'static str> {
 /// Two quantities are equal when value and unit are, however they are written: `80%` equals `0.8`.
 ///
 /// ```
-/// use dras_core::units::{Quantity, Unit};
+/// use dras_core::literal::Quantity;
+/// use dras_core::units::Unit;
 /// let high = Quantity::parse("80%").unwrap();
 /// assert_eq!((high.value(), high.unit(), high.text()), (0.8, Unit::NUMBER, "80%"));
 /// assert_eq!(high, Quantity::number(0.8).unwrap());
@@ -485,34 +288,33 @@ mod tests {
         for (text, message, help) in [
             ("", "empty", "numbers are written"),
             ("five", "`five` is not a number", "numbers are written"),
-            ("5min", "unknown unit `min`", "write `5m`"),
-            ("2gib", "unknown unit `gib`", "write `2GiB`"),
-            ("512Mi", "unknown unit `Mi`", "write `512MiB`"),
+            ("5min", "not a number, duration or size", "write `5m`"),
+            ("2gib", "not a number, duration or size", "write `2GiB`"),
+            ("512Mi", "not a number, duration or size", "write `512MiB`"),
             ("3 h", "white space", "write `3h`"),
             ("5 minutes", "white space", "write `5m`"),
-            ("7parsec", "unknown unit `parsec`", "times are"),
-            ("30m1h", "out of order", "largest part first"),
-            ("1h1h", "out of order", "largest part first"),
-            ("1.5h30m", "out of order", "largest part first"),
-            ("1h30", "out of order", "largest part first"),
-            ("1GiB512MiB", "out of order", "largest part first"),
-            ("1h2GiB", "out of order", "largest part first"),
-            ("1h30min", "unknown unit `min`", "write `1h30m`"),
+            ("7parsec", "not a number, duration or size", "units are ms"),
+            ("30m1h", "not in order", "write `1h30m`"),
+            ("1h1h", "a unit twice", "1h30m"),
+            (
+                "1h30",
+                "the last part of `1h30` has no unit",
+                "write for example `1h30m`",
+            ),
+            ("1GiB512MiB", "joins two sizes", "write `1GiB + 512MiB`"),
+            ("1h2GiB", "not a number, duration or size", "only times"),
+            ("1h30min", "not a number, duration or size", "write `1h30m`"),
             ("10/parsec", "`parsec` is not a time", "1000/s"),
             ("10/", "`` is not a time", "1000/s"),
-            ("5m/s", "not a rate", "1000/s"),
-            ("1__0", "not a number", "1_000"),
+            ("1__0", "a misplaced `_`", "write `10`"),
             ("_1", "not a number", "1_000"),
-            ("1_", "not a number", "1_000"),
-            ("1.", "not a number", "0.8"),
-            (".5", "not a number", "0.8"),
+            ("1_", "a misplaced `_`", "write `1`"),
             ("+1", "not a number", "0.8"),
-            ("0x10", "unknown unit `x`", "times are"),
-            ("80%%", "not a number", "80%"),
-            ("1e999", "outside the range", "1e308"),
-            ("1e-400", "outside the range", "1e-307"),
-            ("1e308GiB", "outside the range", "1e308"),
-            ("99999999999999999999w1d", "outside the range", "1e308"),
+            ("0x10", "not a decimal number", "write `16`"),
+            ("80%%", "not a number, duration or size", "units are ms"),
+            ("1e999", "too large", "0.8"),
+            ("1e-400", "too small", "0.8"),
+            ("1e308GiB", "too large", "0.8"),
             ("١", "not a number", "0.8"),
         ] {
             let error = parse_quantity(text).unwrap_err();
