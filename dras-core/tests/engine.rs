@@ -380,3 +380,82 @@ fn bad_answers_are_errors_and_change_nothing() {
     }
     assert_eq!(format!("{:?}", task.windows()), before);
 }
+
+#[test]
+fn policies_and_tasks_can_be_shared_and_moved_between_threads() {
+    fn shared<T: Send + Sync>() {}
+    shared::<Policy>();
+    shared::<Task>();
+    shared::<Decision>();
+}
+
+mod properties {
+    use proptest::prelude::*;
+
+    use super::{CPU, Decision, M, S, T0, decide, policy, task};
+
+    /// A scrape: which TaskManager, which step of 15 s, and its values in per cent.
+    fn scrapes() -> impl Strategy<Value = Vec<(bool, i64, u8, u8)>> {
+        proptest::collection::vec((any::<bool>(), 0_i64..28, 0_u8..=100, 0_u8..=100), 1..60)
+    }
+
+    fn decision(scrapes: &[(bool, i64, u8, u8)]) -> Decision {
+        let policy = policy(CPU);
+        let mut task = task(&policy);
+        let (cpu, busy) = (policy.metric("cpu").unwrap(), policy.metric("busy").unwrap());
+        let ids = ["tm-1", "tm-2"].map(|name| task.instance(&policy, name).unwrap());
+        for &(second, step, c, b) in scrapes {
+            let row = [(cpu, f64::from(c) / 100.0), (busy, f64::from(b) * 10.0)];
+            task.row(&policy, T0, ids[usize::from(second)], T0 - 7 * M + step * 15 * S, &row).unwrap();
+        }
+        decide(&policy, &mut task, T0).unwrap()
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig { cases: 64, ..ProptestConfig::default() })]
+
+        /// Within the lateness of a metric (60 s at least) the order of arrival changes nothing, not a bit.
+        #[test]
+        fn the_order_of_arrival_does_not_matter(mut scrapes in scrapes()) {
+            scrapes.sort_by_key(|s| s.1);
+            let sorted = decision(&scrapes);
+            // Swaps of neighbours stay far inside the lateness.
+            for pair in scrapes.chunks_exact_mut(2) {
+                if pair[1].1 - pair[0].1 <= 3 {
+                    pair.swap(0, 1);
+                }
+            }
+            let shuffled = decision(&scrapes);
+            prop_assert_eq!(serde_json::to_string(&sorted).unwrap(), serde_json::to_string(&shuffled).unwrap());
+        }
+
+        /// More load never means less parallelism.
+        #[test]
+        fn more_load_never_means_less(load in 1_u8..90, more in 1_u8..10) {
+            let run = |load: u8| {
+                let policy = policy(CPU);
+                let mut task = task(&policy);
+                let decisions = super::run(&policy, &mut task, T0, T0 + 45 * M, f64::from(load) / 100.0, f64::from(load) * 10.0);
+                let change = decisions.iter().rev().flat_map(|d| d.changes().first().map(|c| c.to)).next();
+                change.unwrap_or(4.0)
+            };
+            prop_assert!(run(load) <= run(load + more));
+        }
+
+        /// Whatever was sent, a decision serialises, explains itself, and stays inside the limits.
+        #[test]
+        fn every_decision_explains_itself(scrapes in scrapes()) {
+            let decision = decision(&scrapes);
+            let json = serde_json::to_value(&decision).unwrap();
+            prop_assert_eq!(json["rules"].as_array().unwrap().len(), 2);
+            prop_assert!(decision.to_string().lines().count() >= 3);
+            for change in decision.changes() {
+                prop_assert!((1.0..=16.0).contains(&change.to) && change.to != change.from);
+            }
+            for rule in json["rules"].as_array().unwrap() {
+                let undefined = rule["state"] == "undefined";
+                prop_assert_eq!(undefined, rule["undefined"].is_string());
+            }
+        }
+    }
+}
