@@ -292,6 +292,49 @@ fn every_mistake_of_a_document_is_reported_with_its_path() {
 }
 
 #[test]
+fn reading_and_compiling_report_together_with_lines() {
+    let text = "{\n  \"version\": 1,\n  \"metrics\": {\"lag\": {\"unit\": \"parsecs\"}},\n  \"rules\": [\n    {\"name\": \"one\", \"when\": \"lag > 1m && cpuu > 1\", \"then\": {\"parallelism\": \"2\"}}\n  ]\n}";
+    let found = Policy::from_json(text, &DocumentLimits::default()).unwrap_err();
+    let list: Vec<String> = found.0.iter().map(|d| format!("{} {} {:?}", d.code.id(), d.path, d.line_and_column())).collect();
+    // `lag` is declared, though not usably: that it is unknown would be no news.
+    assert_eq!(list, ["E0606 metrics.lag.unit Some((3, 31))", "E0201 rules[0].when Some((1, 13))"], "{found}");
+    assert!(Policy::from_json(CPU, &DocumentLimits::default()).unwrap().warnings().0.is_empty());
+}
+
+#[test]
+fn hostile_documents_are_refused_quickly_and_name_the_place() {
+    let many = |n: usize| (0..n).map(|i| format!(r#"{{"name":"r{i}","when":"uptime > {i}s","then":{{"parallelism":"2"}}}}"#)).collect::<Vec<_>>().join(",");
+    for (text, code) in [
+        (String::new(), "E0601"),
+        ("[".repeat(100_000), "E0601"),
+        (format!(r#"{{"version": 1, "doc": "{}"}}"#, "x".repeat(10 << 20)), "E0616"),
+        (format!(r#"{{"version": 1, "rules": [{}]}}"#, many(5_000)), "E0616"),
+        (r#"{"version": 1, "version": 1}"#.to_owned(), "E0608"),
+    ] {
+        let found = Policy::from_json(&text, &DocumentLimits::default()).unwrap_err();
+        assert!(found.0.iter().any(|d| d.code.id() == code), "{found}");
+        assert!(found.to_string().len() < 20_000);
+    }
+    assert_eq!(Policy::from_json(b"\xff\xfe{}", &DocumentLimits::default()).unwrap_err().0.len(), 1);
+}
+
+#[test]
+fn every_document_example_of_the_error_reference_produces_its_code() {
+    use dras_core::diagnostic::{ALL_CODES, Example};
+    let mut count = 0;
+    for code in ALL_CODES {
+        let Example::Document(text) = code.example() else { continue };
+        let found = match Policy::from_json(text, &DocumentLimits::default()) {
+            Ok(policy) => policy.warnings().clone(),
+            Err(found) => found,
+        };
+        assert!(found.0.iter().any(|d| d.code == *code), "{} from {text}:\n{found}", code.id());
+        count += 1;
+    }
+    assert!(count > 15);
+}
+
+#[test]
 fn warnings_name_what_is_not_used_and_what_is_said_twice() {
     let text = r#"{
         "version": 1,

@@ -14,7 +14,7 @@ use crate::lang::{
 };
 use crate::metrics::sources::QueryTemplate;
 use crate::metrics::{Catalogue, MetricId, Plan, WindowSettings};
-use crate::rules::{self, AttributeType, Document, Expanded, Hold, Origin};
+use crate::rules::{self, AttributeType, Document, DocumentLimits, Expanded, Hold, Origin, Reading};
 use crate::units::{Millis, Unit};
 
 /// A compiled rule document. Cheap to clone; immutable, `Send + Sync`.
@@ -97,7 +97,59 @@ impl Policy {
     /// Everything that is wrong with the document, in its order, each with its path; warnings are among them.
     pub fn compile_with(document: &Document, limits: &Limits) -> Result<Policy, Diagnostics> {
         let expanded = rules::expand(document)?;
-        Builder::new(&expanded, *limits).build(document)
+        let (policy, found) = Builder::new(&expanded, *limits).build(document);
+        policy.ok_or(found)
+    }
+
+    /// Reads and compiles the JSON text of a document, and reports what is wrong in both in one go: expressions of what is readable are
+    /// checked even where other fields are wrong.
+    ///
+    /// ```
+    /// use dras_core::engine::Policy;
+    /// use dras_core::rules::DocumentLimits;
+    /// let text = r#"{"version": 1, "ruels": [], "rules": [{"name": "up", "when": "uptimee > 5m", "then": {"parallelism": "2"}}]}"#;
+    /// let found = Policy::from_json(text, &DocumentLimits::default()).unwrap_err();
+    /// let codes: Vec<&str> = found.0.iter().map(|d| d.code.id()).collect();
+    /// assert_eq!(codes, ["E0602", "E0201"]);
+    /// ```
+    ///
+    /// # Errors
+    /// Everything that is wrong with the document and its expressions, each with its path; warnings are among them.
+    pub fn from_json(text: impl AsRef<[u8]>, limits: &DocumentLimits) -> Result<Policy, Diagnostics> {
+        Policy::of_reading(&Reading::from_json(text, limits))
+    }
+
+    /// The same for a value, for documents that were written in YAML or TOML or made by a program.
+    ///
+    /// # Errors
+    /// As [`from_json`](Self::from_json).
+    pub fn from_value(value: &serde_json::Value, limits: &DocumentLimits) -> Result<Policy, Diagnostics> {
+        Policy::of_reading(&Reading::from_value(value, limits))
+    }
+
+    fn of_reading(reading: &Reading) -> Result<Policy, Diagnostics> {
+        let (expanded, mut found) = reading.expand();
+        let incomplete = found.has_errors();
+        let (policy, more) = Builder::new(&expanded, Limits::default()).build(&reading.document);
+        // Where parts of the document are missing, it is no news that names from them are unknown, or that others are not used.
+        let news = |d: &Diagnostic| {
+            let unused = [codes::UNUSED_DEFINITION, codes::UNUSED_PARAMETER, codes::UNUSED_METRIC];
+            let follows = d.code == codes::UNKNOWN_NAME && reading.broken.contains(d.offending());
+            !follows && !(incomplete && unused.contains(&d.code))
+        };
+        found.0.extend(more.into_iter().filter(news).map(|d| reading.locate(d)));
+        match policy {
+            Some(policy) if !incomplete => Ok(policy.with_warnings(found)),
+            _ => Err(found),
+        }
+    }
+
+    fn with_warnings(mut self, warnings: Diagnostics) -> Policy {
+        // The policy was just made and is not shared yet.
+        if let Some(inner) = Arc::get_mut(&mut self.inner) {
+            inner.warnings = warnings;
+        }
+        self
     }
 
     /// Its name: that of the document.
@@ -185,7 +237,8 @@ impl<'d> Builder<'d> {
         }
     }
 
-    fn build(mut self, document: &Document) -> Result<Policy, Diagnostics> {
+    /// The policy, if there are no errors, and everything that was found.
+    fn build(mut self, document: &Document) -> (Option<Policy>, Diagnostics) {
         let scope = self.scope();
         let mut compiler = Compiler::new(scope, self.limits);
         self.definitions(&mut compiler);
@@ -203,7 +256,7 @@ impl<'d> Builder<'d> {
         };
         let found = Diagnostics(self.diagnostics);
         let compiled = if found.has_errors() { None } else { compiler.finish() };
-        let Some(compiled) = compiled else { return Err(found) };
+        let Some(compiled) = compiled else { return (None, found) };
         let catalogue = compiled.scope.catalogue().clone();
         let plan = match Plan::new(catalogue, compiled.aggregates().to_vec(), settings) {
             Ok(plan) => plan,
@@ -213,7 +266,7 @@ impl<'d> Builder<'d> {
                 found.push(
                     Diagnostic::new(codes::BAD_FIELD_VALUE, Span::default(), error.to_string()).with_path("windows"),
                 );
-                return Err(found);
+                return (None, found);
             }
         };
         let queries = self
@@ -240,9 +293,9 @@ impl<'d> Builder<'d> {
             limits: resource_limits(&self.expanded.document.limits),
             known,
             queries,
-            warnings: found,
+            warnings: found.clone(),
         };
-        Ok(Policy { inner: Arc::new(inner) })
+        (Some(Policy { inner: Arc::new(inner) }), found)
     }
 
     fn report(&mut self, diagnostic: Diagnostic) {
