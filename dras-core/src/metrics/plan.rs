@@ -320,9 +320,14 @@ impl Plan {
         &self.settings
     }
 
-    /// All aggregates; the index of each is its [`AggregateId`].
+    /// All aggregates, in the order of [`ids`](Self::ids).
     pub fn aggregates(&self) -> &[Aggregate] {
         &self.aggregates
+    }
+
+    /// The handle of every aggregate, in their order.
+    pub fn ids(&self) -> impl Iterator<Item = AggregateId> {
+        (0..self.aggregates.len() as u32).map(AggregateId)
     }
 
     /// The aggregate `id`.

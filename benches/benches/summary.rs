@@ -1,0 +1,308 @@
+//! One table of what matters, with ratios to the same written by hand.
+//!
+//! A shared machine is noisy, so the two sides of a ratio take turns within every round, and the table shows medians over rounds: of the
+//! times, and of the ratios of each round.
+
+#![allow(missing_docs, clippy::unwrap_used, clippy::print_stdout)]
+
+use std::hint::black_box;
+use std::time::Instant;
+
+use dras_benches::Random;
+use dras_benches::engine::{CPU, Fixture as EngineFixture, document, many_rules};
+use dras_benches::language::{E1, E2, E3, E4, Example, ROWS, bind, compile_e4, e4, exceptions};
+use dras_benches::windows::{Fixture, INTERVAL, METRICS};
+use dras_core::engine::{Decision, Policy, decide_into};
+use dras_core::lang::{Column, Expression, Limits, Row, Scope, Truth, Type};
+use dras_core::metrics::Scratch;
+
+const ROUNDS: usize = 41;
+const COLUMN: usize = 1 << 20;
+
+fn median(mut values: Vec<f64>) -> f64 {
+    values.sort_by(f64::total_cmp);
+    values[values.len() / 2]
+}
+
+/// Nanoseconds of one call.
+fn nanos(run: &mut dyn FnMut()) -> f64 {
+    let begin = Instant::now();
+    run();
+    begin.elapsed().as_nanos() as f64
+}
+
+/// What a line of the table must not exceed.
+#[derive(Clone, Copy)]
+enum Target {
+    Ratio(f64),
+    Nanos(f64),
+    None,
+}
+
+/// Measures `ours`, which does `units` things in one call, beside `native`, and prints a line.
+fn line(name: &str, units: usize, target: Target, native: Option<&mut dyn FnMut()>, ours: &mut dyn FnMut()) {
+    let mut none = || ();
+    let compare = native.is_some();
+    let native = native.unwrap_or(&mut none);
+    // As many calls in a round as take about two milliseconds, so that the clock and a single interruption do not show.
+    let once = (0..3).map(|_| nanos(ours)).fold(f64::INFINITY, f64::min);
+    let calls = (2e6 / once).clamp(1.0, 10_000.0) as usize;
+    let (mut theirs, mut times, mut ratios) = (Vec::new(), Vec::new(), Vec::new());
+    for _ in 0..ROUNDS {
+        let per_unit = |run: &mut dyn FnMut()| nanos(&mut || (0..calls).for_each(|_| run())) / (calls * units) as f64;
+        let (a, b) = (per_unit(native), per_unit(ours));
+        theirs.push(a);
+        times.push(b);
+        ratios.push(b / a);
+    }
+    let (a, b, ratio) = (median(theirs), median(times), median(ratios));
+    let (a, ratio_text) = if compare {
+        (show(a), format!("{ratio:.2}"))
+    } else {
+        (String::new(), String::new())
+    };
+    let yes_no = |held| if held { "yes" } else { "no" };
+    let (target_text, held) = match target {
+        Target::Ratio(most) => (format!("≤ {most} ×"), yes_no(ratio <= most)),
+        Target::Nanos(most) => (format!("≤ {}", show(most)), yes_no(b <= most)),
+        Target::None => (String::new(), ""),
+    };
+    println!(
+        "| {name:<44} | {a:>8} | {:>8} | {ratio_text:>6} | {target_text:>9} | {held:<4} |",
+        show(b)
+    );
+}
+
+fn show(nanos: f64) -> String {
+    match nanos {
+        n if n >= 1e6 => format!("{:.2} ms", n / 1e6),
+        n if n >= 1e3 => format!("{:.2} µs", n / 1e3),
+        n => format!("{n:.1} ns"),
+    }
+}
+
+fn scalar<const N: usize, T: Default + Clone>(
+    example: &Example<N, T>,
+    target: f64,
+    number: impl Fn(T) -> f64,
+    run: impl Fn(&Expression, &mut Row<'_>) -> f64,
+) {
+    let (rule, ids) = example.compile();
+    let rows = example.rows();
+    let written: fn(&[f64; N]) -> T = black_box(example.native);
+    let mut row = rule.row();
+    line(
+        &format!("{} evaluated, variables bound", example.name),
+        ROWS,
+        Target::Ratio(target),
+        Some(&mut || _ = black_box(rows.iter().map(|row| number(written(row))).sum::<f64>())),
+        &mut || {
+            let one = |values: &[f64; N]| {
+                bind(&mut row, &ids, values);
+                run(&rule, &mut row)
+            };
+            black_box(rows.iter().map(one).sum::<f64>());
+        },
+    );
+}
+
+fn conditions<const N: usize>(example: &Example<N, bool>, target: f64) {
+    let data = example.columns(COLUMN);
+    let (rule, ids) = example.compile();
+    let columns: Vec<Column<'_>> = ids
+        .iter()
+        .zip(&data)
+        .map(|(variable, values)| Column {
+            variable: *variable,
+            values,
+        })
+        .collect();
+    let (mut theirs, mut ours) = (vec![false; COLUMN], vec![Truth::False; COLUMN]);
+    line(
+        &format!("{} over columns of {COLUMN} rows", example.name),
+        COLUMN,
+        Target::Ratio(target),
+        Some(&mut || (example.native_columns)(black_box(&data), black_box(&mut theirs))),
+        &mut || rule.conditions(black_box(&columns), black_box(&mut ours)).unwrap(),
+    );
+}
+
+fn language() {
+    let condition = |rule: &Expression, row: &mut Row<'_>| f64::from(rule.condition(row) == Ok(true));
+    scalar(&E1, 3.5, f64::from, condition);
+    scalar(&E2, 2.5, |x| x, |rule, row| rule.number(row).unwrap_or(0.0));
+    scalar(&E3, 1.2, f64::from, condition);
+
+    let texts = exceptions();
+    let (rule, exception) = compile_e4();
+    let written: fn(&str) -> bool = black_box(e4);
+    let mut row = rule.row();
+    line(
+        "E4 evaluated, text bound",
+        ROWS,
+        Target::Ratio(1.5),
+        Some(&mut || _ = black_box(texts.iter().filter(|text| written(text)).count())),
+        &mut || {
+            let mut fired = 0;
+            for text in &texts {
+                row.set_text(exception, text);
+                fired += u32::from(rule.condition(&mut row) == Ok(true));
+            }
+            black_box(fired);
+        },
+    );
+
+    conditions(&E1, 1.3);
+    conditions(&E3, 2.0);
+
+    let limits = Limits::default();
+    let mut text_scope = Scope::new();
+    text_scope.variable("exception", Type::Text).unwrap();
+    let sources = [
+        ("E1", E1.source, E1.scope().0, Target::Nanos(8e3)),
+        ("E2", E2.source, E2.scope().0, Target::None),
+        ("E3", E3.source, E3.scope().0, Target::Nanos(30e3)),
+        ("E4", E4, text_scope, Target::None),
+    ];
+    for (name, source, scope, target) in &sources {
+        let mut compile = || _ = black_box(Expression::compile(black_box(source), scope, &limits));
+        line(
+            &format!("{name} compiled, text to program"),
+            1,
+            *target,
+            None,
+            &mut compile,
+        );
+    }
+}
+
+fn windows() {
+    let mut fixture = Fixture::filled(20);
+    let values = [0.5; METRICS];
+    line(
+        "ingest by row of 10, per sample",
+        METRICS,
+        Target::Nanos(15.0),
+        None,
+        &mut || fixture.scrape(black_box(&values)),
+    );
+
+    // New hours of samples into windows that are full already: what a backfill does.
+    let rows = 240;
+    let mut random = Random::new(1);
+    let values: Vec<f64> = (0..rows).map(|_| random.unit()).collect();
+    let mut fixture = Fixture::filled(240);
+    let mut times: Vec<i64> = vec![0; rows];
+    line(
+        "ingest by columns of 240, per sample",
+        METRICS * rows,
+        Target::Nanos(15.0),
+        None,
+        &mut || {
+            for time in &mut times {
+                fixture.now += INTERVAL;
+                *time = fixture.now;
+            }
+            let f = &mut fixture;
+            f.windows.advance(&f.plan, f.now).unwrap();
+            for metric in &f.metrics {
+                f.windows
+                    .column(&f.plan, f.now, f.instance, *metric, &times, &values)
+                    .unwrap();
+            }
+        },
+    );
+
+    for (samples, target) in [(20, 80.0), (240, 700.0)] {
+        let fixture = Fixture::filled(samples);
+        let mut scratch = Scratch::new();
+        line(
+            &format!("five aggregates over {samples} samples"),
+            METRICS,
+            Target::Nanos(target),
+            None,
+            &mut || {
+                let (f, mut sum) = (black_box(&fixture), 0.0);
+                for id in f.aggregates.iter().flatten() {
+                    sum += f
+                        .windows
+                        .aggregate(&f.plan, *id, f.instance, f.now, None, &mut scratch)
+                        .unwrap();
+                }
+                black_box(sum);
+            },
+        );
+    }
+}
+
+fn engine() {
+    let text = many_rules(100);
+    let read = document(&text);
+    line("document of 100 rules, read", 1, Target::None, None, &mut || {
+        _ = black_box(document(black_box(&text)))
+    });
+    line(
+        "document of 100 rules, compiled",
+        1,
+        Target::Nanos(2e6),
+        None,
+        &mut || {
+            black_box(Policy::compile(black_box(&read)).unwrap());
+        },
+    );
+    for (name, text, task_managers, target) in [
+        ("look of the cpu strategy", CPU, 1, Target::Nanos(2e3)),
+        ("look of the cpu strategy", CPU, 4, Target::None),
+        ("look of 100 rules", text.as_str(), 1, Target::None),
+    ] {
+        let mut fixture = EngineFixture::new(text, task_managers, 0.5);
+        let mut decision = Decision::new(&fixture.policy);
+        let plural = if task_managers == 1 { "" } else { "s" };
+        line(
+            &format!("{name}, {task_managers} TaskManager{plural}"),
+            1,
+            target,
+            None,
+            &mut || {
+                decide_into(&fixture.policy, &mut fixture.task, fixture.now, &mut decision).unwrap();
+            },
+        );
+    }
+    let mut fixture = EngineFixture::new(CPU, 4, 0.5);
+    let mut decision = Decision::new(&fixture.policy);
+    decide_into(&fixture.policy, &mut fixture.task, fixture.now, &mut decision).unwrap();
+    line(
+        "decision of the cpu strategy as text",
+        1,
+        Target::None,
+        None,
+        &mut || _ = black_box(decision.to_string()),
+    );
+}
+
+fn main() {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    // `cargo test --benches` runs it, too; there it has nothing to say.
+    if arguments.iter().any(|a| a == "--test") {
+        return;
+    }
+    let only = arguments.iter().find(|a| !a.starts_with('-'));
+    let wanted = |part: &str| only.is_none_or(|only| only == part);
+    println!(
+        "| {:<44} | {:>8} | {:>8} | {:>6} | {:>9} | held |",
+        "what", "by hand", "dras", "ratio", "target"
+    );
+    println!(
+        "|{}|{}:|{}:|{}:|{}:|------|",
+        "-".repeat(46),
+        "-".repeat(9),
+        "-".repeat(9),
+        "-".repeat(7),
+        "-".repeat(10)
+    );
+    for (name, part) in [("language", language as fn()), ("windows", windows), ("engine", engine)] {
+        if wanted(name) {
+            part();
+        }
+    }
+}
