@@ -234,8 +234,11 @@ codes! {
         "One expression has at most `Limits::max_nodes` values and operators.",
         Generated("more terms than `Limits::max_nodes`");
     REGEX_TOO_LARGE = "E0504", "the regular expression is too large",
-        "Its compiled form would exceed `Limits::max_regex_bytes`.",
+        "Its compiled form would exceed `Limits::max_regex_bytes`, or that of all regular expressions together `Limits::max_regexes_bytes`.",
         Expression("task_type =~ 'a{1000}{1000}'");
+    TOO_MANY_WINDOWS = "E0505", "too many different windows",
+        "Every window of a metric costs memory and time for each task; an expression or document has at most `Limits::max_aggregates`.",
+        Generated("more different windows than `Limits::max_aggregates`");
     // Documents.
     MALFORMED = "E0601", "not a rule document",
         "The document is not valid JSON, or not an object.",

@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use super::policy::Policy;
 use crate::action::{Change, Fate, Proposal, Resource};
-use crate::lang::{self, Explanation, InputValue, Row, Values};
+use crate::lang::{self, Explanation, InputValue, Missing, Row, Values};
 use crate::undefined::Undefined;
 use crate::units::{Millis, Unit, display_quantity};
 
@@ -46,7 +46,7 @@ pub struct Decision {
     pub(crate) proposals: Vec<ProposalOutcome>,
     pub(crate) changes: Vec<Change>,
     numbers: Vec<f64>,
-    reasons: Vec<Undefined>,
+    reasons: Vec<Missing>,
     texts: Vec<Option<String>>,
 }
 

@@ -66,8 +66,8 @@ impl Fn1 {
                 } else if x < 0.0 {
                     -1.0
                 } else {
-                    // Zero, or NaN, which stays.
-                    x * 0.0
+                    // Zero, also for -0, or NaN, which stays.
+                    x - x
                 }
             }
         }

@@ -379,7 +379,8 @@ impl<'a> Run<'a> {
     fn exact_rows(&self, blocks: &Blocks, from: usize, to: usize, mut into: impl FnMut(usize, Value<'_>)) {
         let compiled = self.expression.compiled();
         let exact_output = matches!(self.program().output(0).1, Output::Exact);
-        let mut row = None;
+        let root = compiled.root_of(0);
+        let (mut row, mut exact) = (None, None);
         for index in from..to {
             if !blocks.check[index - from].is_nan() && !exact_output {
                 continue;
@@ -388,12 +389,14 @@ impl<'a> Run<'a> {
             for column in self.columns {
                 row.set_number(column.variable, column.values[index]);
             }
-            let root = compiled.root_of(0);
-            let mut values = Values::new(&compiled.graph);
-            values.compute(&compiled.graph, row, compiled.graph.body(root).outside.into_iter());
+            let (nodes, values) = exact.get_or_insert_with(|| {
+                (compiled.graph.in_order(std::iter::once(root)), Values::new(&compiled.graph))
+            });
+            values.compute(&compiled.graph, row, nodes.iter().copied());
             if let Some(value) = values.get(root) {
                 into(index, value.clone());
             }
+            values.forget(nodes);
         }
     }
 }

@@ -62,7 +62,7 @@ impl Compiler {
         let source: Arc<str> = source.into();
         let from = diagnostics.len();
         let (ast, syntax) = parse_recovering(&source, &self.limits);
-        let broken = syntax.has_errors();
+        let (broken, syntax_errors) = (syntax.has_errors(), syntax.0.len());
         diagnostics.extend(syntax.0);
         let outcome = Checker::new(
             &ast,
@@ -72,6 +72,7 @@ impl Compiler {
             &self.limits,
             &mut self.used,
             diagnostics,
+            syntax_errors,
         )
         .check(expected);
         for diagnostic in &mut diagnostics[from..] {

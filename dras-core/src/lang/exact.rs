@@ -36,10 +36,36 @@ impl<'t> Values<'t> {
         }
     }
 
-    /// Computes `root` and what it needs.
+    /// Computes `root`, a node of the task, and what it needs, as far as that has no value yet.
     pub(crate) fn compute_root(&mut self, graph: &'t Graph, row: &Row<'t>, root: GraphId) {
-        if self.values[root.index()].is_none() {
-            self.compute(graph, row, graph.body(root).outside.into_iter());
+        let mut open = vec![root];
+        while let Some(&id) = open.last() {
+            if self.values[id.index()].is_some() {
+                open.pop();
+                continue;
+            }
+            let before = open.len();
+            let missing = |o: &GraphId| self.values[o.index()].is_none();
+            open.extend(graph.node(id).op.operands().filter(missing));
+            if open.len() == before {
+                let value = self.value_of(graph, row, id);
+                self.values[id.index()] = Some(value);
+                open.pop();
+            }
+        }
+    }
+
+    /// Computes what a body needs from outside.
+    pub(crate) fn compute_outside(&mut self, graph: &'t Graph, row: &Row<'t>, body: &Body) {
+        for &id in &body.outside {
+            self.compute_root(graph, row, id);
+        }
+    }
+
+    /// Forgets the values of these nodes.
+    pub(crate) fn forget(&mut self, ids: &[GraphId]) {
+        for id in ids {
+            self.values[id.index()] = None;
         }
     }
 

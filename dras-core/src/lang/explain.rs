@@ -53,7 +53,7 @@ impl Explanation {
     pub(crate) fn of(compiled: &Compiled, output: usize, row: &Row<'_>) -> Explanation {
         let mut values = Values::new(&compiled.graph);
         let root = compiled.root_of(output);
-        values.compute(&compiled.graph, row, compiled.graph.body(root).outside.into_iter());
+        values.compute_root(&compiled.graph, row, root);
         Explanation::from_values(compiled, compiled.definition(output), row, &mut values)
     }
 
@@ -65,18 +65,10 @@ impl Explanation {
         values: &mut Values<'t>,
     ) -> Explanation {
         let graph = &compiled.graph;
-        let mut needed: Vec<_> = definition
-            .values
-            .iter()
-            .flatten()
-            .copied()
-            .filter(|id| graph.node(*id).place == Place::Task)
-            .collect();
-        needed.sort_unstable();
         // A node that folding or simplifying made superfluous may need others that nothing else needs.
-        for id in needed {
-            if values.get(id).is_none() {
-                values.compute(graph, row, graph.body(id).outside.into_iter());
+        for id in definition.values.iter().flatten() {
+            if graph.node(*id).place == Place::Task {
+                values.compute_root(graph, row, *id);
             }
         }
         let mut parts = Vec::new();
@@ -275,7 +267,12 @@ fn children_of(ast: &Ast, node: NodeId) -> Vec<NodeId> {
 pub(crate) fn describe_missing(compiled: &Compiled, missing: &Missing) -> String {
     let graph = &compiled.graph;
     let catalogue = compiled.scope.catalogue();
-    let subject = match input_of(graph, missing) {
+    let leaf = match graph.nodes.get(missing.origin.index()).map(|node| node.op) {
+        Some(Op::InstanceLeaf(aggregate, _)) => Some(describe_aggregate(graph, catalogue, aggregate)),
+        Some(Op::SampleLeaf(metric, window)) => Some(format!("{}{}", catalogue.spec(metric).name, display_window(&window))),
+        _ => None,
+    };
+    let subject = leaf.or_else(|| match input_of(graph, missing) {
         Some(Input::Variable(id)) => compiled.scope.variables().get(id.index()).map(|v| format!("`{}`", v.0)),
         Some(Input::Reduced { aggregate, .. } | Input::Text { aggregate }) => {
             Some(describe_aggregate(graph, catalogue, *aggregate))
@@ -285,7 +282,7 @@ pub(crate) fn describe_missing(compiled: &Compiled, missing: &Missing) -> String
             _ => None,
         }),
         None => None,
-    };
+    });
     match subject {
         Some(subject) => format!("{subject}: {}", missing.reason),
         None => missing.reason.to_string(),

@@ -77,11 +77,7 @@ impl Expression {
                 warnings: found,
             }),
             // An expression without a root has reported why.
-            None => Err(Diagnostics(vec![Diagnostic::new(
-                codes::EMPTY_EXPRESSION,
-                Span::default(),
-                "there is nothing to evaluate",
-            )])),
+            None => Err(nothing_to_evaluate()),
         }
     }
 
@@ -90,9 +86,13 @@ impl Expression {
     /// # Errors
     /// Everything that is wrong with it.
     pub fn compile_bytes(source: &[u8], scope: &Scope, limits: &Limits) -> Result<Expression, Diagnostics> {
-        super::parse::parse_bytes(source, limits)?;
-        // Parsing has shown that it is UTF-8.
-        Expression::compile(&String::from_utf8_lossy(source), scope, limits)
+        match std::str::from_utf8(source) {
+            Ok(text) => Expression::compile(text, scope, limits),
+            // Says where it is not, or that it is too long to look.
+            Err(_) => Err(super::parse::parse_bytes(source, limits)
+                .err()
+                .unwrap_or_else(nothing_to_evaluate)),
+        }
     }
 
     /// What is odd about it, though it compiles.
@@ -183,11 +183,7 @@ impl Expression {
     fn exact<'t>(&'t self, row: &Row<'t>) -> Value<'t> {
         let root = self.compiled.root_of(0);
         let mut values = Values::new(&self.compiled.graph);
-        values.compute(
-            &self.compiled.graph,
-            row,
-            self.compiled.graph.body(root).outside.into_iter(),
-        );
+        values.compute_root(&self.compiled.graph, row, root);
         values
             .get(root)
             .cloned()
@@ -236,4 +232,12 @@ impl Expression {
     pub(super) fn exact_for_tests<'t>(&'t self, row: &Row<'t>) -> Value<'t> {
         self.exact(row)
     }
+}
+
+fn nothing_to_evaluate() -> Diagnostics {
+    Diagnostics(vec![Diagnostic::new(
+        codes::EMPTY_EXPRESSION,
+        Span::default(),
+        "there is nothing to evaluate",
+    )])
 }

@@ -4,11 +4,12 @@
 //! already checked; nothing in here can fail.
 
 use std::collections::{BTreeSet, HashMap};
+use std::mem::{Discriminant, discriminant};
 
 use super::arithmetic::{Fn1, Fn2, Fn3};
 use super::exact;
 use super::types::{Type, Value};
-use crate::metrics::{Across, Aggregate, AggregateId, MetricId, Test, TextTest, Window};
+use crate::metrics::{Across, Aggregate, AggregateId, MetricId, Reduce, Test, TextTest, TextTestKind, Window};
 
 /// The index of a node in its [`Graph`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -54,7 +55,8 @@ pub(crate) enum Input {
 /// Nodes that are evaluated once for each instance or sample, and the nodes outside that they need first.
 #[derive(Debug, Clone)]
 pub(crate) struct Body {
-    /// Needed first, in order.
+    /// Nodes of the task that `each` uses directly; what those need is not listed, so that bodies over a long chain of definitions stay
+    /// small.
     pub(crate) outside: Vec<GraphId>,
     /// Evaluated for each element, in order.
     pub(crate) each: Vec<GraphId>,
@@ -168,6 +170,74 @@ pub(crate) struct Graph {
     known: HashMap<Op, GraphId>,
     known_texts: HashMap<Box<str>, u32>,
     known_tests: HashMap<String, u32>,
+    known_inputs: HashMap<InputKey, GraphId>,
+    known_aggregates: HashMap<AggregateKey, AggregateId>,
+    known_caller_tests: HashMap<GraphId, u32>,
+    /// Bytes that the compiled patterns take, as far as they are accounted for.
+    pub(crate) pattern_bytes: usize,
+}
+
+type AcrossKey = (Discriminant<Across>, u64);
+
+/// What makes two inputs the same.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+enum InputKey {
+    Variable(VariableId),
+    /// With the root of the caller's test.
+    Reduced(AggregateId, AcrossKey, Option<GraphId>),
+    Text(AggregateId),
+    EachInstance(GraphId, AcrossKey),
+}
+
+impl InputKey {
+    fn of(input: &Input) -> InputKey {
+        match input {
+            Input::Variable(id) => InputKey::Variable(*id),
+            Input::Reduced { aggregate, across, test } => {
+                InputKey::Reduced(*aggregate, across_key(*across), test.as_ref().map(|body| body.root))
+            }
+            Input::Text { aggregate } => InputKey::Text(*aggregate),
+            Input::EachInstance { body, across } => InputKey::EachInstance(body.root, across_key(*across)),
+        }
+    }
+}
+
+fn across_key(across: Across) -> AcrossKey {
+    let setting = match across {
+        Across::Quantile(q) => q.to_bits(),
+        _ => 0,
+    };
+    (discriminant(&across), setting)
+}
+
+/// What makes two aggregates the same. The tests of the caller are told apart by whoever asks.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+struct AggregateKey(MetricId, Window, Discriminant<Reduce>, [u64; 2], TestKey);
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+enum TestKey {
+    None,
+    Within(u64, u64, bool),
+    Text(String),
+    Caller,
+}
+
+impl AggregateKey {
+    fn of(aggregate: &Aggregate) -> AggregateKey {
+        let settings = match aggregate.reduce {
+            Reduce::Quantile(q) => [q.to_bits(), 0],
+            Reduce::Predict(ms) | Reduce::Ewma(ms) => [ms as u64, 0],
+            Reduce::DoubleExponential(smoothing, trend) => [smoothing.to_bits(), trend.to_bits()],
+            _ => [0, 0],
+        };
+        let test = match &aggregate.test {
+            None => TestKey::None,
+            Some(Test::Within { lo, hi, negate }) => TestKey::Within(lo.to_bits(), hi.to_bits(), *negate),
+            Some(Test::Text(test)) => TestKey::Text(test.key()),
+            Some(Test::Caller) => TestKey::Caller,
+        };
+        AggregateKey(aggregate.metric, aggregate.window, discriminant(&aggregate.reduce), settings, test)
+    }
 }
 
 impl Graph {
@@ -216,58 +286,47 @@ impl Graph {
         index
     }
 
-    pub(crate) fn aggregate(&mut self, aggregate: Aggregate) -> AggregateId {
-        let index = self
-            .aggregates
-            .iter()
-            .position(|a| same_aggregate(a, &aggregate))
-            .unwrap_or_else(|| {
-                self.aggregates.push(aggregate);
-                self.aggregates.len() - 1
-            });
-        AggregateId(index as u32)
+    /// The test that `pattern` was compiled to before.
+    pub(crate) fn known_pattern(&self, pattern: &str) -> Option<TextTestKind> {
+        let key = TextTest::pattern_key(pattern);
+        self.known_tests.get(&key).map(|index| self.tests[*index as usize].kind.clone())
     }
 
-    /// A node for `input`; equal inputs share one, but those with bodies of their own do not.
+    /// Whether an aggregate is asked for already.
+    pub(crate) fn knows(&self, aggregate: &Aggregate) -> bool {
+        self.known_aggregates.contains_key(&AggregateKey::of(aggregate))
+    }
+
+    pub(crate) fn aggregate(&mut self, aggregate: Aggregate) -> AggregateId {
+        let next = AggregateId(self.aggregates.len() as u32);
+        let id = *self.known_aggregates.entry(AggregateKey::of(&aggregate)).or_insert(next);
+        if id == next {
+            self.aggregates.push(aggregate);
+        }
+        id
+    }
+
+    /// The index of a test of samples that only the language can make.
+    pub(crate) fn caller_test(&mut self, root: GraphId) -> u32 {
+        let next = self.caller_tests.len() as u32;
+        let index = *self.known_caller_tests.entry(root).or_insert(next);
+        if index == next {
+            let body = self.body(root);
+            self.caller_tests.push(body);
+        }
+        index
+    }
+
+    /// A node for `input`; equal inputs share one.
     pub(crate) fn input(&mut self, input: Input, ty: Type) -> GraphId {
-        let same = |a: &Input| match (a, &input) {
-            (Input::Variable(a), Input::Variable(b)) => a == b,
-            (
-                Input::Reduced {
-                    aggregate: a,
-                    across: x,
-                    test: None,
-                },
-                Input::Reduced {
-                    aggregate: b,
-                    across: y,
-                    test: None,
-                },
-            ) => a == b && x == y,
-            (
-                Input::Reduced {
-                    aggregate: a,
-                    across: x,
-                    test: Some(s),
-                },
-                Input::Reduced {
-                    aggregate: b,
-                    across: y,
-                    test: Some(t),
-                },
-            ) => a == b && x == y && s.root == t.root,
-            (Input::Text { aggregate: a }, Input::Text { aggregate: b }) => a == b,
-            (Input::EachInstance { body: a, across: x, .. }, Input::EachInstance { body: b, across: y, .. }) => {
-                a.root == b.root && x == y
-            }
-            _ => false,
-        };
-        if let Some(index) = self.inputs.iter().position(same) {
-            return self.input_nodes[index];
+        let key = InputKey::of(&input);
+        if let Some(id) = self.known_inputs.get(&key) {
+            return *id;
         }
         let id = self.insert(Op::Input(self.inputs.len() as u32), ty, Place::Task);
         self.inputs.push(input);
         self.input_nodes.push(id);
+        self.known_inputs.insert(key, id);
         id
     }
 
@@ -342,11 +401,14 @@ impl Graph {
         }
     }
 
-    /// The nodes that `root` needs, split at the border between elements and the task.
+    /// The nodes of `root` that are evaluated for each element, and those at the border to the task.
     pub(crate) fn body(&self, root: GraphId) -> Body {
         let mut seen = BTreeSet::from([root]);
         let mut open = vec![root];
         while let Some(id) = open.pop() {
+            if self.node(id).place == Place::Task {
+                continue;
+            }
             for operand in self.node(id).op.operands() {
                 if seen.insert(operand) {
                     open.push(operand);
@@ -355,6 +417,13 @@ impl Graph {
         }
         let (outside, each) = seen.into_iter().partition(|id| self.node(*id).place == Place::Task);
         Body { outside, each, root }
+    }
+
+    /// All nodes of the task that `roots` need, in order.
+    pub(crate) fn in_order(&self, roots: impl Iterator<Item = GraphId>) -> Vec<GraphId> {
+        let needed = self.needed(roots, false);
+        let ids = (0..self.nodes.len() as u32).map(GraphId);
+        ids.filter(|id| needed[id.index()] && self.node(*id).place == Place::Task).collect()
     }
 
     /// Which nodes the given roots need; with `bodies` also those that are needed to answer their inputs.
@@ -392,26 +461,4 @@ impl Graph {
         }
         needed
     }
-}
-
-fn same_aggregate(a: &Aggregate, b: &Aggregate) -> bool {
-    let same_test = match (&a.test, &b.test) {
-        (None, None) => true,
-        (
-            Some(Test::Within {
-                lo: a,
-                hi: b,
-                negate: c,
-            }),
-            Some(Test::Within {
-                lo: x,
-                hi: y,
-                negate: z,
-            }),
-        ) => a.to_bits() == x.to_bits() && b.to_bits() == y.to_bits() && c == z,
-        (Some(Test::Text(a)), Some(Test::Text(b))) => a == b,
-        (Some(Test::Caller), Some(Test::Caller)) => true,
-        _ => false,
-    };
-    a.metric == b.metric && a.window == b.window && a.reduce == b.reduce && same_test
 }

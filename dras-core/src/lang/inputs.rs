@@ -1,13 +1,14 @@
 //! Filling a row from the windows of a task.
 
 use std::borrow::Cow;
+use std::mem::discriminant;
 
 use super::compile::Compiled;
 use super::exact::Values;
 use super::graph::{Body, Graph, Input, Op};
-use super::row::Row;
+use super::row::{OWN, Row};
 use super::types::{Missing, Type, Value};
-use crate::metrics::{Across, AggregateId, Kind, Per, Plan, kernels};
+use crate::metrics::{Across, AggregateId, Kind, MetricId, Per, Plan, kernels};
 use crate::metrics::{InstanceId, SampleRef, Scratch, Windows};
 use crate::undefined::Undefined;
 use crate::units::Millis;
@@ -56,10 +57,13 @@ impl<'t> Look<'t> {
                     test: Some(body),
                 } => {
                     let values = values.get_or_insert_with(|| Values::new(&compiled.graph));
-                    values.compute(&compiled.graph, row, body.outside.iter().copied());
+                    values.compute_outside(&compiled.graph, row, body);
                     let expected = self.expected(*aggregate);
-                    let mut test = |sample: SampleRef<'_>| passes(&compiled.graph, row, values, body, sample);
-                    self.windows.reduced(
+                    let mut undecided = None;
+                    let mut test = |sample: SampleRef<'_>| {
+                        passes(&compiled.graph, row, values, body, sample, &mut undecided)
+                    };
+                    let answer = self.windows.reduced(
                         self.plan,
                         *aggregate,
                         *across,
@@ -67,7 +71,12 @@ impl<'t> Look<'t> {
                         self.now,
                         Some(&mut test),
                         scratch,
-                    )
+                    );
+                    if let (Err(Undefined::NotAvailable), Some(missing)) = (answer, undecided) {
+                        row.put_undefined(index as u32, missing);
+                        continue;
+                    }
+                    answer
                 }
                 Input::Text { aggregate } => match self.newest_text(*aggregate) {
                     Ok(text) => {
@@ -78,13 +87,19 @@ impl<'t> Look<'t> {
                 },
                 Input::EachInstance { body, across } => {
                     let values = values.get_or_insert_with(|| Values::new(&compiled.graph));
-                    values.compute(&compiled.graph, row, body.outside.iter().copied());
-                    self.each_instance(compiled, row, values, body, *across, scratch)
+                    values.compute_outside(&compiled.graph, row, body);
+                    match self.each_instance(compiled, row, values, body, *across, scratch) {
+                        Ok(number) => Ok(number),
+                        Err(missing) => {
+                            row.put_undefined(index as u32, missing);
+                            continue;
+                        }
+                    }
                 }
             };
             match answer {
                 Ok(number) => row.put_number(index as u32, number),
-                Err(reason) => row.put_undefined(index as u32, reason),
+                Err(reason) => row.put_undefined(index as u32, Missing { reason, origin: OWN }),
             }
         }
     }
@@ -112,7 +127,7 @@ impl<'t> Look<'t> {
         body: &Body,
         across: Across,
         scratch: &mut Scratch,
-    ) -> Result<f64, Undefined> {
+    ) -> Result<f64, Missing> {
         let graph = &compiled.graph;
         let leaves: Vec<AggregateId> = body
             .each
@@ -122,74 +137,93 @@ impl<'t> Look<'t> {
                 _ => None,
             })
             .collect();
-        let mut instances: Vec<InstanceId> = Vec::new();
-        let mut expected = 0_u32;
-        for leaf in &leaves {
+        // Metrics of the whole task say the same of every instance; they have instances of their own only where no other metric has.
+        let of_task = |leaf: &AggregateId| {
             let metric = self.plan.aggregate(*leaf).metric;
-            if self.plan.catalogue().spec(metric).per != Per::Task || leaves.len() == 1 {
-                instances.extend(self.windows.live(self.plan, metric, self.now));
-                expected = expected.max(self.expected(*leaf).unwrap_or(0));
-            }
+            self.plan.catalogue().spec(metric).per == Per::Task
+        };
+        let only_of_task = leaves.iter().all(of_task);
+        let mut metrics: Vec<MetricId> = Vec::new();
+        let mut expected = 0_u32;
+        for leaf in leaves.iter().filter(|leaf| only_of_task || !of_task(leaf)) {
+            metrics.push(self.plan.aggregate(*leaf).metric);
+            expected = expected.max(self.expected(*leaf).unwrap_or(0));
         }
+        metrics.sort_unstable();
+        metrics.dedup();
+        let live = metrics.iter().flat_map(|metric| self.windows.live(self.plan, *metric, self.now));
+        let mut instances: Vec<InstanceId> = live.collect();
         instances.sort_by_key(|id| self.windows.instance_name(*id));
         instances.dedup();
-        let expected = if expected == 0 {
-            instances.len() as u32
-        } else {
-            expected
-        };
+        if only_of_task && leaves.len() > 1 {
+            instances.truncate(1);
+        }
+        let expected = expected.max(instances.len() as u32);
 
         let mut numbers: Vec<f64> = Vec::with_capacity(instances.len());
-        let mut failure: Option<Undefined> = None;
-        let mut same_failure = true;
+        let mut failure: Option<Missing> = None;
+        let mut alike = true;
+        let mut answers: Vec<Result<Value<'t>, Undefined>> = Vec::with_capacity(leaves.len());
         for instance in instances {
-            let mut answers: Vec<(AggregateId, Option<u32>, Result<Value<'t>, Undefined>)> = Vec::new();
+            answers.clear();
             for id in &body.each {
                 if let Op::InstanceLeaf(aggregate, test) = graph.node(*id).op {
-                    let answer = self.leaf(compiled, row, values, aggregate, test, instance, scratch);
-                    answers.push((aggregate, test, answer));
+                    answers.push(self.leaf(compiled, row, values, aggregate, test, instance, scratch));
                 }
             }
-            let value = values.element(graph, row, body, |op, id| {
-                let Op::InstanceLeaf(aggregate, test) = op else {
-                    return Value::Undefined(Missing {
-                        reason: Undefined::NoSample,
-                        origin: id,
-                    });
-                };
-                match answers.iter().find(|a| a.0 == aggregate && a.1 == test) {
-                    Some((_, _, Ok(value))) => value.clone(),
-                    Some((_, _, Err(reason))) => Value::Undefined(Missing {
-                        reason: *reason,
-                        origin: id,
-                    }),
-                    None => Value::Undefined(Missing {
-                        reason: Undefined::NoSample,
-                        origin: id,
-                    }),
-                }
+            // The leaves are asked for in the same order.
+            let mut next = answers.drain(..);
+            let value = values.element(graph, row, body, |_, id| match next.next() {
+                Some(Ok(value)) => value,
+                Some(Err(reason)) => Value::Undefined(Missing { reason, origin: id }),
+                None => Value::Undefined(Missing {
+                    reason: Undefined::NoSample,
+                    origin: id,
+                }),
             });
+            drop(next);
             match value {
                 Value::Number(x) => numbers.push(x),
                 Value::Bool(b) => numbers.push(f64::from(u8::from(b))),
                 Value::Text(_) => {}
                 Value::Undefined(missing) => {
-                    same_failure &= failure.is_none_or(|f| f == missing.reason);
-                    failure = Some(missing.reason);
+                    alike &= failure.is_none_or(|f| {
+                        f.origin == missing.origin && discriminant(&f.reason) == discriminant(&missing.reason)
+                    });
+                    failure.get_or_insert(missing);
                 }
             }
         }
         let have = numbers.len() as u32;
         let enough = f64::from(have) >= f64::from(expected) * self.plan.settings().min_instances && have > 0;
         if !enough {
+            let origin = failure.map_or(OWN, |f| f.origin);
             return Err(match failure {
-                Some(reason) if have == 0 && same_failure => reason,
-                None if have == 0 => Undefined::NoInstance,
-                _ => Undefined::Instances { have, expected },
+                Some(missing) if have == 0 && alike => missing,
+                None if have == 0 => self.why_no_instance(body, graph),
+                _ => Missing {
+                    reason: Undefined::Instances { have, expected },
+                    origin,
+                },
             });
         }
         let mut space = Vec::new();
-        kernels::across(across, &numbers, &mut space).ok_or(Undefined::NoInstance)
+        let result = kernels::across(across, &numbers, &mut space);
+        let missing = |reason| Missing { reason, origin: OWN };
+        match result {
+            Some(number) if number.is_finite() => Ok(number),
+            Some(_) => Err(missing(Undefined::NotFinite)),
+            None => Err(missing(Undefined::NoInstance)),
+        }
+    }
+
+    /// Why no instance is live: of the first metric.
+    fn why_no_instance(&self, body: &Body, graph: &Graph) -> Missing {
+        let leaf = body.each.iter().find(|id| matches!(graph.node(**id).op, Op::InstanceLeaf(..)));
+        Missing {
+            reason: Undefined::NoInstance,
+            origin: leaf.copied().unwrap_or(OWN),
+        }
     }
 
     /// The answer to one aggregate for one instance. A metric of the whole task has the same answer for all.
@@ -225,10 +259,15 @@ impl<'t> Look<'t> {
                 .aggregate(self.plan, aggregate, instance, self.now, None, scratch)?,
             Some(test) => {
                 let body = &graph.caller_tests[test as usize];
-                values.compute(graph, row, body.outside.iter().copied());
-                let mut test = |sample: SampleRef<'_>| passes(graph, row, values, body, sample);
-                self.windows
-                    .aggregate(self.plan, aggregate, instance, self.now, Some(&mut test), scratch)?
+                values.compute_outside(graph, row, body);
+                let mut undecided = None;
+                let mut test =
+                    |sample: SampleRef<'_>| passes(graph, row, values, body, sample, &mut undecided);
+                let answer = self.windows.aggregate(self.plan, aggregate, instance, self.now, Some(&mut test), scratch);
+                match (answer, undecided) {
+                    (Err(Undefined::NotAvailable), Some(missing)) => return Ok(Value::Undefined(missing)),
+                    (answer, _) => answer?,
+                }
             }
         };
         let truth = matches!(
@@ -243,13 +282,14 @@ impl<'t> Look<'t> {
     }
 }
 
-/// Whether a sample passes a test that only the language can make; `None` where that is undefined.
+/// Whether a sample passes a test that only the language can make; `None` where that is undefined, and then `undecided` says why.
 fn passes<'t>(
     graph: &'t Graph,
     row: &Row<'t>,
     values: &mut Values<'t>,
     body: &Body,
     sample: SampleRef<'_>,
+    undecided: &mut Option<Missing>,
 ) -> Option<bool> {
     let value = values.element(graph, row, body, |_, id| match (sample, graph.ty(id)) {
         (SampleRef::Number(x), Type::Number(_)) => Value::Number(x),
@@ -259,5 +299,8 @@ fn passes<'t>(
             origin: id,
         }),
     });
+    if let Value::Undefined(missing) = value {
+        undecided.get_or_insert(missing);
+    }
     value.as_bool()
 }

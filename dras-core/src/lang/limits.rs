@@ -23,7 +23,13 @@ pub struct Limits {
     pub max_nodes: usize,
     /// The largest compiled form of one regular expression, in bytes; 1 MiB by default.
     pub max_regex_bytes: usize,
-    /// How many mistakes of one text are reported; 32 by default. At least one always is.
+    /// The largest compiled forms of all regular expressions that are compiled together (of one expression, or of one document), in bytes;
+    /// 64 MiB by default. The size of each is rounded up generously.
+    pub max_regexes_bytes: usize,
+    /// The most different windows of metrics that are compiled together (of one expression, or of one document); 4096 by default. Every
+    /// one is answered anew at each look at each task.
+    pub max_aggregates: usize,
+    /// How many mistakes of one text are reported, and of its oddities (warnings) as many again; 32 by default. At least one always is.
     pub max_errors: usize,
 }
 
@@ -34,6 +40,8 @@ impl Default for Limits {
             max_depth: 64,
             max_nodes: 262_144,
             max_regex_bytes: 1024 * 1024,
+            max_regexes_bytes: 64 * 1024 * 1024,
+            max_aggregates: 4096,
             max_errors: 32,
         }
     }

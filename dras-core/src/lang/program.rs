@@ -12,8 +12,8 @@ use std::collections::HashMap;
 use super::arithmetic::{Fn1, Fn2, Fn3};
 use super::exact::Values;
 use super::graph::{Compare, Graph, GraphId, Op};
-use super::row::{Row, UNUSED};
-use super::types::{Type, Value};
+use super::row::{OWN, Row, VariableSlot};
+use super::types::{Missing, Type, Value};
 use crate::undefined::Undefined;
 
 type Register = u32;
@@ -58,7 +58,7 @@ pub(super) enum TextAtom {
     /// A compiled test of a text input.
     Test { bit: u32, input: u32, test: u32 },
     /// Whatever else texts are asked, by the exact evaluator.
-    Exact { bit: u32, body: u32 },
+    Exact { bit: u32, root: u32 },
 }
 
 /// A conjunction or disjunction of literals, written to a bit.
@@ -99,13 +99,6 @@ pub(super) enum Output {
     Exact,
 }
 
-/// A text expression that only the exact evaluator knows, with the nodes it needs.
-#[derive(Debug, Clone)]
-struct ExactBody {
-    nodes: Vec<GraphId>,
-    root: GraphId,
-}
-
 /// See the module's documentation.
 #[derive(Debug, Clone)]
 pub(crate) struct Program {
@@ -117,11 +110,14 @@ pub(crate) struct Program {
     pub(super) checked: usize,
     pub(super) stages: Vec<Stage>,
     pub(super) parts: Vec<Part>,
-    exact: Vec<ExactBody>,
+    /// Roots that only the exact evaluator knows: expressions of texts.
+    exact: Vec<GraphId>,
+    /// All that those roots need, in order.
+    exact_nodes: Vec<GraphId>,
     words: usize,
     pub(super) bits: u32,
     outputs: Vec<(GraphId, Output)>,
-    variables: Vec<u32>,
+    variables: Vec<VariableSlot>,
 }
 
 impl Program {
@@ -136,7 +132,13 @@ impl Program {
         Row {
             numbers: self.start.clone(),
             texts: vec![None; inputs],
-            reasons: vec![Undefined::NoAttribute; inputs],
+            reasons: vec![
+                Missing {
+                    reason: Undefined::NoAttribute,
+                    origin: OWN,
+                };
+                inputs
+            ],
             bits: vec![0; self.words],
             variables: self.variables.clone(),
         }
@@ -155,7 +157,7 @@ impl Program {
     }
 
     pub(super) fn input_of(&self, variable: usize) -> Option<u32> {
-        self.variables.get(variable).copied().filter(|input| *input != UNUSED)
+        self.variables.get(variable).and_then(|slot| slot.input())
     }
 
     pub(super) fn has_texts(&self) -> bool {
@@ -164,6 +166,7 @@ impl Program {
 
     /// Runs the program. `true`: everything was defined and the outputs hold; `false`: ask the exact evaluator.
     pub(crate) fn run(&self, graph: &Graph, row: &mut Row<'_>) -> bool {
+        let mut exact: Option<Values<'_>> = None;
         for stage in &self.stages {
             for op in &stage.ops {
                 let numbers = &mut row.numbers;
@@ -179,8 +182,8 @@ impl Program {
                         let chosen = if literal.read(&row.bits) { a } else { b };
                         numbers[into as usize] = numbers[chosen as usize];
                     }
-                    NumberOp::Exact(into, body) => match self.exact_value(graph, row, body) {
-                        Some(Value::Number(x)) => row.numbers[into as usize] = x,
+                    NumberOp::Exact(into, root) => match self.exact_value(graph, row, &mut exact, root) {
+                        Some(&Value::Number(x)) => row.numbers[into as usize] = x,
                         _ => return false,
                     },
                 }
@@ -194,8 +197,8 @@ impl Program {
                         };
                         (bit, graph.tests[test as usize].passes(text))
                     }
-                    TextAtom::Exact { bit, body } => match self.exact_value(graph, row, body) {
-                        Some(Value::Bool(b)) => (bit, b),
+                    TextAtom::Exact { bit, root } => match self.exact_value(graph, row, &mut exact, root) {
+                        Some(&Value::Bool(b)) => (bit, b),
                         _ => return false,
                     },
                 };
@@ -239,11 +242,20 @@ impl Program {
         }
     }
 
-    fn exact_value<'t>(&'t self, graph: &'t Graph, row: &Row<'t>, body: u32) -> Option<Value<'t>> {
-        let body = &self.exact[body as usize];
-        let mut values = Values::new(graph);
-        values.compute(graph, row, body.nodes.iter().copied());
-        values.get(body.root).cloned()
+    /// The value of one of the roots that the exact evaluator computes. The first question of a run computes all of them.
+    fn exact_value<'v, 't>(
+        &self,
+        graph: &'t Graph,
+        row: &Row<'t>,
+        values: &'v mut Option<Values<'t>>,
+        root: u32,
+    ) -> Option<&'v Value<'t>> {
+        let values = values.get_or_insert_with(|| {
+            let mut values = Values::new(graph);
+            values.compute(graph, row, self.exact_nodes.iter().copied());
+            values
+        });
+        values.get(self.exact[root as usize])
     }
 }
 
@@ -346,7 +358,7 @@ struct Lowering<'g> {
     differences: u32,
     /// Bits are numbered in the order they are met, and renumbered at the end so that each stage's atoms stand together.
     bits: u32,
-    exact: Vec<ExactBody>,
+    exact: Vec<GraphId>,
 }
 
 impl<'g> Lowering<'g> {
@@ -433,7 +445,7 @@ impl<'g> Lowering<'g> {
             Op::Bool(b) => Lowered::KnownBool(b),
             Op::Input(input) => match node.ty {
                 Type::Number(_) => Lowered::Number(Slot::Input(input), 0),
-                Type::Bool => self.atom(Slot::Input(input), 0, 0.5, f64::INFINITY, false),
+                Type::Bool => self.atom(Slot::Input(input), 0, 0.0, 0.0, true),
                 Type::Text => Lowered::No,
             },
             Op::Text(_) | Op::InstanceLeaf(..) | Op::SampleLeaf(..) => Lowered::No,
@@ -502,9 +514,9 @@ impl<'g> Lowering<'g> {
             Op::TextFn(..) => match node.ty {
                 Type::Bool => self.exact_bool(id),
                 Type::Number(_) => {
-                    let body = self.exact_body(id);
+                    let root = self.exact_root(id);
                     let into = self.temporary();
-                    self.stages[0].ops.push(DraftOp::Exact(into, body));
+                    self.stages[0].ops.push(DraftOp::Exact(into, root));
                     Lowered::Number(into, 0)
                 }
                 Type::Text => Lowered::No,
@@ -513,18 +525,15 @@ impl<'g> Lowering<'g> {
         }
     }
 
-    fn exact_body(&mut self, root: GraphId) -> u32 {
-        self.exact.push(ExactBody {
-            nodes: self.graph.body(root).outside,
-            root,
-        });
+    fn exact_root(&mut self, root: GraphId) -> u32 {
+        self.exact.push(root);
         self.exact.len() as u32 - 1
     }
 
     fn exact_bool(&mut self, id: GraphId) -> Lowered {
-        let body = self.exact_body(id);
+        let root = self.exact_root(id);
         let literal = self.new_bit();
-        self.stages[0].texts.push(TextAtom::Exact { bit: literal.bit, body });
+        self.stages[0].texts.push(TextAtom::Exact { bit: literal.bit, root });
         Lowered::Bool(literal, 0)
     }
 
@@ -721,7 +730,7 @@ impl<'g> Lowering<'g> {
                     DraftOp::Select(l, into, a, b) => {
                         NumberOp::Select(literal(l), register(into), register(a), register(b))
                     }
-                    DraftOp::Exact(into, body) => NumberOp::Exact(register(into), body),
+                    DraftOp::Exact(into, root) => NumberOp::Exact(register(into), root),
                 })
                 .collect();
             for &(slot, lo, hi, _) in &draft.atoms {
@@ -744,9 +753,9 @@ impl<'g> Lowering<'g> {
                         input,
                         test,
                     },
-                    TextAtom::Exact { bit, body } => TextAtom::Exact {
+                    TextAtom::Exact { bit, root } => TextAtom::Exact {
                         bit: bit_of[bit as usize],
-                        body,
+                        root,
                     },
                 })
                 .collect();
@@ -787,15 +796,17 @@ impl<'g> Lowering<'g> {
             .iter()
             .map(|id| with_bodies[id.index()])
             .collect();
-        let mut by_variable = vec![UNUSED; variables];
+        let mut by_variable = vec![VariableSlot::Unused; variables];
         for (index, input) in self.graph.inputs.iter().enumerate() {
             if let super::graph::Input::Variable(v) = input
                 && let Some(slot) = by_variable.get_mut(v.index())
             {
-                *slot = index as u32;
+                *slot = match self.graph.ty(self.graph.input_nodes[index]) {
+                    Type::Text => VariableSlot::Text(index as u32),
+                    Type::Number(_) | Type::Bool => VariableSlot::Number(index as u32),
+                };
             }
-            let is_number = self.graph.ty(self.graph.input_nodes[index]) != Type::Text;
-            if needed[index] && is_number {
+            if needed[index] {
                 start[index] = f64::NAN;
             }
         }
@@ -818,6 +829,7 @@ impl<'g> Lowering<'g> {
             checked,
             stages,
             parts,
+            exact_nodes: self.graph.in_order(self.exact.iter().copied()),
             exact: self.exact,
             words,
             bits: next,

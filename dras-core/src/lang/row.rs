@@ -15,46 +15,62 @@ pub struct Row<'t> {
     /// Inputs first, then the program's other registers. NaN = undefined.
     pub(crate) numbers: Vec<f64>,
     pub(crate) texts: Vec<Option<&'t str>>,
-    pub(crate) reasons: Vec<Undefined>,
+    /// Why inputs are undefined, and which node began it.
+    pub(crate) reasons: Vec<Missing>,
     pub(crate) bits: Vec<u64>,
-    /// The input of each variable; [`UNUSED`] where the expression does not use it.
-    pub(crate) variables: Vec<u32>,
+    /// Where each variable goes.
+    pub(crate) variables: Vec<VariableSlot>,
 }
 
-/// The input of a variable that is not used.
-pub(crate) const UNUSED: u32 = u32::MAX;
+/// Where a variable goes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum VariableSlot {
+    /// The expression does not use it.
+    Unused,
+    /// A number or truth value, to this input.
+    Number(InputIndex),
+    /// A text, to this input, whose register is 0 where the text is there and NaN where it is not.
+    Text(InputIndex),
+}
+
+impl VariableSlot {
+    pub(crate) fn input(self) -> Option<InputIndex> {
+        match self {
+            VariableSlot::Unused => None,
+            VariableSlot::Number(input) | VariableSlot::Text(input) => Some(input),
+        }
+    }
+}
+
+/// The origin of an input that is undefined for a reason of its own.
+pub(crate) const OWN: GraphId = GraphId(u32::MAX);
 
 impl<'t> Row<'t> {
-    /// Sets a number, in seconds, bytes or plain numbers. NaN and infinities make it undefined.
+    /// Sets a number, in seconds, bytes or plain numbers. NaN and infinities make it undefined. For a truth value, 0 is false and every
+    /// other number true; a text has no number and stays as it is.
     #[inline]
     pub fn set_number(&mut self, variable: VariableId, value: f64) {
-        if let Some(&input) = self.variables.get(variable.index())
-            && input != UNUSED
-        {
+        if let Some(&VariableSlot::Number(input)) = self.variables.get(variable.index()) {
             self.put_number(input, value);
         }
     }
 
-    /// Sets a truth value.
+    /// Sets a truth value; a number becomes 1 or 0.
     pub fn set_bool(&mut self, variable: VariableId, value: bool) {
         self.set_number(variable, f64::from(u8::from(value)));
     }
 
-    /// Sets a text, which is borrowed, not copied.
+    /// Sets a text, which is borrowed, not copied. A number or truth value stays as it is.
     pub fn set_text(&mut self, variable: VariableId, value: &'t str) {
-        if let Some(&input) = self.variables.get(variable.index())
-            && let Some(text) = self.texts.get_mut(input as usize)
-        {
-            *text = Some(value);
+        if let Some(&VariableSlot::Text(input)) = self.variables.get(variable.index()) {
+            self.put_text(input, value);
         }
     }
 
     /// Makes a variable undefined, and says why.
     pub fn set_undefined(&mut self, variable: VariableId, reason: Undefined) {
-        if let Some(&input) = self.variables.get(variable.index())
-            && input != UNUSED
-        {
-            self.put_undefined(input, reason);
+        if let Some(input) = self.variables.get(variable.index()).and_then(|slot| slot.input()) {
+            self.put_undefined(input, Missing { reason, origin: OWN });
         }
     }
 
@@ -68,11 +84,11 @@ impl<'t> Row<'t> {
             } else {
                 Undefined::NotFinite
             };
-            self.put_undefined(input, reason);
+            self.put_undefined(input, Missing { reason, origin: OWN });
         }
     }
 
-    pub(crate) fn put_undefined(&mut self, input: InputIndex, reason: Undefined) {
+    pub(crate) fn put_undefined(&mut self, input: InputIndex, reason: Missing) {
         self.numbers[input as usize] = f64::NAN;
         self.texts[input as usize] = None;
         self.reasons[input as usize] = reason;
@@ -80,16 +96,16 @@ impl<'t> Row<'t> {
 
     pub(crate) fn put_text(&mut self, input: InputIndex, text: &'t str) {
         self.texts[input as usize] = Some(text);
+        self.numbers[input as usize] = 0.0;
     }
 
     /// The value of an input, for the exact evaluator.
     pub(crate) fn value(&self, graph: &Graph, input: InputIndex, origin: GraphId) -> Value<'t> {
         let index = input as usize;
         let missing = || {
-            Value::Undefined(Missing {
-                reason: self.reasons[index],
-                origin,
-            })
+            let missing = self.reasons[index];
+            let origin = if missing.origin == OWN { origin } else { missing.origin };
+            Value::Undefined(Missing { origin, ..missing })
         };
         match graph.ty(origin) {
             Type::Text => self.texts[index].map_or_else(missing, |text| Value::Text(Cow::Borrowed(text))),

@@ -56,6 +56,11 @@ impl PartialEq for TextTest {
 }
 
 impl TextTest {
+    /// The [`key`](Self::key) of a test for a match of `pattern`.
+    pub(crate) fn pattern_key(pattern: &str) -> String {
+        format!(" ~1{pattern}")
+    }
+
     /// A text that equal tests share and different tests do not.
     pub(crate) fn key(&self) -> String {
         let (kind, parts) = match &self.kind {

@@ -65,7 +65,7 @@ impl Checker<'_> {
                 ),
             )
             .help(format!("write `{}`", function.signature));
-        self.diagnostics.push(d);
+        self.report(d);
         false
     }
 
@@ -105,7 +105,7 @@ impl Checker<'_> {
             )
             .label(format!("in {unit}"))
             .help(format!("say of what: `{}({text} / {per})`", function.name));
-        self.diagnostics.push(d);
+        self.report(d);
         None
     }
 
@@ -119,7 +119,7 @@ impl Checker<'_> {
             )
             .label(is.describe())
             .help(format!("write `{}`", function.signature));
-        self.diagnostics.push(d);
+        self.report(d);
     }
 
     fn plain_function(
@@ -173,7 +173,7 @@ impl Checker<'_> {
                                     format!("the root of `{text}`, {}, has no unit", ty.describe()),
                                 )
                                 .help("divide by a unit first, e.g. `/ 1MiB`");
-                            self.diagnostics.push(d);
+                            self.report(d);
                             None
                         }
                     }
@@ -360,7 +360,7 @@ impl Checker<'_> {
         } else {
             d
         };
-        self.diagnostics.push(d);
+        self.report(d);
         None
     }
 
@@ -429,8 +429,10 @@ impl Checker<'_> {
             (Collapse::Metric, _) => self.scope.catalogue().spec(metric).across,
         };
         let caller = test.and_then(|t| t.1);
-        let value = self.leaf(id, aggregate, caller, across, ty);
-        self.value(id, value)
+        match self.leaf(id, aggregate, caller, across, ty) {
+            Some(value) => self.value(id, value),
+            None => Checked::Error,
+        }
     }
 
     /// The test of each sample that the call makes: `Some(None)` for none, `None` after an error.
@@ -455,7 +457,7 @@ impl Checker<'_> {
                     )
                     .label("samples without a test")
                     .help(format!("write `{}({text} > …)`", function.name));
-                self.diagnostics.push(d);
+                self.report(d);
                 None
             }
             None => Some(None),
@@ -479,7 +481,7 @@ impl Checker<'_> {
                     .label("samples can be compared, not computed with")
                     .help("reduce over time first, then compute")
                 };
-                self.diagnostics.push(d);
+                self.report(d);
                 None
             }
             Some(value) => Some(Some(self.compiled_test(value))),
@@ -519,17 +521,7 @@ impl Checker<'_> {
                 (Test::Text(test), None)
             }
             _ => {
-                let body = self.graph.body(value);
-                let index = self
-                    .graph
-                    .caller_tests
-                    .iter()
-                    .position(|b| b.root == body.root)
-                    .unwrap_or_else(|| {
-                        self.graph.caller_tests.push(body);
-                        self.graph.caller_tests.len() - 1
-                    });
-                (Test::Caller, Some(index as u32))
+                (Test::Caller, Some(self.graph.caller_test(value)))
             }
         }
     }
@@ -561,7 +553,7 @@ impl Checker<'_> {
                     .help(format!(
                         "count them: `count({text})`, `any({text} =~ 'OutOfMemoryError')`"
                     ));
-                self.diagnostics.push(d);
+                self.report(d);
                 false
             }
             (Kind::Gauge, Needs::Counter) => {
@@ -575,7 +567,7 @@ impl Checker<'_> {
                     .help(format!(
                         "write `delta({text})` or `slope({text})`, or declare the metric as a counter"
                     ));
-                self.diagnostics.push(d);
+                self.report(d);
                 false
             }
             (Kind::Counter, Needs::Gauge) if test.is_none() && reduce != Reduce::Last => {
@@ -587,7 +579,7 @@ impl Checker<'_> {
                     )
                     .label("the values of a counter")
                     .help(format!("write `rate({text})` or `increase({text})`"));
-                self.diagnostics.push(d);
+                self.report(d);
                 true
             }
             _ => true,
@@ -607,7 +599,7 @@ impl Checker<'_> {
                         format!("`{}` needs {rows} samples of each instance in memory; at most {MAX_RAW_ROWS} are kept", function.name),
                     )
                     .help("shorten the window, or use avg, min, max, sum, count, stddev or increase, which long windows keep in parts");
-                self.diagnostics.push(d);
+                self.report(d);
                 false
             }
             _ => true,
@@ -630,7 +622,7 @@ impl Checker<'_> {
                 id,
                 format!("the unit of `{}` has no meaning", self.text_of(id)),
             );
-            self.diagnostics.push(d);
+            self.report(d);
         }
         ty
     }
@@ -679,7 +671,7 @@ impl Checker<'_> {
                 )
                 .label("one value")
                 .help(help);
-            self.diagnostics.push(d);
+            self.report(d);
             return Checked::Error;
         }
         let truth = matches!(across, Across::All | Across::Any | Across::Share);
@@ -692,7 +684,7 @@ impl Checker<'_> {
                         format!("`{}` needs numbers, and `{text}` is a text", function.name),
                     )
                     .help(format!("ask over a window: `count({text}[10m])`"));
-                self.diagnostics.push(d);
+                self.report(d);
                 return Checked::Error;
             }
             Type::Bool if !truth && across != Across::Count => {
@@ -712,7 +704,7 @@ impl Checker<'_> {
                     )
                     .label("not true or false")
                     .help(format!("write `{}({text} > …)`", function.name));
-                self.diagnostics.push(d);
+                self.report(d);
                 return Checked::Error;
             }
             _ => {}
@@ -786,6 +778,6 @@ impl Checker<'_> {
                     _ => format!("write `{}`", function.signature.replace("range", "cpu[5m]")),
                 }),
         };
-        self.diagnostics.push(d);
+        self.report(d);
     }
 }

@@ -18,7 +18,7 @@ use super::graph::{Graph, GraphId, Input, Op, Place};
 use super::limits::Limits;
 use super::scope::{Constant, Meaning, Scope};
 use super::types::Type;
-use crate::diagnostic::{Code, Diagnostic, Span, codes, did_you_mean};
+use crate::diagnostic::{Code, Diagnostic, Severity, Span, codes, did_you_mean};
 use crate::metrics::{MetricId, Window};
 
 /// What the place where an expression stands needs.
@@ -74,6 +74,11 @@ pub(super) struct Checker<'a> {
     pub(super) limits: &'a Limits,
     pub(super) used: &'a mut BTreeSet<String>,
     pub(super) diagnostics: &'a mut Vec<Diagnostic>,
+    /// How many errors and warnings of this text were found, by the parser too.
+    errors: usize,
+    warnings: usize,
+    /// Whether it was said that there are too many windows.
+    too_many_windows: bool,
     checked: Vec<Checked>,
     wants: Vec<Want>,
     ranges: Vec<bool>,
@@ -91,9 +96,13 @@ impl<'a> Checker<'a> {
         limits: &'a Limits,
         used: &'a mut BTreeSet<String>,
         diagnostics: &'a mut Vec<Diagnostic>,
+        syntax_errors: usize,
     ) -> Checker<'a> {
         let count = ast.nodes.len();
         Checker {
+            errors: syntax_errors,
+            warnings: 0,
+            too_many_windows: false,
             ast,
             scope,
             graph,
@@ -110,22 +119,36 @@ impl<'a> Checker<'a> {
     }
 
     pub(super) fn check(mut self, expected: Expected) -> Outcome {
-        let before = self.diagnostics.len();
+        let before = self.errors;
         self.find_ranges();
         self.find_wants();
         for index in 0..self.ast.nodes.len() {
             let id = NodeId(index as u32);
-            let checked = self.node(id);
+            let checked = if self.is_full() { Checked::Error } else { self.node(id) };
             self.checked.push(checked);
         }
         let root = self.root(expected);
-        let failed = self.diagnostics[before..]
-            .iter()
-            .any(|d| d.severity() == crate::diagnostic::Severity::Error);
         Outcome {
-            root: root.filter(|_| !failed),
+            root: root.filter(|_| self.errors == before && !self.is_full()),
             values: self.values,
         }
+    }
+
+    /// Whether as many errors were found as are reported.
+    fn is_full(&self) -> bool {
+        self.errors >= self.limits.max_errors.max(1)
+    }
+
+    /// Adds a diagnostic, as far as there is room for it.
+    fn report(&mut self, diagnostic: Diagnostic) {
+        let count = match diagnostic.severity() {
+            Severity::Error => &mut self.errors,
+            Severity::Warning => &mut self.warnings,
+        };
+        if *count < self.limits.max_errors.max(1) {
+            self.diagnostics.push(diagnostic);
+        }
+        *count += 1;
     }
 
     fn find_ranges(&mut self) {
@@ -264,7 +287,7 @@ impl<'a> Checker<'a> {
                 None => diagnostic.help(self.known_names()),
             }
         };
-        self.diagnostics.push(diagnostic);
+        self.report(diagnostic);
     }
 
     fn known_names(&self) -> String {
@@ -305,7 +328,7 @@ impl<'a> Checker<'a> {
                 }
             }
         };
-        self.diagnostics.push(diagnostic);
+        self.report(diagnostic);
     }
 
     /// Checks what the root is used for.
@@ -313,8 +336,7 @@ impl<'a> Checker<'a> {
         let root = self.ast.root();
         if matches!(self.checked[root.index()], Checked::List) {
             let d = self.error(codes::BAD_LIST, root, "a list is not a value".to_owned());
-            self.diagnostics
-                .push(d.help("lists stand on the right of `in`: `task_type in ['sql', 'cep']`"));
+            self.report(d.help("lists stand on the right of `in`: `task_type in ['sql', 'cep']`"));
             return None;
         }
         let value = self.one(root)?;
@@ -328,8 +350,7 @@ impl<'a> Checker<'a> {
                     root,
                     format!("a condition is needed, and this is {}", ty.describe()),
                 );
-                self.diagnostics
-                    .push(d.label("not true or false").help(self.as_condition(root, ty)));
+                self.report(d.label("not true or false").help(self.as_condition(root, ty)));
                 return None;
             }
             Expected::Value(wanted) if ty == wanted => {}
@@ -344,7 +365,7 @@ impl<'a> Checker<'a> {
                     root,
                     format!("{} is needed here, and this is {}", wanted.describe(), ty.describe()),
                 );
-                self.diagnostics.push(d);
+                self.report(d);
                 return None;
             }
         }
@@ -368,8 +389,7 @@ impl<'a> Checker<'a> {
         // A rule that says `true` or `false` says so on purpose.
         if !matches!(self.ast.node(root).kind, NodeKind::Bool(_)) {
             let d = self.error(code, root, what.to_owned());
-            self.diagnostics
-                .push(d.help("it does not depend on anything that is measured"));
+            self.report(d.help("it does not depend on anything that is measured"));
         }
     }
 
@@ -393,8 +413,7 @@ impl<'a> Checker<'a> {
                 id,
                 format!("`{text}` is undefined, whatever is measured"),
             );
-            self.diagnostics
-                .push(d.help("it divides by zero, overflows, or leaves a function's domain"));
+            self.report(d.help("it divides by zero, overflows, or leaves a function's domain"));
         }
         self.value(id, value)
     }
@@ -412,8 +431,7 @@ impl<'a> Checker<'a> {
             Checked::Error => None,
             Checked::List => {
                 let d = self.error(codes::BAD_LIST, id, "a list is not a value".to_owned());
-                self.diagnostics
-                    .push(d.help("lists stand on the right of `in`: `task_type in ['sql', 'cep']`"));
+                self.report(d.help("lists stand on the right of `in`: `task_type in ['sql', 'cep']`"));
                 self.checked[id.index()] = Checked::Error;
                 None
             }
@@ -450,7 +468,7 @@ impl<'a> Checker<'a> {
             id,
             format!("`{text}` holds many samples where one value is needed"),
         );
-        self.diagnostics.push(d.label("many samples").help(help));
+        self.report(d.label("many samples").help(help));
     }
 
     /// Notes which series the samples of `id` come from; an error where they come from two.
@@ -469,7 +487,7 @@ impl<'a> Checker<'a> {
                     )
                     .label("two windows")
                     .help("reduce one of them over time first, e.g. `avg(…)`");
-                self.diagnostics.push(d);
+                self.report(d);
                 return false;
             }
             joined = Some(series);

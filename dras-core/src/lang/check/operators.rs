@@ -11,6 +11,9 @@ use crate::diagnostic::codes;
 use crate::metrics::{Reduce, TextTest, TextTestKind};
 use crate::units::{DATA_UNITS, TIME_UNITS, Unit, display_quantity};
 
+/// What a small compiled regular expression is counted as, in bytes.
+const SMALL_REGEX: usize = 16 * 1024;
+
 impl Checker<'_> {
     pub(super) fn unary(&mut self, id: NodeId, op: UnaryOp, a: NodeId) -> Checked {
         let Some(value) = self.operand(a) else {
@@ -63,7 +66,7 @@ impl Checker<'_> {
                 )
                 .label("samples can be compared, not computed with")
                 .help(format!("reduce over time first: `avg({inner})`"));
-            self.diagnostics.push(d);
+            self.report(d);
             return None;
         }
         match self.graph.ty(value) {
@@ -81,7 +84,7 @@ impl Checker<'_> {
                     Type::Text => d.help(format!("if the text says a number: `number({text})`")),
                     _ => d.help("use `condition ? 1 : 0` to count a condition"),
                 };
-                self.diagnostics.push(d);
+                self.report(d);
                 None
             }
         }
@@ -127,8 +130,7 @@ impl Checker<'_> {
                     id,
                     format!("the unit of `{}` has no meaning", self.text_of(id)),
                 );
-                self.diagnostics
-                    .push(d.help("the exponents of time or data grew beyond 127"));
+                self.report(d.help("the exponents of time or data grew beyond 127"));
                 Checked::Error
             }
         }
@@ -163,7 +165,7 @@ impl Checker<'_> {
                 Some(help) => d.help(help),
                 None => d.help(format!("write it in {unit}")),
             };
-            self.diagnostics.push(d);
+            self.report(d);
         } else {
             let (ta, tb) = (self.text_of(a.0), self.text_of(b.0));
             let d = self
@@ -178,7 +180,7 @@ impl Checker<'_> {
                 )
                 .label(format!("{ua} and {ub}"))
                 .help("bring both to one unit, e.g. by dividing by `1s` or `1MiB`");
-            self.diagnostics.push(d);
+            self.report(d);
         }
         None
     }
@@ -200,7 +202,7 @@ impl Checker<'_> {
             )
             .label("not true or false")
             .help(help);
-        self.diagnostics.push(d);
+        self.report(d);
         false
     }
 
@@ -262,7 +264,7 @@ impl Checker<'_> {
                     (Type::Text, Type::Number(_)) => d.help(format!("if the text says a number: `number({ta})`")),
                     _ => d,
                 };
-                self.diagnostics.push(d);
+                self.report(d);
                 None
             }
         }
@@ -376,7 +378,7 @@ impl Checker<'_> {
         } else {
             d
         };
-        self.diagnostics.push(d);
+        self.report(d);
     }
 
     /// The declared range of the metric whose own value this is, be it the latest or an aggregate that stays within the range.
@@ -425,7 +427,7 @@ impl Checker<'_> {
                 )
                 .label("not known when the rule is compiled")
                 .help("to look for a text that changes: `contains(a, b)`");
-            self.diagnostics.push(d);
+            self.report(d);
             return Checked::Error;
         };
         let pattern = pattern.into_owned();
@@ -444,13 +446,38 @@ impl Checker<'_> {
         if !pattern.is_empty() && regex::escape(pattern) == *pattern {
             return Some(TextTestKind::Contains(pattern.into()));
         }
+        if let Some(known) = self.graph.known_pattern(pattern) {
+            return Some(known);
+        }
         let limit = self.limits.max_regex_bytes;
-        match RegexBuilder::new(pattern)
-            .size_limit(limit)
-            .dfa_size_limit(limit)
-            .build()
-        {
-            Ok(regex) => Some(TextTestKind::Matches(regex)),
+        let left = self.limits.max_regexes_bytes.saturating_sub(self.graph.pattern_bytes);
+        // The size of a compiled pattern can only be asked for by trying limits.
+        let mut size = SMALL_REGEX.min(limit).min(left);
+        let compiled = loop {
+            match RegexBuilder::new(pattern).size_limit(size).dfa_size_limit(size.saturating_mul(4)).build() {
+                Err(regex::Error::CompiledTooBig(_)) if size < limit.min(left) => {
+                    size = size.saturating_mul(4).min(limit).min(left);
+                }
+                result => break result,
+            }
+        };
+        match compiled {
+            Ok(regex) => {
+                self.graph.pattern_bytes += size;
+                Some(TextTestKind::Matches(regex))
+            }
+            Err(regex::Error::CompiledTooBig(_)) if left < limit => {
+                let most = self.limits.max_regexes_bytes;
+                let d = self
+                    .error(
+                        codes::REGEX_TOO_LARGE,
+                        id,
+                        format!("the regular expressions up to here need more than {most} bytes together when compiled"),
+                    )
+                    .help("use fewer or simpler patterns: `contains(text, 'part')` and `text in ['a', 'b']` need none");
+                self.report(d);
+                None
+            }
             Err(regex::Error::CompiledTooBig(_)) => {
                 let d = self
                     .error(
@@ -459,7 +486,7 @@ impl Checker<'_> {
                         format!("the regular expression needs more than {limit} bytes when compiled"),
                     )
                     .help("repeat less: `{1000}` of a group multiplies its size");
-                self.diagnostics.push(d);
+                self.report(d);
                 None
             }
             Err(error) => {
@@ -474,7 +501,7 @@ impl Checker<'_> {
                 let d = self
                     .error(codes::BAD_REGEX, id, format!("invalid regular expression: {reason}"))
                     .help("patterns are linear-time regular expressions: no look-around, no back-references");
-                self.diagnostics.push(d);
+                self.report(d);
                 None
             }
         }
@@ -495,7 +522,7 @@ impl Checker<'_> {
                 format!("{what} needs a text, and `{text}` is {}", ty.describe()),
             )
             .label(ty.describe());
-        self.diagnostics.push(d);
+        self.report(d);
         None
     }
 
@@ -510,7 +537,7 @@ impl Checker<'_> {
             let d = self
                 .error(codes::BAD_LIST, b, "`in` needs a list on its right".to_owned())
                 .help("write `x in ['a', 'b']`");
-            self.diagnostics.push(d);
+            self.report(d);
             return Checked::Error;
         };
         let subject_type = self.graph.ty(subject);
@@ -552,7 +579,7 @@ impl Checker<'_> {
                     let d = self
                         .error(codes::BAD_LIST, element, message)
                         .help("write `x in ['a', 'b']`, all of one type");
-                    self.diagnostics.push(d);
+                    self.report(d);
                     return Checked::Error;
                 }
             }

@@ -24,7 +24,7 @@ impl Checker<'_> {
                 let d = self
                     .error(codes::WINDOW_OF_NON_METRIC, id, "a window of a window".to_owned())
                     .help("write one window, and `offset` after it");
-                self.diagnostics.push(d);
+                self.report(d);
                 return Checked::Error;
             }
             _ => {
@@ -40,7 +40,7 @@ impl Checker<'_> {
                     NodeKind::Call(..) => d.help("write the window inside the function: `avg(cpu[5m])`"),
                     _ => d,
                 };
-                self.diagnostics.push(d);
+                self.report(d);
                 return Checked::Error;
             }
         };
@@ -60,7 +60,7 @@ impl Checker<'_> {
                         )
                         .label(format!("the metric is sampled every {}", seconds(interval)))
                         .help(format!("make it at least {}", seconds(4 * interval)));
-                    self.diagnostics.push(d);
+                    self.report(d);
                 }
                 Span::Sliding(length)
             }
@@ -126,7 +126,7 @@ impl Checker<'_> {
                         format!("`offset` moves a metric or a window, and `{text}` is neither"),
                     )
                     .help("write it right after the window: `avg(cpu[5m] offset 1d)`");
-                self.diagnostics.push(d);
+                self.report(d);
                 Checked::Error
             }
         }
@@ -152,7 +152,7 @@ impl Checker<'_> {
                 )
                 .label("not a duration")
                 .help(format!("write `{text}s`, `{text}m`, `{text}h` or `{text}d`"));
-            self.diagnostics.push(d);
+            self.report(d);
             return None;
         }
         let milliseconds = (length * 1000.0).round();
@@ -165,7 +165,7 @@ impl Checker<'_> {
                     "this length of time is impossible here".to_owned(),
                 )
                 .label("from 1ms to 100 years");
-            self.diagnostics.push(d);
+            self.report(d);
             return None;
         }
         Some(milliseconds as Millis)
@@ -186,7 +186,7 @@ impl Checker<'_> {
                     "a number of samples is a whole number from 1 to 1000000".to_owned(),
                 )
                 .help("write `[20 samples]`");
-            self.diagnostics.push(d);
+            self.report(d);
             return None;
         }
         Some(count as u32)
@@ -206,7 +206,7 @@ impl Checker<'_> {
             .error(codes::NOT_CONSTANT, id, message)
             .label("not a constant")
             .help("write a literal, or a parameter of the document");
-        self.diagnostics.push(d);
+        self.report(d);
     }
 
     /// The value of a metric, or of a window's samples, where it stands.
@@ -226,9 +226,9 @@ impl Checker<'_> {
                 )
                 .label("the value of a counter")
                 .help(format!("write `rate({name}[5m])` or `increase({name}[5m])`"));
-            self.diagnostics.push(d);
+            self.report(d);
         }
-        Some(self.leaf(
+        self.leaf(
             id,
             Aggregate {
                 metric,
@@ -239,7 +239,7 @@ impl Checker<'_> {
             None,
             spec.across,
             ty,
-        ))
+        )
     }
 
     /// The type of one sample of the metric.
@@ -261,10 +261,26 @@ impl Checker<'_> {
         test: Option<u32>,
         across: Across,
         ty: Type,
-    ) -> GraphId {
+    ) -> Option<GraphId> {
+        let most = self.limits.max_aggregates;
+        if self.graph.aggregates.len() >= most && !self.graph.knows(&aggregate) {
+            if !self.too_many_windows {
+                self.too_many_windows = true;
+                let d = self
+                    .error(
+                        codes::TOO_MANY_WINDOWS,
+                        id,
+                        format!("more than {most} different windows of metrics"),
+                    )
+                    .label("one window too many")
+                    .help("use the same windows again, or raise the limit where the library is called");
+                self.report(d);
+            }
+            return None;
+        }
         let aggregate = self.graph.aggregate(aggregate);
         if self.wants[id.index()] == Want::Each {
-            return self.graph.add(Op::InstanceLeaf(aggregate, test), ty);
+            return Some(self.graph.add(Op::InstanceLeaf(aggregate, test), ty));
         }
         let input = if ty == Type::Text {
             Input::Text { aggregate }
@@ -276,7 +292,7 @@ impl Checker<'_> {
                 test,
             }
         };
-        self.graph.input(input, ty)
+        Some(self.graph.input(input, ty))
     }
 }
 
