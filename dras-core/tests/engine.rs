@@ -189,12 +189,12 @@ fn a_condition_must_hold_without_interruption() {
         let decision = decide(&policy, &mut task, T0 + step as i64 * 30 * S).unwrap();
         states.push(decision.states().next().unwrap());
     }
-    use RuleState::{Fired as F, Holding as H, NotMet as N, Undefined as U};
+    let (f, h, n, u) = (RuleState::Fired, RuleState::Holding, RuleState::NotMet, RuleState::Undefined);
     // A short gap keeps what has held; a false begins anew.
-    assert_eq!(states, [H, H, U, H, F, N, H, H, H, H, F]);
+    assert_eq!(states, [h, h, u, h, f, n, h, h, h, h, f]);
     // Looks an hour apart say nothing about the time between.
     let late = decide(&policy, &mut task, T0 + 60 * M).unwrap();
-    assert_eq!(late.states().next().unwrap(), H);
+    assert_eq!(late.states().next().unwrap(), h);
 }
 
 #[test]
@@ -414,7 +414,7 @@ fn bad_answers_are_errors_and_change_nothing() {
         ),
         ("cpu", br#"{"status":"succ"#, "cut off"),
         ("cpu", b"\xff\xfe", "UTF-8"),
-        ("cpuu", br#"{}"#, "`cpuu` is not a metric"),
+        ("cpuu", b"{}", "`cpuu` is not a metric"),
         ("cpu", two_without_label, "has no label `tm_id`"),
     ];
     for (metric, body, part) in cases {

@@ -62,7 +62,7 @@ impl Excerpt {
         let marked_end = (d.span.end as usize).min(line_start + line.len());
         let marked = source.get(start..marked_end).unwrap_or("").chars().count().max(1);
 
-        let skip = if before > SHOWN / 2 { before - SHOWN / 2 } else { 0 };
+        let skip = before.saturating_sub(SHOWN / 2);
         let total = line.chars().count();
         let mut text: String = line.chars().skip(skip).take(SHOWN).map(one_column).collect();
         let mut indent = before - skip;

@@ -135,7 +135,7 @@ impl Policy {
         let news = |d: &Diagnostic| {
             let unused = [codes::UNUSED_DEFINITION, codes::UNUSED_PARAMETER, codes::UNUSED_METRIC];
             let follows = d.code == codes::UNKNOWN_NAME && reading.broken.contains(d.offending());
-            !follows && !(incomplete && unused.contains(&d.code))
+            !(follows || incomplete && unused.contains(&d.code))
         };
         found.0.extend(more.into_iter().filter(news).map(|d| reading.locate(d)));
         match policy {

@@ -132,7 +132,7 @@ impl Task {
         body: &[u8],
     ) -> Result<ReadReport, ReadError> {
         self.check(policy)?;
-        let id = self.metric(policy, metric)?;
+        let id = Self::metric(policy, metric)?;
         let spec = policy.plan().catalogue().spec(id);
         if spec.kind == Kind::Event {
             return Err(ReadError::Event {
@@ -166,8 +166,8 @@ impl Task {
         };
         let mut sorted: Vec<&str> = names.iter().map(String::as_str).collect();
         sorted.sort_unstable();
-        if let Some(twice) = sorted.windows(2).find(|w| w[0] == w[1]) {
-            let problem = format!("two series stand for the instance `{}`", twice[0]);
+        if let Some((twice, _)) = sorted.iter().zip(sorted.iter().skip(1)).find(|(a, b)| a == b) {
+            let problem = format!("two series stand for the instance `{twice}`");
             return Err(ReadError::Instance {
                 metric: metric.to_owned(),
                 problem,
@@ -260,7 +260,7 @@ impl Task {
         body: &[u8],
     ) -> Result<ReadReport, ReadError> {
         self.check(policy)?;
-        let id = self.metric(policy, metric)?;
+        let id = Self::metric(policy, metric)?;
         if policy.plan().catalogue().spec(id).kind != Kind::Event {
             return Err(ReadError::NotEvent {
                 metric: metric.to_owned(),
@@ -289,7 +289,7 @@ impl Task {
         Ok(report)
     }
 
-    fn metric(&self, policy: &Policy, name: &str) -> Result<MetricId, TaskError> {
+    fn metric(policy: &Policy, name: &str) -> Result<MetricId, TaskError> {
         policy.metric(name).ok_or_else(|| TaskError::UnknownMetric {
             name: name.to_owned(),
             known: list(policy.plan().catalogue().iter().map(|(_, s)| s.name.as_str())),

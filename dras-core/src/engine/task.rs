@@ -182,7 +182,7 @@ impl Task {
                 check_length("attribute text", &text)?;
                 AttributeValue::Text(text)
             }
-            other => other,
+            truth @ AttributeValue::Bool(_) => truth,
         };
         self.values[id.0.index()] = Some(value);
         Ok(())

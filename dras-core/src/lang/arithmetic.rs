@@ -67,7 +67,10 @@ impl Fn1 {
                     -1.0
                 } else {
                     // Zero, also for -0, or NaN, which stays.
-                    x - x
+                    #[expect(clippy::eq_op, reason = "NaN − NaN is NaN")]
+                    {
+                        x - x
+                    }
                 }
             }
         }

@@ -83,7 +83,7 @@ impl Expression {
                 Output::Bool(literal) => {
                     let mask = &blocks.masks[literal.bit as usize];
                     for (truth, bit) in out.iter_mut().zip(mask) {
-                        *truth = if (*bit != 0) != literal.negate {
+                        *truth = if (*bit == 1) ^ literal.negate {
                             Truth::True
                         } else {
                             Truth::False
@@ -126,7 +126,7 @@ impl Expression {
                 }
             }
             run.exact_rows(&blocks, from, to, |row, value| {
-                out[row - from] = value.as_number().unwrap_or(f64::NAN)
+                out[row - from] = value.as_number().unwrap_or(f64::NAN);
             });
         }
         Ok(())
@@ -345,7 +345,7 @@ impl<'a> Run<'a> {
                 let (a, b) = (self.operand(blocks, a, from, to), self.operand(blocks, b, from, to));
                 let mask = &blocks.masks[literal.bit as usize];
                 for (row, out) in out.iter_mut().enumerate() {
-                    *out = if (mask[row] != 0) != literal.negate {
+                    *out = if (mask[row] == 1) ^ literal.negate {
                         a.at(row)
                     } else {
                         b.at(row)
@@ -358,6 +358,7 @@ impl<'a> Run<'a> {
         blocks.registers[into] = result;
     }
 
+    #[expect(clippy::eq_op, reason = "zero for numbers, NaN for what is not finite")]
     fn check(&self, blocks: &mut Blocks, from: usize, to: usize) {
         let mut check = std::mem::take(&mut blocks.check);
         check[..to - from].fill(0.0);

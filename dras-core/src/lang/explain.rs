@@ -116,7 +116,7 @@ impl Explanation {
         }
         for (index, part) in self.parts.iter().enumerate() {
             match part.kind {
-                PartKind::Comparison(op) => lines.push(self.comparison(part, op, &sides[index])),
+                PartKind::Comparison(op) => lines.push(Self::comparison(part, op, &sides[index])),
                 PartKind::Logic | PartKind::Literal => {}
                 PartKind::Name | PartKind::Other => {
                     let inside_comparison = self.ancestors(index).any(|p| matches!(p.kind, PartKind::Comparison(_)));
@@ -124,7 +124,7 @@ impl Explanation {
                         .parent
                         .is_some_and(|p| matches!(self.parts[p].kind, PartKind::Other) && p != 0);
                     if !inside_comparison && !inside_other {
-                        lines.push(format!("{} = {}", part.text, self.shown(part)));
+                        lines.push(format!("{} = {}", part.text, Self::shown(part)));
                     }
                 }
             }
@@ -137,18 +137,17 @@ impl Explanation {
         std::iter::successors(self.parts[index].parent, |p| self.parts[*p].parent).map(|p| &self.parts[p])
     }
 
-    fn shown(&self, part: &Part) -> String {
+    fn shown(part: &Part) -> String {
         match &part.reason {
             Some(reason) => format!("undefined: {reason}"),
             None => part.value.display(part.ty),
         }
     }
 
-    fn comparison(&self, part: &Part, op: BinaryOp, sides: &[&Part]) -> String {
-        let result = self.shown(part);
+    fn comparison(part: &Part, op: BinaryOp, sides: &[&Part]) -> String {
+        let result = Self::shown(part);
         let side = |p: &Part, left: bool| match (p.kind, &p.value) {
-            (PartKind::Literal, _) => p.text.clone(),
-            (_, Value::Undefined(_)) => p.text.clone(),
+            (PartKind::Literal, _) | (_, Value::Undefined(_)) => p.text.clone(),
             _ if left => format!("{} = {}", p.text, p.value.display(p.ty)),
             _ => format!("{} ({})", p.text, p.value.display(p.ty)),
         };
@@ -168,7 +167,7 @@ impl std::fmt::Display for Explanation {
             (Some(_), [only]) => f.write_str(only),
             (Some(whole), lines) => {
                 let arrow = if whole.ty == Type::Bool { "→" } else { "=" };
-                write!(f, "{} {arrow} {}", whole.text, self.shown(whole))?;
+                write!(f, "{} {arrow} {}", whole.text, Self::shown(whole))?;
                 let repeated = format!("{} = ", whole.text);
                 for line in lines.iter().filter(|l| !l.starts_with(&repeated)) {
                     write!(f, "\n  {line}")?;

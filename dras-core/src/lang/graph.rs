@@ -448,11 +448,15 @@ impl Graph {
             match &self.inputs[input as usize] {
                 Input::Reduced { test: Some(body), .. } => body.outside.iter().for_each(|id| needed[id.index()] = true),
                 Input::EachInstance { body, .. } => {
-                    body.outside.iter().for_each(|id| needed[id.index()] = true);
+                    for id in &body.outside {
+                        needed[id.index()] = true;
+                    }
                     for id in &body.each {
                         if let Op::InstanceLeaf(_, Some(test)) = self.node(*id).op {
                             let outside = &self.caller_tests[test as usize].outside;
-                            outside.iter().for_each(|id| needed[id.index()] = true);
+                            for id in outside {
+                                needed[id.index()] = true;
+                            }
                         }
                     }
                 }

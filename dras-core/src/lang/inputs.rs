@@ -200,7 +200,7 @@ impl<'t> Look<'t> {
             let origin = failure.map_or(OWN, |f| f.origin);
             return Err(match failure {
                 Some(missing) if have == 0 && alike => missing,
-                None if have == 0 => self.why_no_instance(body, graph),
+                None if have == 0 => Self::why_no_instance(body, graph),
                 _ => Missing {
                     reason: Undefined::Instances { have, expected },
                     origin,
@@ -218,7 +218,7 @@ impl<'t> Look<'t> {
     }
 
     /// Why no instance is live: of the first metric.
-    fn why_no_instance(&self, body: &Body, graph: &Graph) -> Missing {
+    fn why_no_instance(body: &Body, graph: &Graph) -> Missing {
         let leaf = body.each.iter().find(|id| matches!(graph.node(**id).op, Op::InstanceLeaf(..)));
         Missing {
             reason: Undefined::NoInstance,

@@ -289,6 +289,7 @@ fn write_bit(bits: &mut [u64], bit: u32, value: bool) {
 /// `x − x` is zero for every finite number and NaN for the others, and NaN survives a sum; four sums at a time keep the additions from
 /// waiting for each other. The length is a multiple of four.
 #[inline]
+#[expect(clippy::eq_op, reason = "zero for numbers, NaN for what is not finite")]
 fn all_finite(numbers: &[f64]) -> bool {
     let mut sums = [0.0_f64; 4];
     for chunk in numbers.chunks_exact(4) {
@@ -448,7 +449,6 @@ impl<'g> Lowering<'g> {
                 Type::Bool => self.atom(Slot::Input(input), 0, 0.0, 0.0, true),
                 Type::Text => Lowered::No,
             },
-            Op::Text(_) | Op::InstanceLeaf(..) | Op::SampleLeaf(..) => Lowered::No,
             Op::Fn1(f, a) => {
                 let (a, stage) = self.number(a);
                 let into = self.temporary();
@@ -521,7 +521,7 @@ impl<'g> Lowering<'g> {
                 }
                 Type::Text => Lowered::No,
             },
-            Op::Else(..) => Lowered::No,
+            Op::Else(..) | Op::Text(_) | Op::InstanceLeaf(..) | Op::SampleLeaf(..) => Lowered::No,
         }
     }
 
@@ -739,7 +739,7 @@ impl<'g> Lowering<'g> {
                 stage.atoms.hi.push(hi);
             }
             // Padding that no number passes.
-            while stage.atoms.register.len() % 8 != 0 {
+            while !stage.atoms.register.len().is_multiple_of(8) {
                 stage.atoms.register.push(0);
                 stage.atoms.lo.push(f64::INFINITY);
                 stage.atoms.hi.push(f64::NEG_INFINITY);

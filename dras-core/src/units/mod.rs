@@ -297,7 +297,8 @@ fn display_duration(seconds: f64) -> String {
     for (name, length) in [("w", 604_800), ("d", 86_400), ("h", 3600), ("m", 60), ("s", 1)] {
         let count = rest / length;
         if count > 0 {
-            text.push_str(&format!("{count}{name}"));
+            text.push_str(&count.to_string());
+            text.push_str(name);
             rest %= length;
             parts += 1;
         }

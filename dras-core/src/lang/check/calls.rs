@@ -408,7 +408,7 @@ impl Checker<'_> {
         let Some(test) = self.sample_test(function, subject, time, reduce, test) else {
             return Checked::Error;
         };
-        if !self.suits_kind(id, function, reducer, metric, subject, reduce, &test) {
+        if !self.suits_kind(id, function, reducer, metric, subject, reduce, test.is_some()) {
             return Checked::Error;
         }
         let sample = self.sample_type(metric);
@@ -536,7 +536,7 @@ impl Checker<'_> {
         metric: MetricId,
         subject: NodeId,
         reduce: Reduce,
-        test: &Option<(Test, Option<u32>)>,
+        tested: bool,
     ) -> bool {
         let spec = self.scope.catalogue().spec(metric);
         let name = spec.name.clone();
@@ -570,7 +570,7 @@ impl Checker<'_> {
                 self.report(d);
                 false
             }
-            (Kind::Counter, Needs::Gauge) if test.is_none() && reduce != Reduce::Last => {
+            (Kind::Counter, Needs::Gauge) if !tested && reduce != Reduce::Last => {
                 let d = self
                     .error(
                         codes::COUNTER_AS_GAUGE,

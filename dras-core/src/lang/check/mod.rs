@@ -88,6 +88,7 @@ pub(super) struct Checker<'a> {
 }
 
 impl<'a> Checker<'a> {
+    #[expect(clippy::too_many_arguments, reason = "made in one place, of what that place owns")]
     pub(super) fn new(
         ast: &'a Ast,
         scope: &'a Scope,
