@@ -27,6 +27,8 @@ pub mod oom;
 mod parse;
 mod program;
 #[cfg(test)]
+mod prose;
+#[cfg(test)]
 mod reference;
 mod row;
 mod scope;
