@@ -65,6 +65,155 @@ fn the_example_of_the_document_page_compiles_without_a_warning() {
     assert_eq!(names, ["cpu.up", "cpu.down", "catch-up"]);
 }
 
+const WINDOWS: &str = include_str!("../../docs/windows.md");
+const S: i64 = 1000;
+/// Noon of a day.
+const NOON: i64 = 1_800_000_000_000 + 4 * 3_600 * S;
+
+/// What `expression` comes to, as the page says it: its value, or why it is undefined.
+struct Example {
+    policy: Policy,
+    task: Task,
+}
+
+impl Example {
+    fn new(expression: &str) -> Example {
+        let document = serde_json::json!({
+            "version": 1,
+            "metrics": {
+                "cpu": {"unit": "ratio", "per": "task_manager"},
+                "records": {"kind": "counter"},
+                "exceptions": {"kind": "event"},
+            },
+            "rules": [{"name": "r", "when": expression, "then": {"parallelism": "1"}}],
+        });
+        let policy = policy(&document.to_string());
+        let task = Task::new(&policy, "t").unwrap();
+        Example { policy, task }
+    }
+
+    fn feed(&mut self, metric: &str, instance: &str, t: i64, value: f64) {
+        let (id, instance) = (self.policy.metric(metric).unwrap(), self.task.instance(&self.policy, instance).unwrap());
+        self.task.row(&self.policy, t, instance, t, &[(id, value)]).unwrap();
+    }
+
+    /// The first line of the rule's explanation at `now`.
+    fn at(&mut self, now: i64) -> String {
+        let report = decide(&self.policy, &mut self.task, now).unwrap().report();
+        report.rules[0].undefined.clone().unwrap_or_else(|| report.rules[0].explanation[0].clone())
+    }
+}
+
+#[test]
+fn warming_up_goes_as_the_windows_page_says() {
+    let mut example = Example::new("avg(cpu[5m]) > 80%");
+    example.task.mark(NOON, dras_core::metrics::Mark::Change);
+    let (mut t, mut said) = (NOON - 300 * S, Vec::new());
+    while t <= NOON + 360 * S {
+        example.feed("cpu", "tm-1", t, 0.5);
+        for look in [40, 180, 360] {
+            if (t..t + 15 * S).contains(&(NOON + look * S)) {
+                said.push(example.at(NOON + look * S));
+            }
+        }
+        t += 15 * S;
+    }
+    for undefined in &said[..2] {
+        let reason = undefined.strip_prefix("cpu[5m]: ").unwrap();
+        assert!(WINDOWS.contains(&format!("undefined: {reason} |")), "{reason}");
+    }
+    assert_eq!(said[2], "avg(cpu[5m]) = 0.5 > 80% → false");
+}
+
+#[test]
+fn a_bare_name_is_fresh_for_as_long_as_the_windows_page_says() {
+    let mut example = Example::new("cpu > 80%");
+    example.feed("cpu", "tm-1", NOON, 0.9);
+    assert_eq!(example.at(NOON + 60 * S), "cpu = 0.9 > 80% → true");
+    let reason = example.at(NOON + 75 * S);
+    assert!(WINDOWS.contains(&format!("\"{}\"", reason.strip_prefix("cpu: ").unwrap())), "{reason}");
+}
+
+#[test]
+fn counters_give_what_the_windows_page_says() {
+    let mut given = Vec::new();
+    for expression in ["increase(records[1m]) > 0", "rate(records[1m]) > 0", "increase_prom(records[1m]) > 0"] {
+        let mut example = Example::new(expression);
+        for (step, value) in [100.0, 120.0, 150.0, 10.0, 40.0].into_iter().enumerate() {
+            example.feed("records", "", NOON + step as i64 * 15 * S, value);
+        }
+        given.push(example.at(NOON + 60 * S));
+    }
+    assert_eq!(
+        given,
+        [
+            "increase(records[1m]) = 90 > 0 → true",
+            "rate(records[1m]) = 1.5/s > 0 → true",
+            "increase_prom(records[1m]) = 93.3333 > 0 → true"
+        ]
+    );
+}
+
+#[test]
+fn coverage_is_what_the_windows_page_says() {
+    for (missing, share, defined) in [(0, "1", true), (1, "1", true), (3, "0.925", true), (8, "0.675", false)] {
+        for (expression, test) in [("coverage(cpu[5m]) >= 0", true), ("avg(cpu[5m]) > 0", false)] {
+            let mut example = Example::new(expression);
+            for step in (0..=20).filter(|step| !(5..5 + missing).contains(step)) {
+                example.feed("cpu", "tm-1", NOON - 300 * S + step * 15 * S, 0.5);
+            }
+            let said = example.at(NOON);
+            if test {
+                assert_eq!(said, format!("coverage(cpu[5m]) = {share} >= 0 → true"));
+            } else {
+                assert_eq!(said == "avg(cpu[5m]) = 0.5 > 0 → true", defined, "{said}");
+            }
+        }
+    }
+}
+
+#[test]
+fn enough_instances_are_as_many_as_the_windows_page_says() {
+    for (expected, reason) in [(5.0, None), (4.0, Some("3 of 4 instances have a value"))] {
+        let mut example = Example::new("avg(cpu[5m]) > 80%");
+        example.task.set(&example.policy, "task_managers", expected).unwrap();
+        for step in 0..=20 {
+            for tm in 1..expected as usize {
+                example.feed("cpu", &format!("tm-{tm}"), NOON - 300 * S + step * 15 * S, 0.5);
+            }
+        }
+        let said = example.at(NOON);
+        match reason {
+            None => assert_eq!(said, "avg(cpu[5m]) = 0.5 > 80% → false"),
+            Some(reason) => {
+                assert_eq!(said, format!("cpu[5m]: {reason}"));
+                assert!(WINDOWS.contains(&format!("\"{reason}\"")));
+            }
+        }
+    }
+}
+
+#[test]
+fn events_that_nobody_asked_for_and_windows_of_samples_are_as_the_windows_page_says() {
+    let mut example = Example::new("count(exceptions[10m]) > 0");
+    assert!(WINDOWS.contains(&format!("\"{}\"", example.at(NOON).strip_prefix("exceptions[10m]: ").unwrap())));
+    let exceptions = example.policy.metric("exceptions").unwrap();
+    example.task.observed(&example.policy, NOON, exceptions, NOON).unwrap();
+    assert_eq!(example.at(NOON), "count(exceptions[10m]) = 0 > 0 → false");
+    // A restart does not hide what it was for.
+    let job = example.task.instance(&example.policy, "").unwrap();
+    example.task.event(&example.policy, NOON, job, exceptions, NOON - S, "boom").unwrap();
+    example.task.mark(NOON, dras_core::metrics::Mark::Restart);
+    assert_eq!(example.at(NOON), "count(exceptions[10m]) = 1 > 0 → true");
+
+    let mut example = Example::new("avg(cpu[20 samples]) > 80%");
+    for step in 0..12 {
+        example.feed("cpu", "tm-1", NOON + step * 15 * S, 0.5);
+    }
+    let reason = example.at(NOON + 180 * S);
+    assert!(WINDOWS.contains(&format!("\"{}\"", reason.split(": ").nth(1).unwrap())), "{reason}");
+}
+
 #[test]
 fn pages_are_there_that_others_link_to() {
     let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("..");

@@ -313,7 +313,7 @@ fn the_windows_page_is_in_the_language_and_its_reasons_are_the_language_s() {
         Undefined::Coverage {
             have: 8,
             expected: 20,
-            covered: 400,
+            covered: 350,
             required: 800,
         },
         Undefined::NoSample,

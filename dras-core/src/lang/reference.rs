@@ -70,11 +70,7 @@ fn functions_have_one_entry_each_and_are_called_as_they_say() {
     names.sort_unstable();
     assert!(names.windows(2).all(|w| w[0] != w[1]));
     for function in FUNCTIONS {
-        assert!(
-            function.signature.starts_with(&format!("{}(", function.name)),
-            "{}",
-            function.signature
-        );
+        assert!(function.signature.starts_with(&format!("{}(", function.name)), "{}", function.signature);
         assert!(function.doc.ends_with('.'), "{}", function.name);
     }
 }
@@ -91,23 +87,15 @@ pub(crate) fn diagnostics_of(source: &str) -> Diagnostics {
 fn every_error_example_produces_its_code_and_no_other_error() {
     let mut wrong = Vec::new();
     for code in ALL_CODES {
-        let Example::Expression(source) = code.example() else {
-            continue;
-        };
+        let Example::Expression(source) = code.example() else { continue };
         let found = diagnostics_of(source);
-        let others = found
-            .0
-            .iter()
-            .any(|d| d.code != *code && (code.severity() == Severity::Warning || d.severity() == Severity::Error));
+        let others = found.0.iter().any(|d| d.code != *code && (code.severity() == Severity::Warning || d.severity() == Severity::Error));
         if !found.0.iter().any(|d| d.code == *code) || others {
             wrong.push(format!("{} `{source}`:\n{found}", code.id()));
         }
         for diagnostic in &found.0 {
             assert!(diagnostic.source.is_some());
-            assert!(
-                !diagnostic.message.ends_with('.') && !diagnostic.message.starts_with(char::is_uppercase),
-                "{diagnostic}"
-            );
+            assert!(!diagnostic.message.ends_with('.') && !diagnostic.message.starts_with(char::is_uppercase), "{diagnostic}");
         }
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n\n"));
@@ -121,19 +109,9 @@ fn function_chapters() -> String {
         writeln!(page, "| function | gives | examples |\n| --- | --- | --- |").unwrap();
         for function in FUNCTIONS.iter().filter(|f| f.group == group) {
             let cell = |text: &str| text.replace('|', "\\|");
-            let examples: Vec<String> = function
-                .examples
-                .iter()
-                .map(|(e, r)| format!("`{}` → {}", cell(e), cell(r)))
-                .collect();
-            writeln!(
-                page,
-                "| `{}` | {} | {} |",
-                cell(function.signature),
-                cell(function.doc),
-                examples.join("<br>")
-            )
-            .unwrap();
+            let examples: Vec<String> =
+                function.examples.iter().map(|(e, r)| format!("`{}` → {}", cell(e), cell(r))).collect();
+            writeln!(page, "| `{}` | {} | {} |", cell(function.signature), cell(function.doc), examples.join("<br>")).unwrap();
         }
         page.push('\n');
     }
@@ -170,10 +148,7 @@ fn check_page(name: &str, make: impl Fn(&str) -> String) {
     if std::env::var_os("DRAS_WRITE_DOCS").is_some() {
         std::fs::write(&path, &should).unwrap();
     } else {
-        assert!(
-            before == should,
-            "docs/{name} is not current: run the tests with DRAS_WRITE_DOCS=1"
-        );
+        assert!(before == should, "docs/{name} is not current: run the tests with DRAS_WRITE_DOCS=1");
     }
 }
 
@@ -183,9 +158,7 @@ fn the_generated_pages_are_current() {
     const END: &str = "<!-- end of functions -->";
     check_page("errors.md", |_| error_page());
     check_page("language.md", |before| {
-        let (head, rest) = before
-            .split_once(BEGIN)
-            .expect("the page has a place for the functions");
+        let (head, rest) = before.split_once(BEGIN).expect("the page has a place for the functions");
         let (_, tail) = rest.split_once(END).expect("the place for the functions ends");
         format!("{head}{BEGIN}\n{}{END}{tail}", function_chapters())
     });
