@@ -241,3 +241,55 @@ fn anchor_of(heading: &str) -> String {
     let text = heading.trim_start_matches('#').trim().to_lowercase();
     text.chars().filter(|c| c.is_alphanumeric() || matches!(c, ' ' | '-' | '_')).map(|c| if c == ' ' { '-' } else { c }).collect()
 }
+
+#[test]
+fn rules_become_a_decision_as_the_document_page_says() {
+    let document = |rules: &str, limits: &str| {
+        policy(&format!(r#"{{"version": 1, "rules": [{rules}], "limits": {{"parallelism": {limits}}}}}"#))
+    };
+    let rule = |name: &str, target: &str, priority: i32| {
+        format!(r#"{{"name": "{name}", "when": "true", "then": {{{target}}}, "priority": {priority}}}"#)
+    };
+    let decided = |policy: &Policy, parallelism: f64, max_parallelism: f64| {
+        let mut task = Task::new(policy, "t").unwrap();
+        for (name, value) in [("parallelism", parallelism), ("max_parallelism", max_parallelism), ("task_manager_memory", 1024.0 * 1_048_576.0)] {
+            task.set(policy, name, value).unwrap();
+        }
+        let decision = decide(policy, &mut task, NOON).unwrap();
+        decision.changes().iter().map(|c| c.to / c.resource.step()).collect::<Vec<f64>>()
+    };
+    let to = |n: f64| format!(r#""parallelism": "{n}""#);
+    for (rules, limits, parallelism, max, expected) in [
+        // Rounded up to whole steps.
+        (vec![rule("a", &to(4.2), 0)], "{}", 4.0, 128.0, vec![5.0]),
+        (vec![rule("a", r#""task_manager_memory": "1030MiB""#, 0)], "{}", 4.0, 128.0, vec![17.0]),
+        // Up beats down, the mildest down wins, priority decides first.
+        (vec![rule("a", &to(2.0), 0), rule("b", &to(6.0), 0)], "{}", 4.0, 128.0, vec![6.0]),
+        (vec![rule("a", &to(2.0), 0), rule("b", &to(3.0), 0)], "{}", 4.0, 128.0, vec![3.0]),
+        (vec![rule("a", &to(2.0), 1), rule("b", &to(6.0), 0)], "{}", 4.0, 128.0, vec![2.0]),
+        // No shrinking while the other grows, unless one rule asks for both.
+        (vec![rule("a", &to(2.0), 0), rule("b", r#""task_manager_memory": "2GiB""#, 0)], "{}", 4.0, 128.0, vec![32.0]),
+        (vec![rule("a", &format!(r#"{}, "task_manager_memory": "2GiB""#, to(2.0)), 0)], "{}", 4.0, 128.0, vec![2.0, 32.0]),
+        // Limits bound, and want nothing.
+        (vec![rule("a", &to(9.0), 0)], r#"{"max": 6}"#, 4.0, 128.0, vec![6.0]),
+        (vec![rule("a", &to(9.0), 0)], "{}", 4.0, 5.0, vec![5.0]),
+        (vec![rule("a", &to(30.0), 0)], r#"{"max": 6}"#, 20.0, 128.0, vec![]),
+        (vec![rule("a", &to(20.0), 0)], r#"{"max": 6}"#, 20.0, 128.0, vec![]),
+    ] {
+        let policy = document(&rules.join(","), limits);
+        assert_eq!(decided(&policy, parallelism, max), expected, "{rules:?}");
+    }
+}
+
+#[test]
+fn a_definition_is_one_value_as_the_language_page_says() {
+    let text = r#"{
+        "version": 1,
+        "metrics": {"cpu": {"per": "task_manager"}},
+        "define": {"load": "avg(cpu[5m])"},
+        "rules": [{"name": "r", "when": "max(load) > 1", "then": {"parallelism": "1"}}]
+    }"#;
+    let document = Document::from_json(text, &DocumentLimits::default()).unwrap();
+    let found = Policy::compile(&document).unwrap_err();
+    assert_eq!(found.0.iter().map(|d| d.code.id()).collect::<Vec<_>>(), ["E0404"]);
+}
