@@ -43,7 +43,8 @@
 //!
 //! # Modules
 //!
-//! Imports only look down: a module knows those on floors below its own.
+//! Imports only look down: a module knows those on floors below its own. Documents declare metrics and resources, so `rules` also speaks of the
+//! types of these two.
 //!
 //! | floor | module | |
 //! | --- | --- | --- |

@@ -342,7 +342,7 @@ impl Task {
     /// later sample revives it.
     ///
     /// # Errors
-    /// A handle is unknown, or the task belongs to another policy.
+    /// A handle is unknown.
     pub fn end(&mut self, policy: &Policy, instance: InstanceId, metric: Option<MetricId>, t: Millis) -> Result<(), TaskError> {
         self.check(policy)?;
         Ok(self.windows.end(policy.plan(), instance, metric, t)?)
