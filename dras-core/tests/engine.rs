@@ -189,7 +189,12 @@ fn a_condition_must_hold_without_interruption() {
         let decision = decide(&policy, &mut task, T0 + step as i64 * 30 * S).unwrap();
         states.push(decision.states().next().unwrap());
     }
-    let (f, h, n, u) = (RuleState::Fired, RuleState::Holding, RuleState::NotMet, RuleState::Undefined);
+    let (f, h, n, u) = (
+        RuleState::Fired,
+        RuleState::Holding,
+        RuleState::NotMet,
+        RuleState::Undefined,
+    );
     // A short gap keeps what has held; a false begins anew.
     assert_eq!(states, [h, h, u, h, f, n, h, h, h, h, f]);
     // Looks an hour apart say nothing about the time between.
@@ -295,19 +300,44 @@ fn every_mistake_of_a_document_is_reported_with_its_path() {
 fn reading_and_compiling_report_together_with_lines() {
     let text = "{\n  \"version\": 1,\n  \"metrics\": {\"lag\": {\"unit\": \"parsecs\"}},\n  \"rules\": [\n    {\"name\": \"one\", \"when\": \"lag > 1m && cpuu > 1\", \"then\": {\"parallelism\": \"2\"}}\n  ]\n}";
     let found = Policy::from_json(text, &DocumentLimits::default()).unwrap_err();
-    let list: Vec<String> = found.0.iter().map(|d| format!("{} {} {:?}", d.code.id(), d.path, d.line_and_column())).collect();
+    let list: Vec<String> = found
+        .0
+        .iter()
+        .map(|d| format!("{} {} {:?}", d.code.id(), d.path, d.line_and_column()))
+        .collect();
     // `lag` is declared, though not usably: that it is unknown would be no news.
-    assert_eq!(list, ["E0606 metrics.lag.unit Some((3, 31))", "E0201 rules[0].when Some((1, 13))"], "{found}");
-    assert!(Policy::from_json(CPU, &DocumentLimits::default()).unwrap().warnings().0.is_empty());
+    assert_eq!(
+        list,
+        [
+            "E0606 metrics.lag.unit Some((3, 31))",
+            "E0201 rules[0].when Some((1, 13))"
+        ],
+        "{found}"
+    );
+    assert!(
+        Policy::from_json(CPU, &DocumentLimits::default())
+            .unwrap()
+            .warnings()
+            .0
+            .is_empty()
+    );
 }
 
 #[test]
 fn hostile_documents_are_refused_quickly_and_name_the_place() {
-    let many = |n: usize| (0..n).map(|i| format!(r#"{{"name":"r{i}","when":"uptime > {i}s","then":{{"parallelism":"2"}}}}"#)).collect::<Vec<_>>().join(",");
+    let many = |n: usize| {
+        (0..n)
+            .map(|i| format!(r#"{{"name":"r{i}","when":"uptime > {i}s","then":{{"parallelism":"2"}}}}"#))
+            .collect::<Vec<_>>()
+            .join(",")
+    };
     for (text, code) in [
         (String::new(), "E0601"),
         ("[".repeat(100_000), "E0601"),
-        (format!(r#"{{"version": 1, "doc": "{}"}}"#, "x".repeat(10 << 20)), "E0616"),
+        (
+            format!(r#"{{"version": 1, "doc": "{}"}}"#, "x".repeat(10 << 20)),
+            "E0616",
+        ),
         (format!(r#"{{"version": 1, "rules": [{}]}}"#, many(5_000)), "E0616"),
         (r#"{"version": 1, "version": 1}"#.to_owned(), "E0608"),
     ] {
@@ -315,7 +345,13 @@ fn hostile_documents_are_refused_quickly_and_name_the_place() {
         assert!(found.0.iter().any(|d| d.code.id() == code), "{found}");
         assert!(found.to_string().len() < 20_000);
     }
-    assert_eq!(Policy::from_json(b"\xff\xfe{}", &DocumentLimits::default()).unwrap_err().0.len(), 1);
+    assert_eq!(
+        Policy::from_json(b"\xff\xfe{}", &DocumentLimits::default())
+            .unwrap_err()
+            .0
+            .len(),
+        1
+    );
 }
 
 #[test]
@@ -323,12 +359,18 @@ fn every_document_example_of_the_error_reference_produces_its_code() {
     use dras_core::diagnostic::{ALL_CODES, Example};
     let mut count = 0;
     for code in ALL_CODES {
-        let Example::Document(text) = code.example() else { continue };
+        let Example::Document(text) = code.example() else {
+            continue;
+        };
         let found = match Policy::from_json(text, &DocumentLimits::default()) {
             Ok(policy) => policy.warnings().clone(),
             Err(found) => found,
         };
-        assert!(found.0.iter().any(|d| d.code == *code), "{} from {text}:\n{found}", code.id());
+        assert!(
+            found.0.iter().any(|d| d.code == *code),
+            "{} from {text}:\n{found}",
+            code.id()
+        );
         count += 1;
     }
     assert!(count > 15);
@@ -399,6 +441,16 @@ fn prometheus_answers_go_straight_into_the_windows() {
 }
 
 #[test]
+fn a_column_may_come_newest_first() {
+    let policy = policy(CPU);
+    let mut task = task(&policy);
+    let (id, cpu) = (task.instance(&policy, "tm-1").unwrap(), policy.metric("cpu").unwrap());
+    let times: Vec<i64> = (0..100).map(|i| T0 - i * 15 * S).collect();
+    let accepted = task.column(&policy, T0, id, cpu, &times, &[0.5; 100]).unwrap();
+    assert_eq!((accepted.stored, accepted.refused), (100, 0));
+}
+
+#[test]
 fn bad_answers_are_errors_and_change_nothing() {
     let policy = policy(CPU);
     let mut task = task(&policy);
@@ -449,7 +501,8 @@ mod properties {
         let ids = ["tm-1", "tm-2"].map(|name| task.instance(&policy, name).unwrap());
         for &(second, step, c, b) in scrapes {
             let row = [(cpu, f64::from(c) / 100.0), (busy, f64::from(b) * 10.0)];
-            task.row(&policy, T0, ids[usize::from(second)], T0 - 7 * M + step * 15 * S, &row).unwrap();
+            task.row(&policy, T0, ids[usize::from(second)], T0 - 7 * M + step * 15 * S, &row)
+                .unwrap();
         }
         decide(&policy, &mut task, T0).unwrap()
     }
@@ -479,7 +532,7 @@ mod properties {
                 let policy = policy(CPU);
                 let mut task = task(&policy);
                 let decisions = super::run(&policy, &mut task, T0, T0 + 45 * M, f64::from(load) / 100.0, f64::from(load) * 10.0);
-                let change = decisions.iter().rev().flat_map(|d| d.changes().first().map(|c| c.to)).next();
+                let change = decisions.iter().rev().find_map(|d| d.changes().first().map(|c| c.to));
                 change.unwrap_or(4.0)
             };
             prop_assert!(run(load) <= run(load + more));

@@ -11,8 +11,11 @@ use std::collections::BTreeMap;
 use dras_core::lang::{Expression, Limits, Scope, Type, Value};
 use serde_json::Value as Json;
 
+/// A name, a predicate over the vector's text and tags, and the reason.
+type Difference = (&'static str, fn(&Vector) -> bool, &'static str);
+
 /// Differences by feature: a predicate over the vector's text and tags, and the reason.
-const DIFFERENCES: &[(&str, fn(&Vector) -> bool, &str)] = &[
+const DIFFERENCES: &[Difference] = &[
     (
         "power operator",
         |v| v.tag("power_operator") || v.tag("power_operator_right_assoc_binds_tighter_than_unary_minus"),
@@ -257,9 +260,9 @@ fn run(expr: &str, scope: &Scope, vector: &Vector, variables: &[(dras_core::lang
     }
     for (id, value, is_bool) in variables {
         if *is_bool {
-            row.set_bool(*id, *value != 0.0)
+            row.set_bool(*id, *value != 0.0);
         } else {
-            row.set_number(*id, *value)
+            row.set_number(*id, *value);
         }
     }
     let explained = expression.explain(&row);

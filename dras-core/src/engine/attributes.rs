@@ -3,11 +3,12 @@
 use crate::lang::{Type, VariableId};
 use crate::units::Unit;
 
-/// The handle of an attribute in its policy.
+/// The handle of an attribute in its policy, from [`Policy::attribute`](super::Policy::attribute); resolved once, so that no name is looked up
+/// when attributes are set often.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct AttributeId(pub(crate) VariableId);
 
-/// An attribute that a policy knows.
+/// An attribute that a policy knows: built in, or declared by its document.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Attribute {
     /// Its name in expressions.
@@ -21,7 +22,7 @@ pub struct Attribute {
 /// The value of an attribute, in the attribute's declared unit (seconds and bytes for the built-in ones).
 #[derive(Debug, Clone, PartialEq)]
 pub enum AttributeValue {
-    /// A number; must be finite.
+    /// A number, in the unit that the document declares for the attribute; in seconds and bytes for the built-in ones. It must be finite.
     Number(f64),
     /// A truth value.
     Bool(bool),

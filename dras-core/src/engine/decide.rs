@@ -28,9 +28,43 @@ pub enum DecideError {
     Task(#[from] TaskError),
 }
 
-/// Looks at a task at `now` and decides.
+/// Looks at a task at `now` (ms since the epoch) and decides.
 ///
-/// The same policy, samples, attributes and times give the same decision, to the bit.
+/// A look answers the windows that the rules use, evaluates every rule, and merges what those that fire propose into one action within the
+/// limits. It also moves the task's time to `now`: samples that no window can reach any more go, and the time that conditions have held
+/// goes on. Applying the action is the caller's business, and so is to [`mark`](Task::mark) it.
+///
+/// The same policy, samples, attributes and times of looks give the same decision, to the bit.
+///
+/// ```
+/// use dras_core::engine::{Policy, RuleState, Task, decide};
+/// use dras_core::rules::{Document, DocumentLimits};
+///
+/// let text = r#"{
+///     "version": 1,
+///     "attributes": { "backlog": { "type": "number" } },
+///     "rules": [{ "name": "late", "when": "backlog > 1000", "for": "1m", "then": { "parallelism": "parallelism * 2" } }],
+///     "limits": { "parallelism": { "max": 6 } }
+/// }"#;
+/// let policy = Policy::compile(&Document::from_json(text, &DocumentLimits::default())?)?;
+/// let mut task = Task::new(&policy, "orders")?;
+/// task.set(&policy, "parallelism", 4.0)?;
+/// let now = 1_800_000_000_000;
+///
+/// // Not known: the rule does not fire, and the decision says why.
+/// let decision = decide(&policy, &mut task, now)?;
+/// assert_eq!(decision.states().next(), Some(RuleState::Undefined));
+/// assert!(decision.to_string().contains("insufficient data: `backlog`: the task does not say"));
+///
+/// // True, but not long enough yet.
+/// task.set(&policy, "backlog", 5000.0)?;
+/// assert_eq!(decide(&policy, &mut task, now + 30_000)?.states().next(), Some(RuleState::Holding));
+///
+/// let decision = decide(&policy, &mut task, now + 90_000)?;
+/// assert_eq!(decision.changes()[0].to, 6.0);
+/// assert!(decision.to_string().contains("parallelism 4 → 6 (wanted 8, limit 6)"));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 ///
 /// # Errors
 /// The task belongs to another policy, or `now` is before an earlier look or ingestion. The task is unchanged then.
@@ -40,7 +74,22 @@ pub fn decide(policy: &Policy, task: &mut Task, now: Millis) -> Result<Decision,
     Ok(decision)
 }
 
-/// The same into an existing decision, whose space is used again.
+/// The same into an existing decision, whose space is used again: for callers that look at many tasks.
+///
+/// ```
+/// use dras_core::engine::{Decision, Policy, Task, decide_into};
+/// use dras_core::rules::{Document, DocumentLimits};
+///
+/// let document = Document::from_json(r#"{"version": 1, "strategies": [{"use": "cpu"}]}"#, &DocumentLimits::default())?;
+/// let policy = Policy::compile(&document)?;
+/// let mut tasks = vec![Task::new(&policy, "orders")?, Task::new(&policy, "payments")?];
+/// let mut decision = Decision::new(&policy);
+/// for task in &mut tasks {
+///     decide_into(&policy, task, 1_800_000_000_000, &mut decision)?;
+///     assert!(decision.changes().is_empty() && decision.any_undefined());
+/// }
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 ///
 /// # Errors
 /// As [`decide`]; task and decision are unchanged then.

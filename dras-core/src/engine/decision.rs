@@ -36,6 +36,41 @@ pub(crate) struct ProposalOutcome {
 ///
 /// It holds the values that it was computed from, and explains itself when asked: its `Display` is the whole story as text,
 /// [`report`](Self::report) the same as data, and serialising it serialises the report. Deciding itself makes no text.
+///
+/// ```
+/// use dras_core::action::Resource;
+/// use dras_core::engine::{Policy, RuleState, Task, decide};
+/// use dras_core::rules::{Document, DocumentLimits};
+///
+/// let text = r#"{
+///     "version": 1,
+///     "rules": [
+///         { "name": "at-least-two", "when": "parallelism < 2", "then": { "parallelism": "2" } },
+///         { "name": "young", "when": "uptime < 10m && task_type == 'sql'", "then": { "task_manager_memory": "2GiB" } }
+///     ]
+/// }"#;
+/// let policy = Policy::compile(&Document::from_json(text, &DocumentLimits::default())?)?;
+/// let mut task = Task::new(&policy, "orders")?;
+/// task.set(&policy, "parallelism", 1.0)?;
+/// let decision = decide(&policy, &mut task, 1_800_000_000_000)?;
+///
+/// let change = &decision.changes()[0];
+/// assert_eq!((change.resource, change.from, change.to), (Resource::Parallelism, 1.0, 2.0));
+/// assert_eq!(decision.states().collect::<Vec<_>>(), [RuleState::Fired, RuleState::Undefined]);
+/// assert_eq!(decision.to_string(), "\
+/// orders at 2027-01-15T08:00:00Z: parallelism 1 → 2
+///   at-least-two: fired
+///     parallelism = 1 < 2 → true
+///     ⇒ parallelism 2
+///   young: insufficient data: `task_type`: the task does not say
+///     uptime = 0s < 10m → true
+///     task_type == 'sql' → undefined: `task_type`: the task does not say");
+///
+/// let report = decision.report();
+/// assert_eq!(report.rules[0].proposals[0].fate, "taken");
+/// assert_eq!(serde_json::to_value(&decision)?["rules"][1]["state"], "undefined");
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug, Clone)]
 pub struct Decision {
     policy: Policy,
@@ -94,7 +129,7 @@ impl Decision {
         }
     }
 
-    /// The task.
+    /// The task's id; empty in a decision that was never filled.
     pub fn task(&self) -> &str {
         &self.task
     }
@@ -109,7 +144,8 @@ impl Decision {
         &self.policy
     }
 
-    /// The changes to make, all in one restart; none means that nothing is to be done.
+    /// The changes to make, all in one restart, at most one for each resource; none means that nothing is to be done. Amounts are plain numbers
+    /// (parallelism) or bytes (memory), whole steps, within the limits.
     pub fn changes(&self) -> &[Change] {
         &self.changes
     }
@@ -119,7 +155,7 @@ impl Decision {
         self.rules.iter().any(|r| matches!(r, RuleStatus::Fired { .. }))
     }
 
-    /// Whether any rule could not be answered for lack of data.
+    /// Whether any rule's condition could not be answered for lack of data.
     pub fn any_undefined(&self) -> bool {
         self.rules.iter().any(|r| matches!(r, RuleStatus::Undefined { .. }))
     }
@@ -129,7 +165,8 @@ impl Decision {
         self.rules.iter().map(RuleStatus::state)
     }
 
-    /// The whole decision as data.
+    /// The whole decision as data, with the value of every part of every condition. Costs far more than deciding: it evaluates every rule again,
+    /// part by part, and makes the texts.
     pub fn report(&self) -> DecisionReport {
         let inner = self.policy.inner();
         let mut row = inner.compiled.program.row();
@@ -288,9 +325,9 @@ pub struct DecisionReport {
 pub struct ChangeReport {
     /// The resource.
     pub resource: Resource,
-    /// What the task has.
+    /// What the task has: a plain number, or bytes.
     pub from: f64,
-    /// What it should have.
+    /// What it should have, in the same unit.
     pub to: f64,
     /// What was wanted, where a limit was reached.
     pub wanted: Option<f64>,
@@ -328,11 +365,12 @@ pub struct RuleReport {
 pub struct ProposalReport {
     /// The resource.
     pub resource: Resource,
-    /// What the rule's expression says.
+    /// What the rule's expression says: a plain number, or bytes. `None` where it is undefined.
     pub wanted: Option<f64>,
-    /// The same as a whole number of steps.
+    /// The same, up to whole [steps](Resource::step).
     pub target: Option<f64>,
-    /// `taken`, `no_change`, `beaten`, `dropped_while_growing`, `limited` or `undefined`.
+    /// `taken`, `no_change` (it is what the task has), `beaten` (by another rule), `dropped_while_growing` (less of one resource while another
+    /// grows), `limited` (the task is at its limit) or `undefined`.
     pub fate: &'static str,
     /// The rule that won.
     pub by: Option<String>,

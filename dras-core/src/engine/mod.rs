@@ -1,4 +1,14 @@
-//! From rule documents and samples to decisions: [`Policy`], [`Task`], [`decide`], [`Decision`].
+//! From rule documents and samples to decisions.
+//!
+//! - [`Policy::compile`] makes a [`Policy`] of a [document](crate::rules::Document): immutable, `Send + Sync`, cheap to clone, shared by all
+//!   tasks of a kind.
+//! - A [`Task`] is one running job: attributes, windows of samples, and how long each rule's condition has held. It belongs to one policy.
+//! - [`Task::queries`] says what to ask Prometheus before a look; [`Task::read_prometheus`], [`Task::read_flink_metrics`] and
+//!   [`Task::read_flink_exceptions`] read answers; [`Task::row`], [`Task::column`] and [`Task::event`] take samples as they are.
+//! - [`decide`] looks at a task at a moment and gives a [`Decision`]: changes, and why.
+//!
+//! All times are in ms since the epoch (UTC) and come from the caller: `now` is the present, which must not go back for one task; `t` is when
+//! a sample was taken. To decide about many tasks on many threads, share the policy and give each thread tasks of its own.
 
 mod attributes;
 mod decide;
@@ -9,7 +19,7 @@ mod task;
 
 pub use attributes::{Attribute, AttributeId, AttributeValue};
 pub use decide::{DecideError, decide, decide_into};
-pub use decision::{Decision, DecisionReport, ProposalReport, RuleReport, RuleState};
+pub use decision::{ChangeReport, Decision, DecisionReport, ProposalReport, RuleReport, RuleState};
 pub use policy::{Policy, RuleInfo};
 pub use reading::{ReadError, ReadReport};
 pub use task::{Task, TaskError};

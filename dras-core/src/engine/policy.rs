@@ -29,6 +29,8 @@ use crate::units::{Millis, Unit};
 /// assert_eq!(refused.0[0].path, "rules[0].when");
 /// assert_eq!(refused.0[0].help.as_deref(), Some("did you mean `uptime`?"));
 /// ```
+///
+/// Policies are equal where their documents are.
 #[derive(Clone)]
 pub struct Policy {
     inner: Arc<Inner>,
@@ -78,12 +80,29 @@ pub struct RuleInfo {
     pub doc: String,
     /// How long its condition must hold, in ms.
     pub hold: Millis,
-    /// Its priority.
+    /// Its priority: for each resource only the proposals of the highest priority count.
     pub priority: i32,
 }
 
 impl Policy {
     /// Compiles a document with the default limits on expressions.
+    ///
+    /// Compiling does not change or keep the document. To replace the rules of running tasks, compile the new document first: while it has
+    /// an error, the old policy goes on.
+    ///
+    /// ```
+    /// use dras_core::engine::Policy;
+    /// use dras_core::rules::{Document, DocumentLimits};
+    ///
+    /// let text = r#"{"version": 1, "name": "small", "strategies": [{"use": "cpu", "params": {"high": "70%"}}], "params": {"spare": 2}}"#;
+    /// let policy = Policy::compile(&Document::from_json(text, &DocumentLimits::default())?)?;
+    /// let rules: Vec<&str> = policy.rules().map(|rule| rule.name.as_str()).collect();
+    /// assert_eq!(rules, ["cpu.up", "cpu.down"]);
+    /// assert_eq!(policy.warnings().0[0].message, "the parameter `spare` is not used");
+    /// // What the windows of a task with four TaskManagers may cost, known before anything runs.
+    /// assert!(policy.plan().bytes_per_task(4) < 64 * 1024);
+    /// # Ok::<(), dras_core::diagnostic::Diagnostics>(())
+    /// ```
     ///
     /// # Errors
     /// Everything that is wrong with the document, in its order, each with its path; warnings are among them.
@@ -91,7 +110,7 @@ impl Policy {
         Policy::compile_with(document, &Limits::default())
     }
 
-    /// Compiles a document.
+    /// Compiles a document whose expressions stay within `limits`.
     ///
     /// # Errors
     /// Everything that is wrong with the document, in its order, each with its path; warnings are among them.
@@ -167,17 +186,18 @@ impl Policy {
         &self.inner.warnings
     }
 
-    /// What the windows of a task keep.
+    /// What the windows of a task keep: which metrics, how far back, and how many bytes.
     pub fn plan(&self) -> &Plan {
         &self.inner.plan
     }
 
-    /// The handle of the metric called `name`.
+    /// The handle of the metric called `name`; `None` where the document, with its strategies, declares none. A metric that no rule uses has
+    /// a handle too, and its samples are counted as unused.
     pub fn metric(&self, name: &str) -> Option<MetricId> {
         self.inner.plan.catalogue().id(name)
     }
 
-    /// The handle of the attribute called `name`.
+    /// The handle of the attribute called `name`; `None` where there is none.
     pub fn attribute(&self, name: &str) -> Option<AttributeId> {
         self.inner.compiled.scope.find_variable(name).map(AttributeId)
     }

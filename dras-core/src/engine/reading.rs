@@ -73,7 +73,25 @@ pub enum ReadError {
 impl Task {
     /// The range queries whose answers complete the task's windows at `now`: for each metric that rules use and that has a query, from its
     /// newest sample (or as far back as the windows reach) to `now`, at the metric's interval. Hand each answer to
-    /// [`read_prometheus`](Self::read_prometheus), in this order.
+    /// [`read_prometheus`](Self::read_prometheus), in this order. A query never asks for more than 10,000 points; where more are missing there
+    /// are several. [`RangeQuery::path_and_form`] gives the request.
+    ///
+    /// ```
+    /// # use dras_core::engine::{Policy, Task};
+    /// # use dras_core::rules::{Document, DocumentLimits};
+    /// # let document = Document::from_json(r#"{"version": 1, "strategies": [{"use": "cpu"}]}"#, &DocumentLimits::default())?;
+    /// # let policy = Policy::compile(&document)?;
+    /// let now = 1_800_000_000_000;
+    /// let mut task = Task::new(&policy, "orders")?;
+    /// task.set_label("job_name", "orders")?;
+    /// let queries = task.queries(&policy, now)?;
+    /// assert_eq!(queries[1].promql, r#"flink_taskmanager_Status_JVM_CPU_Load{job_name="orders"}"#);
+    /// assert_eq!((queries[1].end, queries[1].step), (now, 15_000));
+    /// let (path, form) = queries[1].path_and_form();
+    /// assert_eq!(path, "/api/v1/query_range");
+    /// # assert!(form.starts_with("query=flink_taskmanager_Status_JVM_CPU_Load%7Bjob_name"));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     ///
     /// # Errors
     /// A label or attribute that a query needs is not set; nothing is asked then.
@@ -119,7 +137,28 @@ impl Task {
         Ok(queries)
     }
 
-    /// Reads the body of an answer of Prometheus' `/api/v1/query` or `query_range` for a metric.
+    /// Reads the body of an answer of Prometheus' `/api/v1/query` or `/api/v1/query_range` for a metric. Each series is an instance, named by the
+    /// metric's `instance_label`; values are in the metric's declared unit.
+    ///
+    /// ```
+    /// # use dras_core::engine::{Policy, Task};
+    /// # use dras_core::rules::{Document, DocumentLimits};
+    /// # let document = Document::from_json(r#"{"version": 1, "strategies": [{"use": "cpu"}]}"#, &DocumentLimits::default())?;
+    /// # let policy = Policy::compile(&document)?;
+    /// # let mut task = Task::new(&policy, "orders")?;
+    /// let now = 1_800_000_000_000;
+    /// let body = br#"{"status": "success", "data": {"resultType": "matrix", "result": [
+    ///     {"metric": {"tm_id": "tm-1"}, "values": [[1799999985, "0.91"], [1800000000, "0.93"]]},
+    ///     {"metric": {"tm_id": "tm-2"}, "values": [[1799999985, "0.42"], [1800000000, "NaN"]]}
+    /// ]}}"#;
+    /// let report = task.read_prometheus(&policy, now, "cpu", body)?;
+    /// assert_eq!((report.series, report.accepted.stored), (2, 4));
+    ///
+    /// // What is no answer is an error that says what it is.
+    /// let refused = task.read_prometheus(&policy, now, "cpu", b"<html>502 Bad Gateway</html>").unwrap_err();
+    /// assert!(refused.to_string().contains("HTML"));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     ///
     /// # Errors
     /// The body is not such an answer or says an error, the metric is unknown or holds texts, series cannot be told apart, `now` went back,

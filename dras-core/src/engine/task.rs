@@ -9,7 +9,36 @@ use crate::metrics::{Accepted, IngestCounters, IngestError, InstanceId, Mark, Me
 use crate::undefined::Undefined;
 use crate::units::Millis;
 
-/// One running Flink job, as dras sees it. Belongs to the policy it was made with.
+/// One running Flink job, as dras sees it: its attributes, the windows of its metrics, and how long each rule's condition has held.
+///
+/// It belongs to the policy it was made with; every method that takes a policy refuses another one. Under a new policy a task begins anew.
+///
+/// ```
+/// use dras_core::engine::{Policy, Task};
+/// use dras_core::metrics::Mark;
+/// use dras_core::rules::{Document, DocumentLimits};
+///
+/// let document = Document::from_json(r#"{"version": 1, "strategies": [{"use": "cpu"}]}"#, &DocumentLimits::default())?;
+/// let policy = Policy::compile(&document)?;
+/// let mut task = Task::new(&policy, "orders")?;
+///
+/// // What the platform knows of it; what is not set is undefined.
+/// task.set(&policy, "parallelism", 4.0)?;
+/// task.set(&policy, "task_type", "sql")?;
+/// assert!(task.set(&policy, "paralelism", 4.0).unwrap_err().to_string().starts_with("`paralelism` is not an attribute"));
+///
+/// // One scrape of a TaskManager, taken 2 s ago. It started three minutes ago.
+/// let now = 1_800_000_000_000;
+/// let (cpu, instance) = (policy.metric("cpu").ok_or("no such metric")?, task.instance(&policy, "tm-1")?);
+/// let accepted = task.row(&policy, now, instance, now - 2000, &[(cpu, 0.93)])?;
+/// assert_eq!(accepted.stored, 1);
+/// task.mark(now - 180_000, Mark::Restart);
+///
+/// // A sample from tomorrow is refused and counted: somebody's clock is wrong.
+/// task.row(&policy, now, instance, now + 86_400_000, &[(cpu, 0.93)])?;
+/// assert_eq!(task.counters().future, 1);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug, Clone)]
 pub struct Task {
     id: String,
@@ -145,8 +174,11 @@ impl Task {
 
     /// Sets an attribute by name; numbers in the attribute's declared unit (seconds and bytes for the built-in ones).
     ///
+    /// `uptime` and `since_last_change` need not be set: from [marks](Self::mark) they follow by themselves, and where there is no mark they
+    /// count from when the task was first seen.
+    ///
     /// # Errors
-    /// The policy has no such attribute, it is of another type, or the number is not finite.
+    /// The policy has no such attribute, and as [`set_by_id`](Self::set_by_id).
     pub fn set(&mut self, policy: &Policy, name: &str, value: impl Into<AttributeValue>) -> Result<(), TaskError> {
         let id = policy.attribute(name).ok_or_else(|| TaskError::UnknownAttribute {
             name: name.to_owned(),
@@ -155,10 +187,11 @@ impl Task {
         self.set_by_id(policy, id, value.into())
     }
 
-    /// Sets an attribute by its handle.
+    /// Sets an attribute by its handle; the value is in the attribute's declared unit.
     ///
     /// # Errors
-    /// The attribute is of another type, or the number is not finite.
+    /// The task belongs to another policy, the handle is unknown, the attribute is of another type, the number is not finite, or the text is
+    /// longer than 64 KiB. The attribute keeps its value then.
     pub fn set_by_id(&mut self, policy: &Policy, id: AttributeId, value: AttributeValue) -> Result<(), TaskError> {
         self.check(policy)?;
         let Some(attribute) = policy.attributes().get(id.0.index()) else {
@@ -203,7 +236,7 @@ impl Task {
     /// Sets a label: what `{{labels}}` in queries selects the task's series with.
     ///
     /// # Errors
-    /// There are too many labels, or one is too long.
+    /// The task has 256 other labels, or a name or value is longer than 64 KiB.
     pub fn set_label(&mut self, name: &str, value: &str) -> Result<(), TaskError> {
         check_length("label name", name)?;
         check_length("label value", value)?;
@@ -214,20 +247,22 @@ impl Task {
         Ok(())
     }
 
-    /// The handle of an instance: a TaskManager, a subtask, or with the empty name the task itself. It is made where it is new.
+    /// The handle of an instance: a TaskManager, a subtask, or with the empty name the task itself. It is made where it is new, and freed
+    /// when it has had no data for as long as any window reaches; ask for the handle again then.
     ///
     /// # Errors
-    /// The task has as many instances as it may, or belongs to another policy.
+    /// The task has 1024 instances, belongs to another policy, or the name is longer than 4096 bytes.
     pub fn instance(&mut self, policy: &Policy, name: &str) -> Result<InstanceId, TaskError> {
         self.check(policy)?;
         Ok(self.windows.instance(policy.plan(), name)?)
     }
 
-    /// Takes one scrape of an instance: values of several metrics at time `t`, in the metrics' units. `now` is the present.
+    /// Takes one scrape of an instance: values of several metrics at time `t`, in the metrics' declared units. `now` is the present. NaN is
+    /// "asked, not available": no value, but the series is alive.
     ///
     /// # Errors
-    /// A handle is unknown, `now` went back, or a metric holds texts. Samples that are late, from the future, infinite … are no errors:
-    /// they are counted, see [`counters`](Self::counters).
+    /// A handle is unknown, `now` went back, or a metric holds texts; nothing is taken then. Samples that are late, from the future, infinite …
+    /// are no errors: they are counted, see [`counters`](Self::counters).
     pub fn row(
         &mut self,
         policy: &Policy,
@@ -242,7 +277,22 @@ impl Task {
         Ok(accepted)
     }
 
-    /// Takes many samples of one series, oldest first or in any order.
+    /// Takes many samples of one series, in any order: within one call they are taken oldest first. Those that are older than what came in
+    /// earlier calls by more than the metric's `max_lateness` come too late.
+    ///
+    /// ```
+    /// # use dras_core::engine::{Policy, Task};
+    /// # use dras_core::rules::{Document, DocumentLimits};
+    /// # let document = Document::from_json(r#"{"version": 1, "strategies": [{"use": "cpu"}]}"#, &DocumentLimits::default())?;
+    /// # let policy = Policy::compile(&document)?;
+    /// # let mut task = Task::new(&policy, "orders")?;
+    /// # let cpu = policy.metric("cpu").ok_or("no such metric")?;
+    /// let now = 1_800_000_000_000;
+    /// let instance = task.instance(&policy, "tm-1")?;
+    /// let times: Vec<i64> = (0..20).map(|i| now - 285_000 + i * 15_000).collect();
+    /// assert_eq!(task.column(&policy, now, instance, cpu, &times, &[0.93; 20])?.stored, 20);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     ///
     /// # Errors
     /// As [`row`](Self::row); also where times and values are not equally many.
@@ -263,10 +313,11 @@ impl Task {
         Ok(accepted)
     }
 
-    /// Takes an event: an exception or another log line, at time `t`.
+    /// Takes an event: an exception or another log line, at time `t`. A text of more than 8 KiB is cut, and an event that is there already is
+    /// recognised.
     ///
     /// # Errors
-    /// A handle is unknown, `now` went back, or the metric holds numbers.
+    /// A handle is unknown, `now` went back, or the metric holds numbers; nothing is taken then.
     pub fn event(
         &mut self,
         policy: &Policy,
@@ -293,7 +344,8 @@ impl Task {
         Ok(())
     }
 
-    /// Says that an instance has ended: it leaves everything over instances at once.
+    /// Says that an instance has ended at `t`, or one metric of it: it leaves everything over instances at once, without waiting to go stale. A
+    /// later sample revives it.
     ///
     /// # Errors
     /// A handle is unknown.
@@ -308,7 +360,8 @@ impl Task {
         Ok(self.windows.end(policy.plan(), instance, metric, t)?)
     }
 
-    /// Marks a restart or a change of resources: samples from before it, and from the warm-up after it, do not count in windows.
+    /// Marks a restart or a change of resources at `t`: samples from before it, and from the warm-up after it, do not count in windows, except
+    /// in those `across marks` and of events. The 128 newest marks are kept.
     pub fn mark(&mut self, t: Millis, mark: Mark) {
         self.windows.mark(t, mark);
     }

@@ -62,7 +62,26 @@ pub enum ColumnError {
 }
 
 impl Expression {
-    /// The truth value of every row.
+    /// The truth value of every row: row `i` has the `i`-th value of each column. A variable without a column is undefined in every row; a
+    /// column of a variable that the expression does not use is ignored, but must have the right length.
+    ///
+    /// ```
+    /// use dras_core::lang::{Column, Expression, Limits, Scope, Truth};
+    /// use dras_core::units::Unit;
+    ///
+    /// let mut scope = Scope::new();
+    /// let (cpu, lag) = (scope.number("cpu", Unit::NUMBER)?, scope.number("lag", Unit::SECONDS)?);
+    /// let hot = Expression::compile("cpu > 80% && lag > 5m", &scope, &Limits::default())?;
+    ///
+    /// let columns = [
+    ///     Column { variable: cpu, values: &[0.91, 0.40, 0.91] },
+    ///     Column { variable: lag, values: &[412.0, f64::NAN, f64::NAN] },
+    /// ];
+    /// let mut truths = [Truth::Undefined; 3];
+    /// hot.conditions(&columns, &mut truths)?;
+    /// assert_eq!(truths, [Truth::True, Truth::False, Truth::Undefined]);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     ///
     /// # Errors
     /// The expression is no condition, uses texts or windows, or a column's length differs from that of `into`. `into` is unchanged then.
@@ -103,7 +122,22 @@ impl Expression {
         Ok(())
     }
 
-    /// The number of every row; NaN where it is undefined.
+    /// The number of every row, in seconds, bytes or plain numbers; NaN where it is undefined. Columns are as in
+    /// [`conditions`](Self::conditions).
+    ///
+    /// ```
+    /// use dras_core::lang::{Column, Expression, Limits, Scope};
+    /// use dras_core::units::Unit;
+    ///
+    /// let mut scope = Scope::new();
+    /// let (used, max) = (scope.number("used", Unit::BYTES)?, scope.number("max", Unit::BYTES)?);
+    /// let ratio = Expression::compile("used / max", &scope, &Limits::default())?;
+    /// let mut ratios = [0.0; 2];
+    /// let columns = [Column { variable: used, values: &[512.0, 1.0] }, Column { variable: max, values: &[1024.0, 0.0] }];
+    /// ratio.numbers(&columns, &mut ratios)?;
+    /// assert!(ratios[0] == 0.5 && ratios[1].is_nan());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     ///
     /// # Errors
     /// The expression is no number, uses texts or windows, or a column's length differs from that of `into`. `into` is unchanged then.
@@ -391,7 +425,10 @@ impl<'a> Run<'a> {
                 row.set_number(column.variable, column.values[index]);
             }
             let (nodes, values) = exact.get_or_insert_with(|| {
-                (compiled.graph.in_order(std::iter::once(root)), Values::new(&compiled.graph))
+                (
+                    compiled.graph.in_order(std::iter::once(root)),
+                    Values::new(&compiled.graph),
+                )
             });
             values.compute(&compiled.graph, row, nodes.iter().copied());
             if let Some(value) = values.get(root) {

@@ -268,7 +268,9 @@ pub(crate) fn describe_missing(compiled: &Compiled, missing: &Missing) -> String
     let catalogue = compiled.scope.catalogue();
     let leaf = match graph.nodes.get(missing.origin.index()).map(|node| node.op) {
         Some(Op::InstanceLeaf(aggregate, _)) => Some(describe_aggregate(graph, catalogue, aggregate)),
-        Some(Op::SampleLeaf(metric, window)) => Some(format!("{}{}", catalogue.spec(metric).name, display_window(&window))),
+        Some(Op::SampleLeaf(metric, window)) => {
+            Some(format!("{}{}", catalogue.spec(metric).name, display_window(&window)))
+        }
         _ => None,
     };
     let subject = leaf.or_else(|| match input_of(graph, missing) {

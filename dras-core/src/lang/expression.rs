@@ -95,7 +95,7 @@ impl Expression {
         }
     }
 
-    /// What is odd about it, though it compiles.
+    /// What is odd about it, though it compiles; no errors are among them.
     pub fn warnings(&self) -> &Diagnostics {
         &self.warnings
     }
@@ -105,7 +105,7 @@ impl Expression {
         self.compiled.ty(0)
     }
 
-    /// The variables that it uses.
+    /// The variables that its value depends on: those that were folded away are not among them.
     pub fn variables(&self) -> impl Iterator<Item = VariableId> {
         self.compiled
             .graph
@@ -123,7 +123,8 @@ impl Expression {
         self.compiled.program.row()
     }
 
-    /// Its value.
+    /// Its value. Numbers are in seconds, bytes or plain numbers, as [`ty`](Self::ty) says. It cannot fail: what is not known is undefined, with
+    /// the reason.
     pub fn evaluate<'t>(&'t self, row: &mut Row<'t>) -> Value<'t> {
         let program = &self.compiled.program;
         if program.run(&self.compiled.graph, row) {
@@ -175,7 +176,23 @@ impl Expression {
         }
     }
 
-    /// The value of every part of the expression, for the row as it is.
+    /// The value of every part of the expression, for the row as it is. Costs far more than evaluating.
+    ///
+    /// ```
+    /// # use dras_core::lang::{Expression, Limits, Scope};
+    /// # use dras_core::units::Unit;
+    /// # let mut scope = Scope::new();
+    /// # let (used, max) = (scope.number("used", Unit::BYTES)?, scope.number("max", Unit::BYTES)?);
+    /// let rule = Expression::compile("used / max > 90% || used > 2GiB", &scope, &Limits::default())?;
+    /// let mut row = rule.row();
+    /// row.set_number(used, 1_610_612_736.0);
+    /// row.set_number(max, 2_147_483_648.0);
+    /// assert_eq!(rule.explain(&row).to_string(), "\
+    /// used / max > 90% || used > 2GiB → false
+    ///   used / max = 0.75 > 90% → false
+    ///   used = 1.5GiB > 2GiB → false");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn explain(&self, row: &Row<'_>) -> Explanation {
         Explanation::of(&self.compiled, 0, row)
     }
@@ -196,7 +213,7 @@ impl Expression {
     /// What a task's windows must keep so that this expression can be evaluated over them.
     ///
     /// # Errors
-    /// The windows are too long to keep.
+    /// A setting is outside its range, or a window is too long to keep: more than five years, or too many samples for its function.
     pub fn plan(&self, settings: WindowSettings) -> Result<Plan, PlanError> {
         Plan::new(
             self.compiled.scope.catalogue().clone(),
@@ -205,7 +222,27 @@ impl Expression {
         )
     }
 
-    /// Answers the expression's windows at `now`; `plan` is its own [`plan`](Self::plan). Set variables before.
+    /// Answers the expression's windows at `now`, in ms since the epoch, and puts the answers into `row`. `plan` is its own
+    /// [`plan`](Self::plan), and `windows` were made for it; `task_managers` is how many instances a metric of TaskManagers should have.
+    ///
+    /// ```
+    /// use dras_core::lang::{Expression, Limits, Scope};
+    /// use dras_core::metrics::{Catalogue, MetricSpec, Scratch, WindowSettings, Windows};
+    ///
+    /// let scope = Scope::with_metrics(Catalogue::new(vec![MetricSpec::new("load")])?);
+    /// let hot = Expression::compile("avg(load[1m]) > 80%", &scope, &Limits::default())?;
+    /// let plan = hot.plan(WindowSettings::default())?;
+    /// let mut windows = Windows::new(&plan);
+    /// let (now, load) = (1_800_000_000_000, plan.catalogue().id("load").ok_or("no such metric")?);
+    /// let task = windows.instance(&plan, "")?;
+    /// for age in [60_000, 45_000, 30_000, 15_000, 0] {
+    ///     windows.row(&plan, now, task, now - age, &[(load, 0.9)])?;
+    /// }
+    /// let (mut row, mut scratch) = (hot.row(), Scratch::new());
+    /// hot.look(&plan, &windows, now, None, &mut row, &mut scratch);
+    /// assert_eq!(hot.condition(&mut row), Ok(true));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn look<'t>(
         &'t self,
         plan: &'t Plan,

@@ -68,11 +68,19 @@ pub(super) fn format_node(ast: &Ast, node: NodeId) -> String {
     out
 }
 
-/// Formats a text.
+/// Formats a text: [`parse`](super::parse()) and [`format()`].
+///
+/// ```
+/// use dras_core::lang::{Limits, format_source};
+/// let limits = Limits::default();
+/// assert_eq!(format_source("  ( avg( cpu[ 5m ] )>.8 ) ", &limits)?, "avg(cpu[5m]) > .8");
+/// assert_eq!(format_source("cpu >", &limits).unwrap_err().0[0].code.id(), "E0101");
+/// # Ok::<(), dras_core::diagnostic::Diagnostics>(())
+/// ```
 ///
 /// # Errors
 ///
-/// All its syntax errors, as [`parse`](super::parse) returns them.
+/// All its syntax errors, as [`parse`](super::parse()) returns them.
 pub fn format_source(source: &str, limits: &Limits) -> Result<String, Diagnostics> {
     parse(source, limits).map(|ast| format(&ast))
 }

@@ -193,9 +193,11 @@ impl InputKey {
     fn of(input: &Input) -> InputKey {
         match input {
             Input::Variable(id) => InputKey::Variable(*id),
-            Input::Reduced { aggregate, across, test } => {
-                InputKey::Reduced(*aggregate, across_key(*across), test.as_ref().map(|body| body.root))
-            }
+            Input::Reduced {
+                aggregate,
+                across,
+                test,
+            } => InputKey::Reduced(*aggregate, across_key(*across), test.as_ref().map(|body| body.root)),
             Input::Text { aggregate } => InputKey::Text(*aggregate),
             Input::EachInstance { body, across } => InputKey::EachInstance(body.root, across_key(*across)),
         }
@@ -236,7 +238,13 @@ impl AggregateKey {
             Some(Test::Text(test)) => TestKey::Text(test.key()),
             Some(Test::Caller) => TestKey::Caller,
         };
-        AggregateKey(aggregate.metric, aggregate.window, discriminant(&aggregate.reduce), settings, test)
+        AggregateKey(
+            aggregate.metric,
+            aggregate.window,
+            discriminant(&aggregate.reduce),
+            settings,
+            test,
+        )
     }
 }
 
@@ -289,7 +297,9 @@ impl Graph {
     /// The test that `pattern` was compiled to before.
     pub(crate) fn known_pattern(&self, pattern: &str) -> Option<TextTestKind> {
         let key = TextTest::pattern_key(pattern);
-        self.known_tests.get(&key).map(|index| self.tests[*index as usize].kind.clone())
+        self.known_tests
+            .get(&key)
+            .map(|index| self.tests[*index as usize].kind.clone())
     }
 
     /// Whether an aggregate is asked for already.
@@ -299,7 +309,10 @@ impl Graph {
 
     pub(crate) fn aggregate(&mut self, aggregate: Aggregate) -> AggregateId {
         let next = AggregateId(self.aggregates.len() as u32);
-        let id = *self.known_aggregates.entry(AggregateKey::of(&aggregate)).or_insert(next);
+        let id = *self
+            .known_aggregates
+            .entry(AggregateKey::of(&aggregate))
+            .or_insert(next);
         if id == next {
             self.aggregates.push(aggregate);
         }
@@ -423,7 +436,8 @@ impl Graph {
     pub(crate) fn in_order(&self, roots: impl Iterator<Item = GraphId>) -> Vec<GraphId> {
         let needed = self.needed(roots, false);
         let ids = (0..self.nodes.len() as u32).map(GraphId);
-        ids.filter(|id| needed[id.index()] && self.node(*id).place == Place::Task).collect()
+        ids.filter(|id| needed[id.index()] && self.node(*id).place == Place::Task)
+            .collect()
     }
 
     /// Which nodes the given roots need; with `bodies` also those that are needed to answer their inputs.

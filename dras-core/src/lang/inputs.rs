@@ -60,9 +60,8 @@ impl<'t> Look<'t> {
                     values.compute_outside(&compiled.graph, row, body);
                     let expected = self.expected(*aggregate);
                     let mut undecided = None;
-                    let mut test = |sample: SampleRef<'_>| {
-                        passes(&compiled.graph, row, values, body, sample, &mut undecided)
-                    };
+                    let mut test =
+                        |sample: SampleRef<'_>| passes(&compiled.graph, row, values, body, sample, &mut undecided);
                     let answer = self.windows.reduced(
                         self.plan,
                         *aggregate,
@@ -151,7 +150,9 @@ impl<'t> Look<'t> {
         }
         metrics.sort_unstable();
         metrics.dedup();
-        let live = metrics.iter().flat_map(|metric| self.windows.live(self.plan, *metric, self.now));
+        let live = metrics
+            .iter()
+            .flat_map(|metric| self.windows.live(self.plan, *metric, self.now));
         let mut instances: Vec<InstanceId> = live.collect();
         instances.sort_by_key(|id| self.windows.instance_name(*id));
         instances.dedup();
@@ -219,7 +220,10 @@ impl<'t> Look<'t> {
 
     /// Why no instance is live: of the first metric.
     fn why_no_instance(body: &Body, graph: &Graph) -> Missing {
-        let leaf = body.each.iter().find(|id| matches!(graph.node(**id).op, Op::InstanceLeaf(..)));
+        let leaf = body
+            .each
+            .iter()
+            .find(|id| matches!(graph.node(**id).op, Op::InstanceLeaf(..)));
         Missing {
             reason: Undefined::NoInstance,
             origin: leaf.copied().unwrap_or(OWN),
@@ -261,9 +265,10 @@ impl<'t> Look<'t> {
                 let body = &graph.caller_tests[test as usize];
                 values.compute_outside(graph, row, body);
                 let mut undecided = None;
-                let mut test =
-                    |sample: SampleRef<'_>| passes(graph, row, values, body, sample, &mut undecided);
-                let answer = self.windows.aggregate(self.plan, aggregate, instance, self.now, Some(&mut test), scratch);
+                let mut test = |sample: SampleRef<'_>| passes(graph, row, values, body, sample, &mut undecided);
+                let answer = self
+                    .windows
+                    .aggregate(self.plan, aggregate, instance, self.now, Some(&mut test), scratch);
                 match (answer, undecided) {
                     (Err(Undefined::NotAvailable), Some(missing)) => return Ok(Value::Undefined(missing)),
                     (answer, _) => answer?,

@@ -1,10 +1,14 @@
 //! The expression language: text → tokens → tree → checked → program → value.
 //!
-//! - [`parse`] makes a syntax tree and reports every syntax error of a text; [`format`] prints a tree canonically.
+//! - [`parse`] makes a syntax tree and reports every syntax error of a text; [`format()`] prints a tree canonically.
 //! - [`Expression::compile`] checks names, types and units over a [`Scope`] and compiles.
 //! - A [`Row`] holds the values that one evaluation begins with; [`Expression::evaluate`] gives a [`Value`], which is there or
 //!   [undefined](crate::undefined) with a reason; [`Expression::explain`] gives the value of every part.
+//! - [`Expression::conditions`] and [`Expression::numbers`] evaluate whole columns.
 //! - [`functions::FUNCTIONS`] lists every function with its documentation and examples.
+//!
+//! Numbers are in seconds, bytes or plain numbers everywhere in this module; [`Type::Number`] says which. For what expressions mean, see
+//! `docs/language.md` in the repository.
 
 mod arithmetic;
 pub mod ast;
@@ -24,6 +28,8 @@ mod limits;
 pub mod oom;
 mod parse;
 mod program;
+#[cfg(test)]
+mod prose;
 #[cfg(test)]
 mod reference;
 mod row;

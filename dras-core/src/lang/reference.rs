@@ -6,12 +6,12 @@ use std::path::Path;
 
 use super::example;
 use super::functions::{FUNCTIONS, Group};
-use super::{Expected, Expression, Limits};
+use super::{Expected, Explanation, Expression, Limits};
 use crate::diagnostic::{ALL_CODES, Diagnostics, Example, Severity};
 use crate::metrics::{Scratch, WindowSettings};
 
-/// The value of an expression over the example task, as people write it.
-fn value_of(source: &str) -> Result<String, Diagnostics> {
+/// The explanation of an expression over the example task.
+pub(super) fn explanation_of(source: &str) -> Result<Explanation, Diagnostics> {
     let scope = example::scope();
     let expression = Expression::compile(source, &scope, &Limits::default())?;
     let plan = expression.plan(WindowSettings::default()).unwrap();
@@ -26,15 +26,25 @@ fn value_of(source: &str) -> Result<String, Diagnostics> {
     let mut scratch = Scratch::new();
     expression.look(&plan, &windows, example::NOW, Some(2), &mut row, &mut scratch);
     let explanation = expression.explain(&row);
+    // The program and the exact evaluator, which the explanation is from, give the same.
     let value = expression.evaluate(&mut row);
+    let explained = explanation.value().unwrap();
     assert_eq!(
-        Some(value.as_number()),
-        explanation.value().map(super::Value::as_number),
+        value.display(expression.ty()),
+        explained.display(expression.ty()),
         "{explanation}"
     );
-    Ok(match value.undefined() {
+    assert_eq!(value.undefined(), explained.undefined(), "{explanation}");
+    Ok(explanation)
+}
+
+/// The value of an expression over the example task, as people write it.
+pub(super) fn value_of(source: &str) -> Result<String, Diagnostics> {
+    let explanation = explanation_of(source)?;
+    let whole = explanation.parts.first().unwrap();
+    Ok(match &whole.reason {
         Some(reason) => format!("undefined: {reason}"),
-        None => value.display(expression.ty()),
+        None => whole.value.display(whole.ty),
     })
 }
 

@@ -78,10 +78,10 @@ impl Scope {
         }
     }
 
-    /// Adds a variable that the caller sets before each evaluation.
+    /// Adds a variable that the caller sets before each evaluation. Whether `name` can be written in an expression is not looked at.
     ///
     /// # Errors
-    /// The name is taken.
+    /// The name is taken, or there are 65,535 variables.
     pub fn variable(&mut self, name: &str, ty: Type) -> Result<VariableId, ScopeError> {
         let index = u16::try_from(self.variables.len()).map_err(|_| ScopeError::TooMany)?;
         self.add(name, Meaning::Variable(VariableId(index), ty))?;
@@ -89,15 +89,15 @@ impl Scope {
         Ok(VariableId(index))
     }
 
-    /// Adds a variable that is a number of this unit.
+    /// Adds a variable that is a number of this unit: set in seconds, bytes or plain numbers.
     ///
     /// # Errors
-    /// The name is taken.
+    /// As [`variable`](Self::variable).
     pub fn number(&mut self, name: &str, unit: Unit) -> Result<VariableId, ScopeError> {
         self.variable(name, Type::Number(unit))
     }
 
-    /// Adds a parameter.
+    /// Adds a parameter: a value that is known when expressions are compiled, and so can be the length of a window.
     ///
     /// # Errors
     /// The name is taken.

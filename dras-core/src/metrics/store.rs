@@ -237,8 +237,17 @@ impl Windows {
         let before = self.counters;
         self.now = now;
         if let Some(mut into) = self.into(instance) {
-            for (t, value) in times.iter().zip(values) {
-                into.sample(plan, now, slot, *t, *value);
+            if times.is_sorted() {
+                for (t, value) in times.iter().zip(values) {
+                    into.sample(plan, now, slot, *t, *value);
+                }
+            } else {
+                // Newest first, say: the order inside one call is no lateness.
+                let mut order: Vec<usize> = (0..times.len()).collect();
+                order.sort_by_key(|i| times[*i]);
+                for i in order {
+                    into.sample(plan, now, slot, times[i], values[i]);
+                }
             }
         }
         Ok(self.counters.since(&before))

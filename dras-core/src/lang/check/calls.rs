@@ -520,9 +520,7 @@ impl Checker<'_> {
                 test.negate ^= negate;
                 (Test::Text(test), None)
             }
-            _ => {
-                (Test::Caller, Some(self.graph.caller_test(value)))
-            }
+            _ => (Test::Caller, Some(self.graph.caller_test(value))),
         }
     }
 

@@ -454,7 +454,11 @@ impl Checker<'_> {
         // The size of a compiled pattern can only be asked for by trying limits.
         let mut size = SMALL_REGEX.min(limit).min(left);
         let compiled = loop {
-            match RegexBuilder::new(pattern).size_limit(size).dfa_size_limit(size.saturating_mul(4)).build() {
+            match RegexBuilder::new(pattern)
+                .size_limit(size)
+                .dfa_size_limit(size.saturating_mul(4))
+                .build()
+            {
                 Err(regex::Error::CompiledTooBig(_)) if size < limit.min(left) => {
                     size = size.saturating_mul(4).min(limit).min(left);
                 }
@@ -472,7 +476,9 @@ impl Checker<'_> {
                     .error(
                         codes::REGEX_TOO_LARGE,
                         id,
-                        format!("the regular expressions up to here need more than {most} bytes together when compiled"),
+                        format!(
+                            "the regular expressions up to here need more than {most} bytes together when compiled"
+                        ),
                     )
                     .help("use fewer or simpler patterns: `contains(text, 'part')` and `text in ['a', 'b']` need none");
                 self.report(d);

@@ -5,11 +5,12 @@ use super::super::graph::{GraphId, Input, Op};
 use super::super::types::{Type, Value};
 use super::{Checked, Checker, Want};
 use crate::diagnostic::codes;
+use crate::metrics::needs::MAX_LENGTH;
 use crate::metrics::{Across, Aggregate, Kind, MetricId, Reduce, Span, Window};
 use crate::units::{Millis, Unit};
 
-/// The longest window and offset: a hundred years. Beyond that a time stamp would not fit.
-const LONGEST: Millis = 100 * 365 * 86_400_000;
+/// The longest window and offset: what a plan keeps, five years.
+const LONGEST: Millis = MAX_LENGTH;
 
 impl Checker<'_> {
     pub(super) fn window(&mut self, id: NodeId, of: NodeId, window: WindowSyntax, across_marks: bool) -> Checked {
@@ -164,7 +165,7 @@ impl Checker<'_> {
                     id,
                     "this length of time is impossible here".to_owned(),
                 )
-                .label("from 1ms to 100 years");
+                .label("from 1ms to 5 years");
             self.report(d);
             return None;
         }
