@@ -66,6 +66,8 @@ pub enum Undefined {
     OutsideDomain,
     /// The text is not a number.
     NotANumber,
+    /// Nobody asked, because the result does not depend on it: `false && x`. Only explanations meet it.
+    NotNeeded,
 }
 
 impl fmt::Display for Undefined {
@@ -98,6 +100,7 @@ impl fmt::Display for Undefined {
             Undefined::NotFinite => f.write_str("the result is not finite"),
             Undefined::OutsideDomain => f.write_str("the function has no value there"),
             Undefined::NotANumber => f.write_str("the text is not a number"),
+            Undefined::NotNeeded => f.write_str("not asked for, the result does not depend on it"),
         }
     }
 }

@@ -13,6 +13,15 @@ use super::types::Value;
 /// Rows in a block: a block of one register is 8 KiB, so that a few dozen of them stay in the cache.
 const BLOCK: usize = 1024;
 
+/// What all registers and bits of a block may take, in bytes; a program with very many of them runs over shorter blocks.
+const BLOCK_BYTES: usize = 16 << 20;
+
+/// Rows in the blocks of `program`.
+fn block_rows(program: &Program) -> usize {
+    let row = program.registers() * size_of::<f64>() + program.bits as usize + 1;
+    (BLOCK_BYTES / row).clamp(8, BLOCK)
+}
+
 /// The truth value of a row.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[repr(u8)]
@@ -93,8 +102,8 @@ impl Expression {
         }
         let run = Run::new(self, columns, into.len())?;
         let mut blocks = Blocks::new(&self.compiled().program);
-        for from in (0..into.len()).step_by(BLOCK) {
-            let to = (from + BLOCK).min(into.len());
+        for from in (0..into.len()).step_by(blocks.rows) {
+            let to = (from + blocks.rows).min(into.len());
             run.block(&mut blocks, from, to);
             let out = &mut into[from..to];
             match self.compiled().program.output(0).1 {
@@ -149,8 +158,8 @@ impl Expression {
         }
         let run = Run::new(self, columns, into.len())?;
         let mut blocks = Blocks::new(&self.compiled().program);
-        for from in (0..into.len()).step_by(BLOCK) {
-            let to = (from + BLOCK).min(into.len());
+        for from in (0..into.len()).step_by(blocks.rows) {
+            let to = (from + blocks.rows).min(into.len());
             run.block(&mut blocks, from, to);
             let out = &mut into[from..to];
             if let Output::Number(register) = self.compiled().program.output(0).1 {
@@ -176,6 +185,8 @@ struct Run<'a> {
 
 /// The registers and bits of one block.
 struct Blocks {
+    /// Rows in a block.
+    rows: usize,
     /// Temporaries and differences, by register; empty for inputs and constants.
     registers: Vec<Vec<f64>>,
     masks: Vec<Vec<u8>>,
@@ -185,6 +196,7 @@ struct Blocks {
 
 impl Blocks {
     fn new(program: &Program) -> Blocks {
+        let rows = block_rows(program);
         let mut registers = vec![Vec::new(); program.registers()];
         for stage in &program.stages {
             for op in &stage.ops {
@@ -193,13 +205,14 @@ impl Blocks {
                 | NumberOp::Fn3(_, into, ..)
                 | NumberOp::Select(_, into, ..)
                 | NumberOp::Exact(into, _)) = *op;
-                registers[into as usize] = vec![0.0; BLOCK];
+                registers[into as usize] = vec![0.0; rows];
             }
         }
         Blocks {
+            rows,
             registers,
-            masks: vec![vec![0; BLOCK]; program.bits as usize],
-            check: vec![0.0; BLOCK],
+            masks: vec![vec![0; rows]; program.bits as usize],
+            check: vec![0.0; rows],
         }
     }
 }

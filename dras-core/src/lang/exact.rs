@@ -133,6 +133,11 @@ fn finite(result: f64, origin: GraphId, why: impl FnOnce() -> Undefined) -> Valu
 
 /// What `op` computes from the values of its operands.
 fn apply<'v, 't: 'v>(graph: &'t Graph, op: Op, id: GraphId, value: impl Fn(GraphId) -> &'v Value<'t>) -> Value<'t> {
+    // Nothing can be said of what was not asked for, not even that it is missing.
+    let unknown = |o: &GraphId| matches!(value(*o), Value::Undefined(m) if m.reason == Undefined::NotNeeded);
+    if let Some(operand) = op.operands().find(unknown) {
+        return value(operand).clone();
+    }
     // An operand's undefined spreads; the first one is named.
     macro_rules! number {
         ($operand:expr) => {

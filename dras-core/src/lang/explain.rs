@@ -3,7 +3,7 @@
 use super::ast::{Ast, BinaryOp, NodeId, NodeKind};
 use super::compile::{Compiled, Definition};
 use super::exact::{Values, input_of};
-use super::format::{format_node, symbol};
+use super::format::{format_node, format_start, symbol};
 use super::graph::{Graph, Input, Op, Place};
 use super::row::Row;
 use super::types::{Missing, Type, Value};
@@ -11,10 +11,13 @@ use crate::diagnostic::Span;
 use crate::metrics::{AggregateId, Catalogue, Reduce, Span as WindowSpan, Window};
 use crate::units::{Millis, Unit, display_quantity};
 
+/// Characters of a part that are shown. The text of a whole is linear in its source; that of all parts would not be.
+const SHOWN: usize = 200;
+
 /// One part of an explained expression.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Part {
-    /// The part, in canonical form.
+    /// The part, in canonical form; a part of a whole is cut, with `…` at its end, where it is longer than 200 characters.
     pub text: String,
     /// Where it stands in the expression.
     pub span: Span,
@@ -82,7 +85,10 @@ impl Explanation {
                     _ => None,
                 };
                 parts.push(Part {
-                    text: format_node(&definition.ast, node),
+                    text: match parent {
+                        None => format_node(&definition.ast, node),
+                        Some(_) => format_start(&definition.ast, node, SHOWN),
+                    },
                     span: definition.ast.node(node).span,
                     parent,
                     ty: graph.ty(id),

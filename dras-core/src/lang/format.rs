@@ -49,11 +49,30 @@ pub fn format(ast: &Ast) -> String {
 
 /// The same for a part of an expression.
 pub(super) fn format_node(ast: &Ast, node: NodeId) -> String {
+    format_upto(ast, node, usize::MAX)
+}
+
+/// The first `shown` characters of a part of an expression, with `…` where there are more.
+pub(super) fn format_start(ast: &Ast, node: NodeId, shown: usize) -> String {
+    // A character has at most four bytes.
+    let mut text = format_upto(ast, node, shown * 4 + 4);
+    if let Some((at, _)) = text.char_indices().nth(shown) {
+        text.truncate(at);
+        text.push('…');
+    }
+    text
+}
+
+/// The text of a node; one that is longer than `most` bytes may end anywhere beyond them.
+fn format_upto(ast: &Ast, node: NodeId, most: usize) -> String {
     let mut out = String::with_capacity(64);
     // What is still to be printed, the next on top; a recursion that uses no native stack.
     let mut rest = vec![Piece::Node(node, 0)];
     let mut parts: Vec<Piece<'_>> = Vec::new();
     while let Some(piece) = rest.pop() {
+        if out.len() > most {
+            break;
+        }
         match piece {
             Piece::Text(text) => out.push_str(text),
             Piece::Node(id, needed) if level_of(ast, id) < needed => {

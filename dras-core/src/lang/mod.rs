@@ -15,6 +15,8 @@ pub mod ast;
 mod check;
 mod columns;
 mod compile;
+#[cfg(test)]
+mod differential;
 mod exact;
 #[cfg(test)]
 mod example;

@@ -132,13 +132,14 @@ impl Program {
         Row {
             numbers: self.start.clone(),
             texts: vec![None; inputs],
-            reasons: vec![
-                Missing {
-                    reason: Undefined::NoAttribute,
+            reasons: self
+                .needed
+                .iter()
+                .map(|needed| Missing {
+                    reason: if *needed { Undefined::NoAttribute } else { Undefined::NotNeeded },
                     origin: OWN,
-                };
-                inputs
-            ],
+                })
+                .collect(),
             bits: vec![0; self.words],
             variables: self.variables.clone(),
         }
@@ -799,6 +800,7 @@ impl<'g> Lowering<'g> {
         let mut by_variable = vec![VariableSlot::Unused; variables];
         for (index, input) in self.graph.inputs.iter().enumerate() {
             if let super::graph::Input::Variable(v) = input
+                && needed[index]
                 && let Some(slot) = by_variable.get_mut(v.index())
             {
                 *slot = match self.graph.ty(self.graph.input_nodes[index]) {

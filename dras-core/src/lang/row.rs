@@ -25,7 +25,7 @@ pub struct Row<'t> {
 /// Where a variable goes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum VariableSlot {
-    /// The expression does not use it.
+    /// The expression does not use it, or its value does not depend on it.
     Unused,
     /// A number or truth value, to this input.
     Number(InputIndex),
@@ -107,6 +107,10 @@ impl<'t> Row<'t> {
             let origin = if missing.origin == OWN { origin } else { missing.origin };
             Value::Undefined(Missing { origin, ..missing })
         };
+        // What is not needed stands as 0 in the registers, so that it does not count as missing there.
+        if self.reasons[index].reason == Undefined::NotNeeded {
+            return missing();
+        }
         match graph.ty(origin) {
             Type::Text => self.texts[index].map_or_else(missing, |text| Value::Text(Cow::Borrowed(text))),
             Type::Number(_) | Type::Bool if self.numbers[index].is_nan() => missing(),

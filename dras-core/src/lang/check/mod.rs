@@ -504,12 +504,7 @@ impl<'a> Checker<'a> {
     /// The canonical text of a part of the tree, cut where it is long.
     fn text_of(&self, id: NodeId) -> String {
         const SHOWN: usize = 80;
-        let text = super::format::format_node(self.ast, id);
-        if text.chars().count() > SHOWN {
-            text.chars().take(SHOWN).chain(['…']).collect()
-        } else {
-            text
-        }
+        super::format::format_start(self.ast, id, SHOWN)
     }
 
     fn is_literal_zero(&self, id: NodeId) -> bool {

@@ -602,13 +602,8 @@ impl Checker<'_> {
         }
         match equal {
             Some(value) => self.value(id, value),
-            None => {
-                // `x in []` is false for every x that is defined; the comparison with itself keeps an undefined x undefined.
-                let same = self
-                    .graph
-                    .add(Op::Compare(Compare::Equal, subject, subject), Type::Bool);
-                self.make(id, Op::Not(same), Type::Bool)
-            }
+            // The parser refuses an empty list.
+            None => Checked::Error,
         }
     }
 }
