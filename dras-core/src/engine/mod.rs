@@ -9,7 +9,7 @@ mod task;
 
 pub use attributes::{Attribute, AttributeId, AttributeValue};
 pub use decide::{DecideError, decide, decide_into};
-pub use decision::{Decision, DecisionReport, ProposalReport, RuleReport, RuleState};
+pub use decision::{ChangeReport, Decision, DecisionReport, ProposalReport, RuleReport, RuleState};
 pub use policy::{Policy, RuleInfo};
 pub use reading::{ReadError, ReadReport};
 pub use task::{Task, TaskError};
