@@ -12,7 +12,7 @@ const DEFAULT_WIDTH: usize = 100;
 const TIME: usize = 8;
 const SPARK: usize = 16;
 const VALUE: usize = 10;
-const SEEN: usize = 26;
+const SEEN: usize = 28;
 
 /// How a piece of text is emphasised.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -36,7 +36,7 @@ pub enum Outcome {
     Quiet,
     /// Its condition is true, and it acts.
     Fired,
-    /// Its condition is true, and a guard holds it.
+    /// Its condition is true, but has not been for long enough.
     Held,
     /// Its condition is undefined for lack of data.
     Undefined,
@@ -138,7 +138,7 @@ impl Screen {
         let all = [
             (Outcome::Quiet, "quiet"),
             (Outcome::Fired, "fired"),
-            (Outcome::Held, "held by a guard"),
+            (Outcome::Held, "true, not yet for long enough"),
             (Outcome::Undefined, "not enough data"),
         ];
         let parts: Vec<String> = all
@@ -409,9 +409,9 @@ mod tests {
         let screen = Screen::new(false, Some("100"));
         assert_eq!(
             screen.header("source delay") + &screen.row(&ROW),
-            " elapsed  source delay                 seen                        rules
-   3m20s            ▁▂▃▅ █      1m28s  the lag of the source gro…  · cpu  ● source_delay  ◐ memory
-                                                                   ? oom
+            " elapsed  source delay                 seen                          rules
+   3m20s            ▁▂▃▅ █      1m28s  the lag of the source grows…  · cpu  ● source_delay  ◐ memory
+                                                                     ? oom
           → parallelism 1 → 3: delay 1m28s > 1m, catching up within 10m needs 2.4 slots
 "
         );

@@ -229,6 +229,13 @@ fn step(
     }
 }
 
+/// The amount that can be had for what is wanted. A task may have an amount that is no whole number of steps (1100 MiB): a wish for that or
+/// for a little less is no wish for more.
+fn whole_steps(resource: Resource, current: f64, wanted: f64) -> f64 {
+    let target = resource.quantise(wanted);
+    if wanted <= current { target.min(current) } else { target }
+}
+
 /// Turns the rules that fired into proposals, and those into changes.
 fn propose(inner: &Inner, task: &Task, outputs: &Outputs<'_, '_>, decision: &mut Decision) {
     for (index, rule) in inner.rules.iter().enumerate() {
@@ -239,7 +246,7 @@ fn propose(inner: &Inner, task: &Task, outputs: &Outputs<'_, '_>, decision: &mut
             let current = task.number(inner.known.resources[resource as usize]);
             let outcome = match (current, outputs.number(output)) {
                 (Some(current), Ok(wanted)) => {
-                    let target = resource.quantise(wanted);
+                    let target = whole_steps(resource, current, wanted);
                     decision.candidates.push(Proposal {
                         rule: index as u32,
                         resource,

@@ -399,20 +399,17 @@ impl Task {
                 Some(AttributeValue::Bool(b)) => row.set_bool(id, *b),
                 Some(AttributeValue::Text(text)) => row.set_text(id, text),
                 None => {
-                    let since = if Some(id) == known.uptime {
-                        self.windows
-                            .all_marks()
-                            .iter()
-                            .rev()
-                            .find(|m| m.1 == Mark::Restart && m.0 <= now)
-                            .map(|m| m.0)
+                    let mark = if Some(id) == known.uptime {
+                        Mark::Restart
                     } else if Some(id) == known.since_last_change {
-                        self.windows.all_marks().iter().rev().find(|m| m.0 <= now).map(|m| m.0)
+                        Mark::Change
                     } else {
                         row.set_undefined(id, Undefined::NoAttribute);
                         continue;
                     };
-                    // Where no mark is known, the task has run at least since it was first seen.
+                    let marks = self.windows.all_marks().iter().rev();
+                    let since = marks.filter(|m| m.1 == mark).map(|m| m.0).find(|t| *t <= now);
+                    // Where no such mark is known, it has been so at least since the task was first seen.
                     match since.or(self.first_seen) {
                         Some(since) => row.set_number(id, (now - since).max(0) as f64 / 1000.0),
                         None => row.set_undefined(id, Undefined::NoAttribute),

@@ -8,7 +8,7 @@ use crate::units::Millis;
 pub enum Mark {
     /// The task (re)started. Its counters began again at zero.
     Restart,
-    /// Its resources changed without a restart.
+    /// Its resources changed. Where that took a restart, mark both.
     Change,
 }
 
