@@ -264,6 +264,11 @@ impl Expression {
     pub(super) fn compiled(&self) -> &Compiled {
         &self.compiled
     }
+
+    #[cfg(test)]
+    pub(super) fn exact_for_tests<'t>(&'t self, row: &Row<'t>) -> Value<'t> {
+        self.exact(row)
+    }
 }
 
 fn nothing_to_evaluate() -> Diagnostics {
