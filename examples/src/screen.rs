@@ -60,6 +60,8 @@ pub struct Row<'a> {
     pub elapsed: i64,
     /// The leading metric up to now; NaN where there was no sample.
     pub trend: &'a [f64],
+    /// What the lowest and the full block of its sparkline stand for; `None` as in [`sparkline`].
+    pub bounds: Option<(f64, f64)>,
     /// Its newest value as people write it.
     pub value: &'a str,
     /// What was seen at this moment.
@@ -158,7 +160,7 @@ impl Screen {
         let mut line = format!(
             "{:>TIME$}  {} {:>VALUE$}  ",
             elapsed(row.elapsed),
-            sparkline(row.trend, SPARK, None),
+            sparkline(row.trend, SPARK, row.bounds),
             fit(row.value, VALUE).trim_end()
         );
         let before = TIME + 2 + SPARK + 1 + VALUE + 2;
@@ -220,7 +222,7 @@ impl Screen {
 
 /// The time since the beginning: `45s`, `3m20s`, `1h05m`; sorts by eye when it is aligned to the right.
 pub fn elapsed(ms: i64) -> String {
-    let sign = if ms < 0 { "-" } else { "" };
+    let sign = if ms <= -1000 { "-" } else { "" };
     let seconds = ms.unsigned_abs() / 1000;
     match seconds {
         0..60 => format!("{sign}{seconds}s"),
@@ -389,6 +391,7 @@ mod tests {
     const ROW: Row<'static> = Row {
         elapsed: 200_000,
         trend: &[0.0, 1.0, 2.0, 4.0, f64::NAN, 8.0],
+        bounds: None,
         value: "1m28s",
         seen: "the lag of the source grows without bound",
         rules: &[
@@ -484,6 +487,7 @@ mod tests {
             (3_900_000, "1h05m"),
             (90_000_000, "1d01h"),
             (-2000, "-2s"),
+            (-999, "0s"),
         ] {
             assert_eq!(elapsed(ms), text);
         }

@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 use dras_core::engine::{DecisionReport, Policy, RuleReport, RuleState};
+use dras_core::units::{Unit, display_quantity};
 
 use crate::replay::{Look, NewsKind, Seen};
 use crate::screen::{Outcome, Row, Screen, Style, elapsed, fit, wrap};
@@ -48,6 +49,14 @@ impl Lead {
         }
     }
 
+    /// What the sparkline's lowest and full block stand for. A few ms of delay are no peak.
+    fn bounds(self, trend: &[f64]) -> (f64, f64) {
+        match self {
+            Lead::Delay => (0.0, trend.iter().copied().fold(1.0, f64::max)),
+            Lead::Busy | Lead::Heap => (0.0, 1.0),
+        }
+    }
+
     fn shown(self, value: f64) -> String {
         match self {
             _ if value.is_nan() => "no sample".to_owned(),
@@ -58,8 +67,16 @@ impl Lead {
     }
 }
 
+fn duration(ms: i64) -> String {
+    display_quantity(ms as f64 / 1000.0, Unit::SECONDS)
+}
+
 fn percent(share: f64) -> String {
-    if share.is_nan() { "–".to_owned() } else { format!("{:.0}%", share * 100.0) }
+    if share.is_nan() {
+        "–".to_owned()
+    } else {
+        format!("{:.0}%", share * 100.0)
+    }
 }
 
 /// What one replay came to.
@@ -93,8 +110,6 @@ pub struct Timeline<'p> {
     /// The rules whose reasons were told since the advice stands.
     told: Vec<usize>,
     last_row: Option<i64>,
-    /// Until when the warm-up after the last mark lasts, in epoch ms.
-    warm_until: i64,
     summary: Summary,
 }
 
@@ -104,8 +119,13 @@ impl<'p> Timeline<'p> {
         let length = trace.end() - trace.start;
         let steps = length.div_euclid(QUIET * QUIET_ROWS) + 1;
         let later = trace.events.iter().filter(|e| e.time > trace.start);
-        let really: Vec<String> =
-            later.map(|e| format!("{} {}", elapsed(e.time - trace.start), e.what)).collect();
+        let mut really: Vec<String> = later
+            .map(|e| format!("{} {}", elapsed(e.time - trace.start), e.what))
+            .collect();
+        if really.is_empty() {
+            really.extend(trace.events.last().map(|e| e.what.clone()));
+            really.push("nothing else was done".to_owned());
+        }
         let mut timeline = Timeline {
             screen,
             policy,
@@ -117,10 +137,9 @@ impl<'p> Timeline<'p> {
             advice: None,
             told: Vec::new(),
             last_row: None,
-            warm_until: i64::MIN,
             summary: Summary {
                 name: trace.name.clone(),
-                really: if really.is_empty() { "nothing was changed".to_owned() } else { really.join(" · ") },
+                really: really.join(" · "),
                 ..Summary::default()
             },
         };
@@ -148,8 +167,8 @@ impl<'p> Timeline<'p> {
         });
         let line = format!(
             "{resources}{} recorded, a sample every {}",
-            elapsed(trace.end() - trace.start),
-            elapsed(trace.interval)
+            duration((trace.end() - trace.start + 500).div_euclid(1000) * 1000),
+            duration(trace.interval)
         );
         self.paragraph(Some(Style::Dim), &line);
         self.text.push('\n');
@@ -168,12 +187,15 @@ impl<'p> Timeline<'p> {
         self.summary.looks += 1;
         self.trend.push(self.lead.value(&look.seen));
         for news in look.news {
-            self.news(look, news.time - (look.time - look.elapsed), &news.kind);
+            self.news(news.time - (look.time - look.elapsed), &news.kind);
         }
 
         let states: Vec<RuleState> = look.decision.states().collect();
         let active = |s: &RuleState| matches!(s, RuleState::Fired | RuleState::Holding);
-        let changed = states.iter().zip(&self.states).any(|(now, before)| now != before && (active(now) || active(before)));
+        let changed = states
+            .iter()
+            .zip(&self.states)
+            .any(|(now, before)| now != before && (active(now) || active(before)));
         let due = self.last_row.is_none_or(|last| look.elapsed - last >= self.quiet);
         if changed || due || self.advice.is_some() || !look.decision.changes().is_empty() {
             self.row(look, &states, changed || due);
@@ -181,13 +203,12 @@ impl<'p> Timeline<'p> {
         self.states = states;
     }
 
-    fn news(&mut self, look: &Look<'_>, at: i64, kind: &NewsKind) {
+    fn news(&mut self, at: i64, kind: &NewsKind) {
         let (symbol, style, text) = match kind {
             NewsKind::Driver(what) => ("▸", Style::Warning, what.clone()),
             NewsKind::Mark(_, what) => {
-                let warm_up = self.policy.plan().settings().warm_up;
-                self.warm_until = self.warm_until.max(at + (look.time - look.elapsed) + warm_up);
-                ("↻", Style::Warning, format!("{what}: samples from before, and of the first {}, do not count", elapsed(warm_up)))
+                let warm_up = duration(self.policy.plan().settings().warm_up);
+                ("↻", Style::Warning, format!("{what} (warm-up {warm_up})"))
             }
             NewsKind::Exception(text) => ("✗", Style::Alert, text.clone()),
             NewsKind::State(state) => ("◇", Style::Dim, format!("job is {state}")),
@@ -214,7 +235,7 @@ impl<'p> Timeline<'p> {
         }
         let line = match (&advice, &before) {
             (Some(advice), Some((old, since))) if advice == old => {
-                Some(format!("still, for {}: {advice}", elapsed(look.elapsed - since)))
+                Some(format!("still, for {}: {advice}", duration(look.elapsed - since)))
             }
             (Some(advice), _) => Some(format!("would: {advice}")),
             (None, Some(_)) => Some("no advice any more".to_owned()),
@@ -235,17 +256,27 @@ impl<'p> Timeline<'p> {
 
     fn moment(&mut self, look: &Look<'_>, report: &DecisionReport, decision: Option<&str>) {
         let seen = &look.seen;
-        let seen_text =
-            format!("cpu {:>4} busy {:>4} heap {:>4}", percent(seen.cpu), percent(seen.busy), percent(seen.heap));
+        let seen_text = format!(
+            "cpu {:>4} busy {:>4} heap {:>4}",
+            percent(seen.cpu),
+            percent(seen.busy),
+            percent(seen.heap)
+        );
         let mut rules: Vec<(&str, Outcome)> = Vec::new();
         for (wanted, outcome) in [(RuleState::Fired, Outcome::Fired), (RuleState::Holding, Outcome::Held)] {
-            rules.extend(report.rules.iter().filter(|r| r.state == wanted).map(|r| (r.rule.as_str(), outcome)));
+            rules.extend(
+                report
+                    .rules
+                    .iter()
+                    .filter(|r| r.state == wanted)
+                    .map(|r| (r.rule.as_str(), outcome)),
+            );
         }
         let undefined = report.rules.iter().filter(|r| r.state == RuleState::Undefined).count();
-        let lacking = if look.time < self.warm_until {
-            format!("warming up, {} left", elapsed(self.warm_until - look.time))
-        } else {
-            format!("{undefined} of {} rules", report.rules.len())
+        let lacking = match look.warm_up {
+            Some(left) => format!("warm-up {}", elapsed(left)),
+            None if undefined == 1 => "1 lacks data".to_owned(),
+            None => format!("{undefined} lack data"),
         };
         if undefined > 0 {
             rules.push((&lacking, Outcome::Undefined));
@@ -253,7 +284,15 @@ impl<'p> Timeline<'p> {
             rules.push(("quiet", Outcome::Quiet));
         }
         let value = self.lead.shown(self.lead.value(seen));
-        let row = Row { elapsed: look.elapsed, trend: &self.trend, value: &value, seen: &seen_text, rules: &rules, decision };
+        let row = Row {
+            elapsed: look.elapsed,
+            trend: &self.trend,
+            bounds: Some(self.lead.bounds(&self.trend)),
+            value: &value,
+            seen: &seen_text,
+            rules: &rules,
+            decision,
+        };
         self.text.push_str(&self.screen.row(&row));
     }
 
@@ -278,7 +317,11 @@ impl<'p> Timeline<'p> {
     }
 
     fn reason(&mut self, rule: &RuleReport, doc: &str) {
-        let head = if doc.is_empty() { rule.rule.clone() } else { format!("{}: {doc}", rule.rule) };
+        let head = if doc.is_empty() {
+            rule.rule.clone()
+        } else {
+            format!("{}: {doc}", rule.rule)
+        };
         self.indented(0, None, &head);
         for line in &rule.explanation {
             self.indented(2, Some(Style::Dim), line);
@@ -317,15 +360,34 @@ pub fn table(screen: &Screen, summaries: &[Summary]) -> String {
         None => "none".to_owned(),
     };
     let advice = widest(&mut summaries.iter().map(|s| first(s).chars().count())).max("first advice".len());
-    let head = format!("{:name$}  looks  {:advice$}  rules that fired", "scenario", "first advice");
+    let head = format!(
+        "{:name$}  looks  {:advice$}  rules that fired",
+        "scenario", "first advice"
+    );
     let _ = writeln!(text, "{}", screen.paint(Style::Dim, &head));
     for summary in summaries {
         let fired: Vec<&str> = summary.fired.iter().map(|f| f.0.as_str()).collect();
-        let fired = if fired.is_empty() { "none".to_owned() } else { fired.join(", ") };
-        let line = format!("{:name$}  {:>5}  {:advice$}  {fired}", summary.name, summary.looks, first(summary));
-        let style = if summary.first.is_some() { Style::Strong } else { Style::Good };
+        let fired = if fired.is_empty() {
+            "none".to_owned()
+        } else {
+            fired.join(", ")
+        };
+        let line = format!(
+            "{:name$}  {:>5}  {:advice$}  {fired}",
+            summary.name,
+            summary.looks,
+            first(summary)
+        );
+        let style = if summary.first.is_some() {
+            Style::Strong
+        } else {
+            Style::Good
+        };
         let _ = writeln!(text, "{}", screen.paint(style, &line));
-        for (i, line) in wrap(&summary.really, screen.width() - name - 2 - 10).into_iter().enumerate() {
+        for (i, line) in wrap(&summary.really, screen.width() - name - 2 - 10)
+            .into_iter()
+            .enumerate()
+        {
             let label = if i == 0 { "really:" } else { "" };
             let line = format!("{:name$}  {label:<7} {line}", "");
             let _ = writeln!(text, "{}", screen.paint(Style::Dim, line.trim_end()));

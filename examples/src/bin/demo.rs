@@ -40,9 +40,21 @@ const MAIN: [(&str, Lead, &str); 10] = [
         Lead::Delay,
         "the CPU rule stays quiet at 5% while the job falls behind: delay and busy time must be able to act alone",
     ),
-    ("b_idle", Lead::Busy, "nothing in the first minute, whose averages still hold the start; then one wish for less"),
-    ("c_heap_gc", Lead::Heap, "a full heap alone is no reason; full and collecting all the time is one for memory, never for slots"),
-    ("d_oom_hog", Lead::Heap, "an OutOfMemoryError that was reported acts at once, in the middle of the warm-up"),
+    (
+        "b_idle",
+        Lead::Busy,
+        "nothing in the first minute, whose averages still hold the start; then one wish for less",
+    ),
+    (
+        "c_heap_gc",
+        Lead::Heap,
+        "a full heap alone is no reason; full and collecting all the time is one for memory, never for slots",
+    ),
+    (
+        "d_oom_hog",
+        Lead::Heap,
+        "an OutOfMemoryError that was reported acts at once, in the middle of the warm-up",
+    ),
     (
         "d_oom_metaspace",
         Lead::Heap,
@@ -63,7 +75,11 @@ const MAIN: [(&str, Lead, &str); 10] = [
         Lead::Delay,
         "after the restart the job is busy all the time and late, but catching up: no rule asks for anything",
     ),
-    ("f_diurnal_tight", Lead::Delay, "advice at both peaks, withdrawn as soon as the backlog shrinks; none for the short spike"),
+    (
+        "f_diurnal_tight",
+        Lead::Delay,
+        "advice at both peaks, withdrawn as soon as the backlog shrinks; none for the short spike",
+    ),
 ];
 
 fn main() -> ExitCode {
@@ -74,12 +90,19 @@ fn main() -> ExitCode {
         Err(Failure::Output(error)) if error.kind() == ErrorKind::BrokenPipe => ExitCode::SUCCESS,
         Err(failure) => {
             let mut stderr = io::stderr();
-            let kind = if io::stderr().is_terminal() { "\x1b[1;31merror\x1b[0m" } else { "error" };
+            let kind = if io::stderr().is_terminal() {
+                "\x1b[1;31merror\x1b[0m"
+            } else {
+                "error"
+            };
             // There is nowhere left to complain to.
             let _ = match failure {
                 // Diagnostics say themselves that they are errors.
                 Failure::Rules { file, diagnostics } => {
-                    writeln!(stderr, "{diagnostics}\n\n{kind}: the rule document {file} does not compile")
+                    writeln!(
+                        stderr,
+                        "{diagnostics}\n\n{kind}: the rule document {file} does not compile"
+                    )
                 }
                 failure => writeln!(stderr, "{kind}: {failure}"),
             };
@@ -96,9 +119,15 @@ enum Failure {
     #[error("{file} cannot be read: {source}")]
     Unreadable { file: String, source: io::Error },
     #[error("the rule document {file} does not compile")]
-    Rules { file: String, diagnostics: dras_core::diagnostic::Diagnostics },
+    Rules {
+        file: String,
+        diagnostics: dras_core::diagnostic::Diagnostics,
+    },
     #[error("{name}: {source}")]
-    Trace { name: String, source: dras_examples::trace::TraceError },
+    Trace {
+        name: String,
+        source: dras_examples::trace::TraceError,
+    },
     #[error("{name} cannot be replayed: {source}")]
     Replay { name: String, source: ReplayError },
     #[error("cannot write: {0}")]
@@ -152,7 +181,8 @@ impl Options {
 /// The time between two looks, in ms.
 fn interval(text: &str) -> Result<i64, Failure> {
     let example = "write a time from 1s to 1h, such as `10s`";
-    let (value, unit) = parse_quantity(text).map_err(|e| Failure::Usage(format!("--every `{text}`: {e}; {example}")))?;
+    let (value, unit) =
+        parse_quantity(text).map_err(|e| Failure::Usage(format!("--every `{text}`: {e}; {example}")))?;
     if unit != Unit::SECONDS || !(1.0..=3600.0).contains(&value) {
         return Err(Failure::Usage(format!("--every `{text}`: {example}")));
     }
@@ -182,8 +212,14 @@ fn run(options: &Options) -> Result<(), Failure> {
     let every = options.every.unwrap_or(5000);
     let mut summaries: Vec<Summary> = Vec::new();
     for name in names {
-        let trace = Trace::load(name).map_err(|source| Failure::Trace { name: name.to_owned(), source })?;
-        let failed = |source| Failure::Replay { name: name.to_owned(), source };
+        let trace = Trace::load(name).map_err(|source| Failure::Trace {
+            name: name.to_owned(),
+            source,
+        })?;
+        let failed = |source| Failure::Replay {
+            name: name.to_owned(),
+            source,
+        };
         let mut replay = Replay::new(&policy, &trace, every).map_err(failed)?;
         for metric in replay.unanswered() {
             writeln!(io::stderr(), "note: nothing in {name} is a sample of `{metric}`")?;
@@ -229,16 +265,26 @@ fn run(options: &Options) -> Result<(), Failure> {
 
 /// Recordings of what was thrown are about memory.
 fn lead_of(trace: &Trace) -> Lead {
-    if trace.exceptions.is_empty() { Lead::Delay } else { Lead::Heap }
+    if trace.exceptions.is_empty() {
+        Lead::Delay
+    } else {
+        Lead::Heap
+    }
 }
 
 fn policy(file: Option<&str>) -> Result<Policy, Failure> {
     let name = file.unwrap_or("examples/rules/demo.json");
     let text = match file {
-        Some(file) => std::fs::read(file).map_err(|source| Failure::Unreadable { file: file.to_owned(), source })?,
+        Some(file) => std::fs::read(file).map_err(|source| Failure::Unreadable {
+            file: file.to_owned(),
+            source,
+        })?,
         None => RULES.as_bytes().to_vec(),
     };
-    let refused = |diagnostics| Failure::Rules { file: name.to_owned(), diagnostics };
+    let refused = |diagnostics| Failure::Rules {
+        file: name.to_owned(),
+        diagnostics,
+    };
     let document = Document::from_json(text, &DocumentLimits::default()).map_err(refused)?;
     let policy = Policy::compile(&document).map_err(refused)?;
     if !policy.warnings().0.is_empty() {
@@ -257,7 +303,10 @@ fn opening(screen: &Screen, policy: &Policy, scenarios: usize) -> String {
     );
     let mut opening = format!("{}\n", wrap(&text, screen.width()).join("\n"));
     opening.push_str(&screen.legend());
-    opening.push_str(&screen.paint(Style::Dim, "▸ what the driver of the recording did   ↻ what dras was told   ✗ what the job threw"));
+    opening.push_str(&screen.paint(
+        Style::Dim,
+        "▸ what the driver of the recording did   ↻ what dras was told   ✗ what the job threw",
+    ));
     opening.push_str("\n\n");
     opening
 }
@@ -267,9 +316,17 @@ fn list(screen: &Screen) -> String {
     let width = scenarios().iter().map(|s| s.name.len()).max().unwrap_or(0);
     for scenario in scenarios() {
         let about = Trace::parse(scenario.text).map_or(String::new(), |t| t.about);
-        let star = if MAIN.iter().any(|m| m.0 == scenario.name) { "*" } else { " " };
+        let star = if MAIN.iter().any(|m| m.0 == scenario.name) {
+            "*"
+        } else {
+            " "
+        };
         for (i, line) in wrap(&about, screen.width() - width - 4).iter().enumerate() {
-            let name = if i == 0 { format!("{star} {:width$}", scenario.name) } else { " ".repeat(width + 2) };
+            let name = if i == 0 {
+                format!("{star} {:width$}", scenario.name)
+            } else {
+                " ".repeat(width + 2)
+            };
             text.push_str(&format!("{name}  {line}\n"));
         }
     }
@@ -278,12 +335,7 @@ fn list(screen: &Screen) -> String {
     text
 }
 
-fn json(
-    out: &mut impl Write,
-    scenario: &str,
-    elapsed: i64,
-    decision: &dras_core::engine::Decision,
-) -> io::Result<()> {
+fn json(out: &mut impl Write, scenario: &str, elapsed: i64, decision: &dras_core::engine::Decision) -> io::Result<()> {
     #[derive(serde::Serialize)]
     struct Line<'a> {
         scenario: &'a str,
@@ -291,7 +343,11 @@ fn json(
         #[serde(flatten)]
         decision: dras_core::engine::DecisionReport,
     }
-    let line = Line { scenario, elapsed_ms: elapsed, decision: decision.report() };
+    let line = Line {
+        scenario,
+        elapsed_ms: elapsed,
+        decision: decision.report(),
+    };
     serde_json::to_writer(&mut *out, &line)?;
     out.write_all(b"\n")
 }

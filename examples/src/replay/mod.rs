@@ -91,6 +91,8 @@ pub struct Look<'a> {
     pub news: &'a [News],
     /// What there was to be seen.
     pub seen: Seen,
+    /// Ms until samples after the last restart or change begin to count; `None` where they do already.
+    pub warm_up: Option<i64>,
     /// What dras came to.
     pub decision: &'a Decision,
 }
@@ -107,7 +109,9 @@ pub enum ReplayError {
         error: SelectorError,
     },
     /// Two series would be one instance of a metric.
-    #[error("metric `{metric}` is declared `per: {per}`, and the recording has several series for the instance `{instance}`")]
+    #[error(
+        "metric `{metric}` is declared `per: {per}`, and the recording has several series for the instance `{instance}`"
+    )]
     Ambiguous {
         /// The metric.
         metric: String,
@@ -235,12 +239,20 @@ impl<'t> Replay<'t> {
 
     fn plan(&mut self) {
         let trace = self.trace;
-        let driver = trace.events.iter().enumerate().map(|(i, e)| (e.time, Moment::Driver(i)));
+        let driver = trace
+            .events
+            .iter()
+            .enumerate()
+            .map(|(i, e)| (e.time, Moment::Driver(i)));
         let facts = trace.facts.iter().enumerate().map(|(i, f)| (f.time, Moment::Fact(i)));
         let scrapes = trace.clock.iter().enumerate().map(|(i, t)| (*t, Moment::Scrape(i)));
         let every = usize::try_from(self.every).unwrap_or(usize::MAX);
         let looks = (trace.start..=trace.end()).step_by(every).skip(1);
-        self.moments = driver.chain(facts).chain(scrapes).chain(looks.map(|t| (t, Moment::Look))).collect();
+        self.moments = driver
+            .chain(facts)
+            .chain(scrapes)
+            .chain(looks.map(|t| (t, Moment::Look)))
+            .collect();
         self.moments.sort_unstable();
     }
 
@@ -261,7 +273,10 @@ impl<'t> Replay<'t> {
             match moment {
                 Moment::Driver(index) => {
                     let what = &trace.events[index].what;
-                    news.push(News { time, kind: NewsKind::Driver(what.clone()) });
+                    news.push(News {
+                        time,
+                        kind: NewsKind::Driver(what.clone()),
+                    });
                     let marks = self.platform.driver(time, what);
                     self.tell(marks, &mut news)?;
                 }
@@ -284,10 +299,14 @@ impl<'t> Replay<'t> {
                         exceptions += 1;
                         let instance = self.task.instance(&self.policy, "")?;
                         for metric in &self.events {
-                            self.task.event(&self.policy, time, instance, *metric, exception.time, &exception.text)?;
+                            self.task
+                                .event(&self.policy, time, instance, *metric, exception.time, &exception.text)?;
                         }
                         let kind = NewsKind::Exception(exception.text.clone());
-                        news.push(News { time: exception.time, kind });
+                        news.push(News {
+                            time: exception.time,
+                            kind,
+                        });
                     }
                     for metric in &self.events {
                         self.task.observed(&self.policy, time, *metric, time)?;
@@ -306,6 +325,7 @@ impl<'t> Replay<'t> {
                         elapsed: time - trace.start,
                         news: &news,
                         seen: Seen::of(trace, time, &latest, fact),
+                        warm_up: self.warm_up(time),
                         decision: &decision,
                     });
                     news.clear();
@@ -340,13 +360,21 @@ impl<'t> Replay<'t> {
         Ok(marks)
     }
 
+    fn warm_up(&self, time: i64) -> Option<i64> {
+        let left = self.task.windows().newest_mark()? + self.policy.plan().settings().warm_up - time;
+        (left > 0).then_some(left)
+    }
+
     /// Tells dras what the platform knows.
     fn tell(&mut self, marks: Vec<Marked>, news: &mut Vec<News>) -> Result<(), ReplayError> {
         for marked in marks {
             self.task.mark(marked.time, marked.mark);
             if !marked.what.is_empty() {
                 let kind = NewsKind::Mark(marked.mark, marked.what);
-                news.push(News { time: marked.time, kind });
+                news.push(News {
+                    time: marked.time,
+                    kind,
+                });
             }
         }
         for (name, value) in self.platform.attributes() {
@@ -358,7 +386,9 @@ impl<'t> Replay<'t> {
 
 /// Whether a selector selects a series. Every recording is a cluster of its own.
 fn selects(selector: &Selector, trace: &Trace, series: &Series) -> bool {
-    let Some(metric) = trace.metric(&series.metric) else { return false };
+    let Some(metric) = trace.metric(&series.metric) else {
+        return false;
+    };
     let subtask = series.subtask.map(|s| s.to_string());
     selector.selects(&metric.prometheus, |label| match label {
         "__name__" => Some(&metric.prometheus),
@@ -391,7 +421,11 @@ impl Seen {
             task_managers: fact.map_or(0, |f| f.task_managers),
             delay: largest("sourceDelayMs") / 1000.0,
             busy: largest("busyTimeMsPerSecond") / 1000.0,
-            cpu: if cpu.is_empty() { f64::NAN } else { cpu.iter().sum::<f64>() / cpu.len() as f64 },
+            cpu: if cpu.is_empty() {
+                f64::NAN
+            } else {
+                cpu.iter().sum::<f64>() / cpu.len() as f64
+            },
             heap: heap.fold(f64::NAN, f64::max),
         }
     }

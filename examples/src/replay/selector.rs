@@ -166,7 +166,10 @@ mod tests {
             ("busy{task_name=\"work", "a quoted value is needed at `\"work`"),
             ("busy{a=\"b\" c=\"d\"}", "`,` or `}` is needed at `c=\"d\"}`"),
             ("busy{", "a label is needed at ``"),
-            ("sum by (a) (aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa)", "more than a selector at `by (a) (aaaaaaaaaaaaaaaaaaaaaa…`"),
+            (
+                "sum by (a) (aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa)",
+                "more than a selector at `by (a) (aaaaaaaaaaaaaaaaaaaaaa…`",
+            ),
         ] {
             let error = Selector::parse(query).unwrap_err().to_string();
             assert!(error.starts_with(message), "{query}: {error}");
