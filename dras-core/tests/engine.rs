@@ -170,7 +170,11 @@ fn a_restart_is_no_change_of_resources() {
     let mut task = Task::new(&policy, "t").unwrap();
     let states = |task: &mut Task, t: i64| decide(&policy, task, t).unwrap().states().collect::<Vec<_>>();
     use RuleState::{Fired as F, NotMet as N};
-    assert_eq!(states(&mut task, T0), [F, F], "both count from when the task was first seen");
+    assert_eq!(
+        states(&mut task, T0),
+        [F, F],
+        "both count from when the task was first seen"
+    );
     assert_eq!(states(&mut task, T0 + 5 * M), [N, N]);
     task.mark(T0 + 5 * M, Mark::Restart);
     assert_eq!(states(&mut task, T0 + 5 * M + S), [F, N]);
@@ -187,7 +191,13 @@ fn whole_steps_never_turn_a_wish_round() {
             "rules": [{"name": "r", "when": "true", "then": {"task_manager_memory": "wanted"}}]}"#,
     );
     // The step is 64MiB, and the task has 1100MiB, which is no multiple of it.
-    for (wanted, to) in [(1100.0, None), (1099.0, None), (1089.0, None), (1088.0, Some(1088.0)), (1101.0, Some(1152.0))] {
+    for (wanted, to) in [
+        (1100.0, None),
+        (1099.0, None),
+        (1089.0, None),
+        (1088.0, Some(1088.0)),
+        (1101.0, Some(1152.0)),
+    ] {
         let mut task = Task::new(&policy, "t").unwrap();
         task.set(&policy, "task_manager_memory", 1100.0 * 1_048_576.0).unwrap();
         task.set(&policy, "wanted", wanted).unwrap();

@@ -8,9 +8,7 @@ use proptest::prelude::*;
 
 use super::ast::{Ast, BinaryOp, NodeId, NodeKind, UnaryOp};
 use super::compile::{Compiled, Compiler};
-use super::{
-    Column, Expected, Expression, Limits, Row, Scope, Truth, Type, Value, Values, VariableId, oom, parse,
-};
+use super::{Column, Expected, Expression, Limits, Row, Scope, Truth, Type, Value, Values, VariableId, oom, parse};
 use crate::diagnostic::Diagnostics;
 use crate::undefined::Undefined;
 use crate::units::Unit;
@@ -88,7 +86,13 @@ impl Ty {
                 ("1e15", N(1e15)),
                 ("0.1", N(0.1)),
             ],
-            Ty::Time => &[("1s", N(1.0)), ("5m", N(300.0)), ("500ms", N(0.5)), ("1h30m", N(5400.0)), ("0s", N(0.0))],
+            Ty::Time => &[
+                ("1s", N(1.0)),
+                ("5m", N(300.0)),
+                ("500ms", N(0.5)),
+                ("1h30m", N(5400.0)),
+                ("0s", N(0.0)),
+            ],
             Ty::Data => &[("1B", N(1.0)), ("1KiB", N(1024.0)), ("2GB", N(2e9)), ("0B", N(0.0))],
             Ty::Bool => &[("true", B(true)), ("false", B(false))],
             Ty::Text => &[
@@ -142,8 +146,17 @@ const EXTREMES: [f64; 18] = [
     -0.1,
 ];
 
-const TEXTS: [&str; 9] =
-    ["", "a", "sql", "Straße", "java.lang.OutOfMemoryError: Java heap space", "12.5", " -a-a ", "-1e3", "1e999"];
+const TEXTS: [&str; 9] = [
+    "",
+    "a",
+    "sql",
+    "Straße",
+    "java.lang.OutOfMemoryError: Java heap space",
+    "12.5",
+    " -a-a ",
+    "-1e3",
+    "1e999",
+];
 
 // ----- expressions
 
@@ -163,7 +176,12 @@ struct Writer<'c> {
 
 impl<'c> Writer<'c> {
     fn new(choices: &'c [u16]) -> Writer<'c> {
-        Writer { choices: choices.iter(), texts: true, lift: None, definitions: &[] }
+        Writer {
+            choices: choices.iter(),
+            texts: true,
+            lift: None,
+            definitions: &[],
+        }
     }
 
     fn choose(&mut self, count: usize) -> usize {
@@ -175,7 +193,11 @@ impl<'c> Writer<'c> {
     }
 
     fn any(&mut self) -> Ty {
-        if self.texts { self.pick(&ALL) } else { self.pick(&ALL[..4]) }
+        if self.texts {
+            self.pick(&ALL)
+        } else {
+            self.pick(&ALL[..4])
+        }
     }
 
     fn literal(&mut self, ty: Ty) -> String {
@@ -236,7 +258,11 @@ impl<'c> Writer<'c> {
 
     /// A number that is often an index.
     fn index(&mut self) -> String {
-        if self.choose(2) == 0 { self.pick(&["0", "1", "2", "9", "0.5", "-1"]).to_owned() } else { self.leaf(Ty::Plain) }
+        if self.choose(2) == 0 {
+            self.pick(&["0", "1", "2", "9", "0.5", "-1"]).to_owned()
+        } else {
+            self.leaf(Ty::Plain)
+        }
     }
 
     fn number(&mut self, ty: Ty, d: usize) -> String {
@@ -423,7 +449,9 @@ fn node_value(ast: &Ast, kind: NodeKind, names: &Names, values: &[Maybe]) -> May
             other => panic!("!{other:?}"),
         },
         NodeKind::Binary(BinaryOp::In, a, list) => {
-            let NodeKind::List(list) = ast.node(list).kind else { panic!("no list") };
+            let NodeKind::List(list) = ast.node(list).kind else {
+                panic!("no list")
+            };
             let subject = of(a)?;
             Some(V::B(ast.list(list).iter().any(|e| of(*e) == Some(subject.clone()))))
         }
@@ -503,7 +531,9 @@ fn call(name: &str, args: &[Maybe]) -> Maybe {
     };
     let starts = || {
         let (whole, part) = (chars(0), chars(1));
-        (0..=whole.len()).filter(move |at| whole[*at..].starts_with(&part)).collect::<Vec<usize>>()
+        (0..=whole.len())
+            .filter(move |at| whole[*at..].starts_with(&part))
+            .collect::<Vec<usize>>()
     };
     let index = |found: Option<&usize>| V::N(found.map_or(-1.0, |at| *at as f64));
     let when = |holds: bool, value: f64| holds.then_some(V::N(value));
@@ -522,8 +552,12 @@ fn call(name: &str, args: &[Maybe]) -> Maybe {
         "log2" => when(n(0) > 0.0, libm::log2(n(0))),
         "log10" => when(n(0) > 0.0, libm::log10(n(0))),
         "pow" => Some(V::N(libm::pow(n(0), n(1)))),
-        "min" => (1..args.len()).fold(Some(n(0)), |least, i| Some(if least? < n(i) { least? } else { n(i) })).map(V::N),
-        "max" => (1..args.len()).fold(Some(n(0)), |most, i| Some(if most? > n(i) { most? } else { n(i) })).map(V::N),
+        "min" => (1..args.len())
+            .fold(Some(n(0)), |least, i| Some(if least? < n(i) { least? } else { n(i) }))
+            .map(V::N),
+        "max" => (1..args.len())
+            .fold(Some(n(0)), |most, i| Some(if most? > n(i) { most? } else { n(i) }))
+            .map(V::N),
         "clamp" => {
             let capped = if n(0) < n(2) { n(0) } else { n(2) };
             when(n(1) <= n(2), if n(1) > capped { n(1) } else { capped })
@@ -532,7 +566,10 @@ fn call(name: &str, args: &[Maybe]) -> Maybe {
         "reserve_of_usage" => when(n(1) >= 0.0, n(0) * (1.0 + n(1))),
         "scale_to" => {
             let exact = n(0) * n(1) / n(2);
-            when(n(0) >= 0.0 && n(1) >= 0.0 && n(2) > 0.0, (exact - exact.abs() * 1e-9).ceil())
+            when(
+                n(0) >= 0.0 && n(1) >= 0.0 && n(2) > 0.0,
+                (exact - exact.abs() * 1e-9).ceil(),
+            )
         }
         "len" => Some(V::N(chars(0).len() as f64)),
         "lower" => Some(V::T(string(0).to_ascii_lowercase())),
@@ -590,7 +627,10 @@ fn check(source: &str, scope: &Scope, names: &Names) -> Result<(), TestCaseError
     prop_assert!(same(&got, &wanted), "program {got:?}, wanted {wanted:?}: {source}");
     // The row keeps nothing of an evaluation that would change the next.
     let again = maybe(&expression.evaluate(&mut row));
-    prop_assert!(same(&again, &wanted), "second run {again:?}, wanted {wanted:?}: {source}");
+    prop_assert!(
+        same(&again, &wanted),
+        "second run {again:?}, wanted {wanted:?}: {source}"
+    );
     match &wanted {
         Some(V::B(b)) => prop_assert_eq!(expression.condition(&mut row), Ok(*b)),
         Some(V::N(x)) => prop_assert_eq!(expression.number(&mut row).map(f64::to_bits), Ok(x.to_bits())),
@@ -606,7 +646,11 @@ fn check(source: &str, scope: &Scope, names: &Names) -> Result<(), TestCaseError
         let value = maybe(&part.value);
         let at = ast.nodes.iter().rposition(|node| node.span == part.span).unwrap();
         let wanted = &values[if index == 0 { values.len() - 1 } else { at }];
-        prop_assert!(same(&value, wanted), "part `{}` is {value:?}, wanted {wanted:?}: {source}", part.text);
+        prop_assert!(
+            same(&value, wanted),
+            "part `{}` is {value:?}, wanted {wanted:?}: {source}",
+            part.text
+        );
         prop_assert_eq!(part.reason.is_some(), value.is_none());
     }
     prop_assert!(!explanation.to_string().is_empty());
@@ -836,11 +880,49 @@ fn every_combination_of_three_truth_values() {
 fn corners_of_the_numbers() {
     let scope = scope();
     let sources = [
-        "n0 - n1 < 0", "n0 < n1", "n0 <= n1", "n0 == n1", "n0 != n1", "n0 % n1", "n0 / n1", "1 / n0", "pow(n0, n1)", "sign(n0)",
-        "1 / sign(n0)", "min(n0, n1)", "max(n0, n1)", "n0 * n1", "n0 + n1 > n0", "round(n0, n1)", "clamp(n0, n1, 1)", "n0 > 0", "n0 >= 0",
-        "s0 > 0", "0 <= s0 / n0", "n0 < 0", "0 < n0", "0 >= n0", "n0 == 0", "0 == n0", "n0 in [0]", "n0 in [-1, 3]", "reserve(n0, n1)", "scale_to(n0, n1, 1)",
-        "n0 < 1e308 * 10", "abs(n0 - n1) <= 5e-324", "n0 ?? 1 / 0 ?? n1", "(1 / 0) ?? n0", "n0 > 0 ? n0 : -n0", "-(-n0) == n0",
-        "n0 - n0 == 0", "n0 / n0 == 1", "sqrt(n0)", "ln(n0)", "exp(n0)", "ceil(n0)", "n0 > 80% || n1 / 0 > 1",
+        "n0 - n1 < 0",
+        "n0 < n1",
+        "n0 <= n1",
+        "n0 == n1",
+        "n0 != n1",
+        "n0 % n1",
+        "n0 / n1",
+        "1 / n0",
+        "pow(n0, n1)",
+        "sign(n0)",
+        "1 / sign(n0)",
+        "min(n0, n1)",
+        "max(n0, n1)",
+        "n0 * n1",
+        "n0 + n1 > n0",
+        "round(n0, n1)",
+        "clamp(n0, n1, 1)",
+        "n0 > 0",
+        "n0 >= 0",
+        "s0 > 0",
+        "0 <= s0 / n0",
+        "n0 < 0",
+        "0 < n0",
+        "0 >= n0",
+        "n0 == 0",
+        "0 == n0",
+        "n0 in [0]",
+        "n0 in [-1, 3]",
+        "reserve(n0, n1)",
+        "scale_to(n0, n1, 1)",
+        "n0 < 1e308 * 10",
+        "abs(n0 - n1) <= 5e-324",
+        "n0 ?? 1 / 0 ?? n1",
+        "(1 / 0) ?? n0",
+        "n0 > 0 ? n0 : -n0",
+        "-(-n0) == n0",
+        "n0 - n0 == 0",
+        "n0 / n0 == 1",
+        "sqrt(n0)",
+        "ln(n0)",
+        "exp(n0)",
+        "ceil(n0)",
+        "n0 > 80% || n1 / 0 > 1",
     ];
     for source in sources {
         for x in EXTREMES {
@@ -858,15 +940,33 @@ fn corners_of_the_numbers() {
 #[test]
 fn any_number_but_zero_is_a_true_truth_value() {
     let mut scope = Scope::new();
-    let (p, t) = (scope.variable("p", Type::Bool).unwrap(), scope.variable("t", Type::Text).unwrap());
+    let (p, t) = (
+        scope.variable("p", Type::Bool).unwrap(),
+        scope.variable("t", Type::Text).unwrap(),
+    );
     let expression = compiled("p", &scope);
-    for (number, truth) in [(0.0, false), (-0.0, false), (1.0, true), (0.3, true), (-1.0, true), (5e-324, true)] {
+    for (number, truth) in [
+        (0.0, false),
+        (-0.0, false),
+        (1.0, true),
+        (0.3, true),
+        (-1.0, true),
+        (5e-324, true),
+    ] {
         let mut row = expression.row();
         row.set_number(p, number);
         assert_eq!(expression.condition(&mut row), Ok(truth), "{number}");
         assert_eq!(maybe(&expression.exact_for_tests(&row)), Some(V::B(truth)), "{number}");
         let mut truths = [Truth::Undefined];
-        expression.conditions(&[Column { variable: p, values: &[number] }], &mut truths).unwrap();
+        expression
+            .conditions(
+                &[Column {
+                    variable: p,
+                    values: &[number],
+                }],
+                &mut truths,
+            )
+            .unwrap();
         assert_eq!(truths[0] == Truth::True, truth, "{number}");
     }
 
@@ -894,6 +994,16 @@ fn what_the_result_does_not_depend_on_is_not_shown_as_zero() {
     row.set_bool(scope.find_variable("p0").unwrap(), true);
     let explanation = expression.explain(&row);
     let shown: Vec<(&str, Maybe)> = explanation.parts.iter().map(|p| (&*p.text, maybe(&p.value))).collect();
-    assert!(shown.contains(&("n0", None)) && shown.contains(&("defined(t0)", None)) && shown.contains(&("p0", Some(V::B(true)))), "{shown:?}");
-    assert!(explanation.to_string().contains("`n0`: not asked for, the result does not depend on it"), "{explanation}");
+    assert!(
+        shown.contains(&("n0", None))
+            && shown.contains(&("defined(t0)", None))
+            && shown.contains(&("p0", Some(V::B(true)))),
+        "{shown:?}"
+    );
+    assert!(
+        explanation
+            .to_string()
+            .contains("`n0`: not asked for, the result does not depend on it"),
+        "{explanation}"
+    );
 }

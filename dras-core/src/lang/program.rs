@@ -136,7 +136,11 @@ impl Program {
                 .needed
                 .iter()
                 .map(|needed| Missing {
-                    reason: if *needed { Undefined::NoAttribute } else { Undefined::NotNeeded },
+                    reason: if *needed {
+                        Undefined::NoAttribute
+                    } else {
+                        Undefined::NotNeeded
+                    },
                     origin: OWN,
                 })
                 .collect(),

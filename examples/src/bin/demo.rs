@@ -4,8 +4,8 @@ use std::io::{self, ErrorKind, IsTerminal, Write};
 use std::process::ExitCode;
 
 use dras_core::engine::Policy;
-use dras_core::rules::{Document, DocumentLimits};
 use dras_core::literal::parse_quantity;
+use dras_core::rules::{Document, DocumentLimits};
 use dras_core::units::Unit;
 use dras_examples::replay::{RULES, Replay, ReplayError};
 use dras_examples::screen::{Progress, Screen, Style, wrap};
