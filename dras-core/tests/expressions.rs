@@ -6,6 +6,14 @@
 
 #![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+/// Prints past the capture of the test harness, so that every run of the tests shows the counts.
+macro_rules! report {
+    ($($part:tt)*) => {{
+        use std::io::Write as _;
+        let _ = writeln!(std::io::stdout(), $($part)*);
+    }};
+}
+
 use std::collections::BTreeMap;
 
 use dras_core::lang::{Expression, Limits, Scope, Type, Value};
@@ -353,13 +361,13 @@ fn every_vector_agrees_or_differs_for_a_stated_reason() {
         }
     }
     let differing: usize = differences.values().sum();
-    println!(
+    report!(
         "expressions.json: {} vectors: {agreed} agree ({lifted_count} of them also with nothing to fold), {differing} differ on purpose",
         vectors.len()
     );
     for (name, count) in &differences {
         let reason = DIFFERENCES.iter().find(|d| d.0 == *name).unwrap().2;
-        println!("  {count:3} {name}: {reason}");
+        report!("  {count:3} {name}: {reason}");
     }
     assert!(
         unexplained.is_empty(),

@@ -4,6 +4,14 @@
 // A test may panic, and does so outside of `#[test]` functions too.
 #![allow(clippy::unwrap_used, clippy::panic)]
 
+/// Prints past the capture of the test harness, so that every run of the tests shows the counts.
+macro_rules! report {
+    ($($part:tt)*) => {{
+        use std::io::Write as _;
+        let _ = writeln!(std::io::stdout(), $($part)*);
+    }};
+}
+
 use std::collections::BTreeSet;
 
 use dras_core::resources::memory::{
@@ -124,7 +132,7 @@ fn every_derivation_is_flinks_own() {
             }
         }
     }
-    println!("{valid} derivations equal to the byte, {refused} refusals with Flink's cause and numbers");
+    report!("{valid} derivations equal to the byte, {refused} refusals with Flink's cause and numbers");
     assert_eq!((valid, refused), (174, 36));
 }
 
@@ -143,7 +151,7 @@ fn the_defaults_are_flinks() {
             checked += 1;
         }
     }
-    println!("{checked} defaults");
+    report!("{checked} defaults");
     assert_eq!(checked, 19);
 }
 
@@ -172,7 +180,7 @@ fn the_smallest_process_sizes_are_found() {
             assert_eq!(resized.breakdown.task_heap, case[reached].as_u64().unwrap(), "{case}");
         }
     }
-    println!("{} smallest sizes", list.len());
+    report!("{} smallest sizes", list.len());
     assert_eq!(list.len(), 68);
 }
 
@@ -233,6 +241,6 @@ fn every_valid_case_can_be_written_back_and_resized() {
             resized_cases += 1;
         }
     }
-    println!("{resized_cases} cases resized and written back");
+    report!("{resized_cases} cases resized and written back");
     assert_eq!(resized_cases, 174);
 }

@@ -7,6 +7,14 @@
     reason = "a fact that cannot be read fails the test"
 )]
 
+/// Prints past the capture of the test harness, so that every run of the tests shows the counts.
+macro_rules! report {
+    ($($part:tt)*) => {{
+        use std::io::Write as _;
+        let _ = writeln!(std::io::stdout(), $($part)*);
+    }};
+}
+
 use std::collections::BTreeMap;
 
 use dras_core::metrics::kernels::{Frame, Samples, across, reduce};
@@ -272,19 +280,19 @@ fn one_series_functions_are_prometheus() {
         }
     }
     for ((group, function), [equal, differ]) in &counts {
-        println!("{group:9} {function:30} {equal:4} equal {differ:3} differ on purpose");
+        report!("{group:9} {function:30} {equal:4} equal {differ:3} differ on purpose");
     }
     let sum = |index: usize| counts.values().map(|c| c[index]).sum::<u32>();
-    println!(
+    report!(
         "{run} vectors: {} equal, {} differ on purpose ({named:?})",
         sum(0),
         sum(1)
     );
     for (group, function, name, why) in DIFFERENCES {
-        println!("  {name} ({group} {function}): {why}");
+        report!("  {name} ({group} {function}): {why}");
     }
     for (function, how) in MAPPED {
-        println!("  {function}: {how}");
+        report!("  {function}: {how}");
     }
     assert!(
         wrong.is_empty(),
@@ -352,7 +360,7 @@ fn aggregates_over_instances_are_prometheus() {
             ));
         }
     }
-    println!("{} aggregates: {counts:?}", vectors.len());
+    report!("{} aggregates: {counts:?}", vectors.len());
     assert!(
         wrong.is_empty(),
         "{} of {} differ:\n{}",
