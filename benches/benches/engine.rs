@@ -19,7 +19,7 @@ fn compile(criterion: &mut Criterion) {
         group.bench_function(format!("read/{name}"), |b| b.iter(|| document(black_box(&text))));
         let document = document(&text);
         group.bench_function(format!("compile/{name}"), |b| {
-            b.iter(|| Policy::compile(black_box(&document)).is_ok())
+            b.iter(|| Policy::compile(black_box(&document)).is_ok());
         });
     }
     group.finish();

@@ -239,7 +239,7 @@ fn engine() {
     let text = many_rules(100);
     let read = document(&text);
     line("document of 100 rules, read", 1, Target::None, None, &mut || {
-        _ = black_box(document(black_box(&text)))
+        _ = black_box(document(black_box(&text)));
     });
     line(
         "document of 100 rules, compiled",
