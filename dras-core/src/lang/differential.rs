@@ -553,10 +553,10 @@ fn call(name: &str, args: &[Maybe]) -> Maybe {
         "log10" => when(n(0) > 0.0, libm::log10(n(0))),
         "pow" => Some(V::N(libm::pow(n(0), n(1)))),
         "min" => (1..args.len())
-            .fold(Some(n(0)), |least, i| Some(if least? < n(i) { least? } else { n(i) }))
+            .try_fold(n(0), |least, i| Some(if least < n(i) { least } else { n(i) }))
             .map(V::N),
         "max" => (1..args.len())
-            .fold(Some(n(0)), |most, i| Some(if most? > n(i) { most? } else { n(i) }))
+            .try_fold(n(0), |most, i| Some(if most > n(i) { most } else { n(i) }))
             .map(V::N),
         "clamp" => {
             let capped = if n(0) < n(2) { n(0) } else { n(2) };

@@ -327,7 +327,7 @@ fn list(screen: &Screen) -> String {
             } else {
                 " ".repeat(width + 2)
             };
-            text.push_str(&format!("{name}  {line}\n"));
+            text.extend([name.as_str(), "  ", line, "\n"]);
         }
     }
     text.push_str(&screen.paint(Style::Dim, "* shown without a name; `all` shows all"));
