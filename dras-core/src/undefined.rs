@@ -93,7 +93,15 @@ impl fmt::Display for Undefined {
             }
             Undefined::NotAvailable => f.write_str("the source had no value (NaN)"),
             Undefined::Instances { have, expected } => write!(f, "{have} of {expected} instances have a value"),
-            Undefined::WarmingUp { left } => write!(f, "warming up after a restart or change, {} left", seconds(left)),
+            Undefined::WarmingUp { left } => {
+                // Nobody waits for milliseconds; rounded up, so that it is over when it says so.
+                let left = if left < 1000 {
+                    left
+                } else {
+                    left.saturating_add(999) / 1000 * 1000
+                };
+                write!(f, "warming up after a restart or change, {} left", seconds(left))
+            }
             Undefined::NotObserved => f.write_str("events were not asked for recently"),
             Undefined::NoAttribute => f.write_str("the task does not say"),
             Undefined::DivisionByZero => f.write_str("division by zero"),
@@ -102,5 +110,29 @@ impl fmt::Display for Undefined {
             Undefined::NotANumber => f.write_str("the text is not a number"),
             Undefined::NotNeeded => f.write_str("not asked for, the result does not depend on it"),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_time_left_is_whole_seconds_and_never_too_short() {
+        for (left, text) in [
+            (20_000, "20s"),
+            (58_998, "59s"),
+            (1000, "1s"),
+            (900, "900ms"),
+            (89_001, "1m30s"),
+        ] {
+            let shown = Undefined::WarmingUp { left }.to_string();
+            assert_eq!(shown, format!("warming up after a restart or change, {text} left"));
+        }
+        assert!(
+            Undefined::WarmingUp { left: Millis::MAX }
+                .to_string()
+                .ends_with(" left")
+        );
     }
 }

@@ -68,8 +68,8 @@ pub struct Row<'a> {
     pub seen: &'a str,
     /// The rules with what they came to.
     pub rules: &'a [(&'a str, Outcome)],
-    /// What was decided, if anything.
-    pub decision: Option<&'a str>,
+    /// What was decided, if anything, and how that is emphasised.
+    pub decision: Option<(Style, &'a str)>,
 }
 
 /// How wide the terminal is, and whether to use colour.
@@ -196,16 +196,11 @@ impl Screen {
         }
         line.truncate(line.trim_end().len());
         line.push('\n');
-        if let Some(decision) = row.decision {
+        if let Some((style, decision)) = row.decision {
             let indent = TIME + 2;
             for (i, part) in wrap(decision, self.width - indent - 2).iter().enumerate() {
                 let arrow = if i == 0 { "→ " } else { "  " };
-                let _ = writeln!(
-                    line,
-                    "{:indent$}{}",
-                    "",
-                    self.paint(Style::Strong, &format!("{arrow}{part}"))
-                );
+                let _ = writeln!(line, "{:indent$}{}", "", self.paint(style, &format!("{arrow}{part}")));
             }
         }
         line
@@ -400,7 +395,10 @@ mod tests {
             ("memory", Outcome::Held),
             ("oom", Outcome::Undefined),
         ],
-        decision: Some("parallelism 1 → 3: delay 1m28s > 1m, catching up within 10m needs 2.4 slots"),
+        decision: Some((
+            Style::Strong,
+            "parallelism 1 → 3: delay 1m28s > 1m, catching up within 10m needs 2.4 slots",
+        )),
     };
 
     fn widths(text: &str) -> Vec<usize> {
@@ -515,7 +513,7 @@ mod tests {
         ) {
             let screen = Screen::new(false, Some(&columns.to_string()));
             let rules: Vec<_> = names.iter().map(|n| (n.as_str(), Outcome::Held)).collect();
-            let row = Row { seen: &seen, rules: &rules, decision: Some(&decision), trend: &trend, ..ROW };
+            let row = Row { seen: &seen, rules: &rules, decision: Some((Style::Dim, &decision)), trend: &trend, ..ROW };
             let text = screen.row(&row);
             prop_assert!(widths(&text).iter().all(|&w| w <= screen.width()), "{}", text);
             for name in &names {

@@ -16,7 +16,7 @@ use crate::trace::Trace;
 /// Rows where nothing changes stand at least this far apart.
 const QUIET: i64 = 30_000;
 /// The most of them in one time line.
-const QUIET_ROWS: i64 = 8;
+const QUIET_ROWS: i64 = 10;
 /// Where the texts under a row begin.
 const INDENT: usize = 10;
 
@@ -196,7 +196,13 @@ impl<'p> Timeline<'p> {
             .iter()
             .zip(&self.states)
             .any(|(now, before)| now != before && (active(now) || active(before)));
-        let due = self.last_row.is_none_or(|last| look.elapsed - last >= self.quiet);
+        // While advice stands, less of nothing new.
+        let quiet = if self.advice.is_some() {
+            self.quiet * 2
+        } else {
+            self.quiet
+        };
+        let due = self.last_row.is_none_or(|last| look.elapsed - last >= quiet);
         if changed || due || self.advice.is_some() || !look.decision.changes().is_empty() {
             self.row(look, &states, changed || due);
         }
@@ -234,14 +240,19 @@ impl<'p> Timeline<'p> {
             }
         }
         let line = match (&advice, &before) {
-            (Some(advice), Some((old, since))) if advice == old => {
-                Some(format!("still, for {}: {advice}", duration(look.elapsed - since)))
-            }
-            (Some(advice), _) => Some(format!("would: {advice}")),
-            (None, Some(_)) => Some("no advice any more".to_owned()),
+            (Some(advice), Some((old, since))) if advice == old => Some((
+                Style::Dim,
+                format!("still, for {}: {advice}", duration(look.elapsed - since)),
+            )),
+            (Some(advice), _) => Some((Style::Strong, format!("would: {advice}"))),
+            (None, Some(_)) => Some((Style::Dim, "no advice any more".to_owned())),
             (None, None) => None,
         };
-        self.moment(look, &report, line.as_deref());
+        self.moment(
+            look,
+            &report,
+            line.as_ref().map(|(style, text)| (*style, text.as_str())),
+        );
         if !same {
             self.advice = advice.map(|advice| (advice, look.elapsed));
             if self.advice.is_none() {
@@ -254,7 +265,7 @@ impl<'p> Timeline<'p> {
         self.last_row = Some(look.elapsed);
     }
 
-    fn moment(&mut self, look: &Look<'_>, report: &DecisionReport, decision: Option<&str>) {
+    fn moment(&mut self, look: &Look<'_>, report: &DecisionReport, decision: Option<(Style, &str)>) {
         let seen = &look.seen;
         let seen_text = format!(
             "cpu {:>4} busy {:>4} heap {:>4}",

@@ -28,6 +28,9 @@ scenarios are names from --list, `all`, or files of the same format; without any
 Exit code: 0 if all went well, 2 for wrong options, unreadable files and rule documents that do not compile.
 ";
 
+/// Looks of a replay that takes long enough to watch it.
+const LONG: u64 = 2000;
+
 /// What is shown when nobody says what: the name, the metric that leads, and what to look for.
 const MAIN: [(&str, Lead, &str); 10] = [
     (
@@ -221,17 +224,29 @@ fn run(options: &Options) -> Result<(), Failure> {
             source,
         };
         let mut replay = Replay::new(&policy, &trace, every).map_err(failed)?;
-        for metric in replay.unanswered() {
-            writeln!(io::stderr(), "note: nothing in {name} is a sample of `{metric}`")?;
+        if !replay.unanswered().is_empty() {
+            let metrics: Vec<String> = replay.unanswered().iter().map(|m| format!("`{m}`")).collect();
+            writeln!(
+                io::stderr(),
+                "note: nothing in {name} is a sample of {}",
+                metrics.join(", ")
+            )?;
         }
-        let mut progress = Progress::new(&screen, format!("replaying {name}"), replay.looks() as u64);
+        // A short replay is done before anybody could read how far it is.
+        let looks = replay.looks() as u64;
+        let mut progress = (looks >= LONG).then(|| Progress::new(&screen, format!("replaying {name}"), looks));
+        let mut step = |done| {
+            if let Some(progress) = &mut progress {
+                progress.set(done);
+            }
+        };
         let mut done = 0;
         if options.json {
             let mut written = Ok(());
             replay
                 .run(|look| {
                     done += 1;
-                    progress.set(done);
+                    step(done);
                     if written.is_ok() {
                         written = json(&mut out, name, look.elapsed, look.decision);
                     }
@@ -247,7 +262,7 @@ fn run(options: &Options) -> Result<(), Failure> {
         replay
             .run(|look| {
                 done += 1;
-                progress.set(done);
+                step(done);
                 timeline.look(look);
             })
             .map_err(failed)?;
@@ -258,6 +273,10 @@ fn run(options: &Options) -> Result<(), Failure> {
     }
     if !options.json {
         out.write_all(table(&screen, &summaries).as_bytes())?;
+        if options.names.is_empty() {
+            let more = "the rules: examples/rules/demo.json; more recordings and options: make demo ARGS=--help";
+            writeln!(out, "\n{}", screen.paint(Style::Dim, more))?;
+        }
     }
     out.flush()?;
     Ok(())
@@ -327,7 +346,10 @@ fn list(screen: &Screen) -> String {
             } else {
                 " ".repeat(width + 2)
             };
-            text.extend([name.as_str(), "  ", line, "\n"]);
+            text.push_str(&name);
+            text.push_str("  ");
+            text.push_str(line);
+            text.push('\n');
         }
     }
     text.push_str(&screen.paint(Style::Dim, "* shown without a name; `all` shows all"));
