@@ -120,16 +120,21 @@ impl Explanation {
                 sides[parent].push(part);
             }
         }
+        // Whether each part stands inside a comparison. Parts come after the part that they belong to.
+        let mut inside: Vec<bool> = Vec::with_capacity(self.parts.len());
+        for part in &self.parts {
+            let comparison = |p: usize| inside[p] || matches!(self.parts[p].kind, PartKind::Comparison(_));
+            inside.push(part.parent.is_some_and(comparison));
+        }
         for (index, part) in self.parts.iter().enumerate() {
             match part.kind {
                 PartKind::Comparison(op) => lines.push(Self::comparison(part, op, &sides[index])),
                 PartKind::Logic | PartKind::Literal => {}
                 PartKind::Name | PartKind::Other => {
-                    let inside_comparison = self.ancestors(index).any(|p| matches!(p.kind, PartKind::Comparison(_)));
                     let inside_other = part
                         .parent
                         .is_some_and(|p| matches!(self.parts[p].kind, PartKind::Other) && p != 0);
-                    if !inside_comparison && !inside_other {
+                    if !inside[index] && !inside_other {
                         lines.push(format!("{} = {}", part.text, Self::shown(part)));
                     }
                 }
@@ -137,10 +142,6 @@ impl Explanation {
         }
         lines.dedup();
         lines
-    }
-
-    fn ancestors(&self, index: usize) -> impl Iterator<Item = &Part> {
-        std::iter::successors(self.parts[index].parent, |p| self.parts[*p].parent).map(|p| &self.parts[p])
     }
 
     fn shown(part: &Part) -> String {
