@@ -386,8 +386,8 @@ pub fn table(screen: &Screen, summaries: &[Summary]) -> String {
     let widest = |texts: &[String]| texts.iter().map(|t| t.chars().count()).max().unwrap_or(0);
     let names: Vec<String> = summaries.iter().map(|s| s.name.clone()).collect();
     let name = widest(&names).clamp("scenario".len(), LONGEST_NAME);
-    let advice: Vec<String> = summaries.iter().map(|s| s.advice()).collect();
-    let fired: Vec<String> = summaries.iter().map(|s| s.rules()).collect();
+    let advice: Vec<String> = summaries.iter().map(Summary::advice).collect();
+    let fired: Vec<String> = summaries.iter().map(Summary::rules).collect();
     let column = widest(&advice).max("first advice".len());
     // Advice and rules stand beside the name where there is room for all of them.
     let beside = name + 9 + column + 2 + widest(&fired).max("rules that fired".len()) <= screen.width();
