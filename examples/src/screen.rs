@@ -119,11 +119,11 @@ impl Screen {
         format!("\x1b[{code}m{text}\x1b[0m")
     }
 
-    /// A title with a rule as wide as the screen under it.
+    /// A title, cut where it is too long, with a rule as wide as the screen under it.
     pub fn title(&self, text: &str) -> String {
         format!(
             "{}\n{}\n",
-            self.paint(Style::Strong, text),
+            self.paint(Style::Strong, fit(text, self.width).trim_end()),
             self.paint(Style::Dim, &"─".repeat(self.width))
         )
     }
@@ -132,22 +132,38 @@ impl Screen {
     pub fn header(&self, metric: &str) -> String {
         let metric = fit(metric, SPARK + 1 + VALUE);
         let line = format!("{:>TIME$}  {metric}  {}  rules", "elapsed", fit("seen", SEEN));
-        format!("{}\n", self.paint(Style::Dim, &line))
+        format!("{}\n", self.paint(Style::Dim, fit(&line, self.width).trim_end()))
     }
 
-    /// What the marks in front of the rules mean.
-    pub fn legend(&self) -> String {
+    /// What the marks in front of the rules mean, and then `more` such explanations.
+    pub fn legend(&self, more: &[&str]) -> String {
         let all = [
             (Outcome::Quiet, "quiet"),
             (Outcome::Fired, "fired"),
             (Outcome::Held, "true, not yet for long enough"),
             (Outcome::Undefined, "not enough data"),
         ];
-        let parts: Vec<String> = all
+        let marks = all
             .into_iter()
-            .map(|(outcome, name)| self.rule(name, outcome))
-            .collect();
-        format!("{}\n", parts.join("   "))
+            .map(|(outcome, name)| (name.chars().count() + 2, self.rule(name, outcome)));
+        let more = more
+            .iter()
+            .map(|text| (text.chars().count(), self.paint(Style::Dim, text)));
+        let mut legend = String::new();
+        let mut column = 0;
+        for (width, part) in marks.chain(more) {
+            if column > 0 && column + 3 + width > self.width {
+                legend.push('\n');
+                column = 0;
+            } else if column > 0 {
+                legend.push_str("   ");
+                column += 3;
+            }
+            legend.push_str(&part);
+            column += width;
+        }
+        legend.push('\n');
+        legend
     }
 
     fn rule(&self, name: &str, outcome: Outcome) -> String {
@@ -427,7 +443,8 @@ mod tests {
 
     #[test]
     fn plain_output_has_no_escape_codes() {
-        let text = |screen: Screen| screen.title("t") + &screen.header("m") + &screen.legend() + &screen.row(&ROW);
+        let text =
+            |screen: Screen| screen.title("t") + &screen.header("m") + &screen.legend(&["▸ x"]) + &screen.row(&ROW);
         let plain = text(Screen::new(false, None));
         let color = text(Screen::new(true, None));
         assert!(!plain.contains('\x1b') && color.contains("\x1b[1;31m● source_delay\x1b[0m"));

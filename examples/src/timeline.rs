@@ -17,6 +17,8 @@ use crate::trace::Trace;
 const QUIET: i64 = 30_000;
 /// The most of them in one time line.
 const QUIET_ROWS: i64 = 10;
+/// Longer names of traces are cut in the table.
+const LONGEST_NAME: usize = 30;
 /// Where the texts under a row begin.
 const INDENT: usize = 10;
 
@@ -92,6 +94,24 @@ pub struct Summary {
     pub first: Option<(String, i64)>,
     /// What the driver of the recording did meanwhile.
     pub really: String,
+}
+
+impl Summary {
+    fn advice(&self) -> String {
+        match &self.first {
+            Some((advice, at)) => format!("{advice} after {}", elapsed(*at)),
+            None => "none".to_owned(),
+        }
+    }
+
+    fn rules(&self) -> String {
+        let rules: Vec<&str> = self.fired.iter().map(|f| f.0.as_str()).collect();
+        if rules.is_empty() {
+            "none".to_owned()
+        } else {
+            rules.join(", ")
+        }
+    }
 }
 
 /// Writes the time line of one replay.
@@ -361,48 +381,50 @@ impl<'p> Timeline<'p> {
     }
 }
 
-/// All replays, two lines each.
+/// All replays: for each what was advised, which rules fired, and what was really done.
 pub fn table(screen: &Screen, summaries: &[Summary]) -> String {
-    let widest = |texts: &mut dyn Iterator<Item = usize>| texts.max().unwrap_or(0);
-    let name = widest(&mut summaries.iter().map(|s| s.name.chars().count())).max("scenario".len());
+    let widest = |texts: &[String]| texts.iter().map(|t| t.chars().count()).max().unwrap_or(0);
+    let names: Vec<String> = summaries.iter().map(|s| s.name.clone()).collect();
+    let name = widest(&names).clamp("scenario".len(), LONGEST_NAME);
+    let advice: Vec<String> = summaries.iter().map(Summary::advice).collect();
+    let fired: Vec<String> = summaries.iter().map(Summary::rules).collect();
+    let column = widest(&advice).max("first advice".len());
+    // Advice and rules stand beside the name where there is room for all of them.
+    let beside = name + 9 + column + 2 + widest(&fired).max("rules that fired".len()) <= screen.width();
+
     let mut text = screen.title("What it came to");
-    let first = |s: &Summary| match &s.first {
-        Some((advice, at)) => format!("{advice} after {}", elapsed(*at)),
-        None => "none".to_owned(),
+    let head = format!("{:name$}  looks", "scenario");
+    let head = if beside {
+        format!("{head}  {:column$}  rules that fired", "first advice")
+    } else {
+        head
     };
-    let advice = widest(&mut summaries.iter().map(|s| first(s).chars().count())).max("first advice".len());
-    let head = format!(
-        "{:name$}  looks  {:advice$}  rules that fired",
-        "scenario", "first advice"
-    );
     let _ = writeln!(text, "{}", screen.paint(Style::Dim, &head));
-    for summary in summaries {
-        let fired: Vec<&str> = summary.fired.iter().map(|f| f.0.as_str()).collect();
-        let fired = if fired.is_empty() {
-            "none".to_owned()
+    for ((summary, advice), fired) in summaries.iter().zip(&advice).zip(&fired) {
+        let line = format!("{}  {:>5}", fit(&summary.name, name), summary.looks);
+        let line = if beside {
+            format!("{line}  {advice:column$}  {fired}")
         } else {
-            fired.join(", ")
+            line
         };
-        let line = format!(
-            "{:name$}  {:>5}  {:advice$}  {fired}",
-            summary.name,
-            summary.looks,
-            first(summary)
-        );
         let style = if summary.first.is_some() {
             Style::Strong
         } else {
             Style::Good
         };
         let _ = writeln!(text, "{}", screen.paint(style, &line));
-        for (i, line) in wrap(&summary.really, screen.width() - name - 2 - 10)
-            .into_iter()
-            .enumerate()
-        {
-            let label = if i == 0 { "really:" } else { "" };
-            let line = format!("{:name$}  {label:<7} {line}", "");
-            let _ = writeln!(text, "{}", screen.paint(Style::Dim, line.trim_end()));
+        let mut below = |label: &str, what: &str| {
+            for (i, line) in wrap(what, screen.width() - name - 10).into_iter().enumerate() {
+                let label = if i == 0 { label } else { "" };
+                let line = format!("{:name$}  {label:<7} {line}", "");
+                let _ = writeln!(text, "{}", screen.paint(Style::Dim, line.trim_end()));
+            }
+        };
+        if !beside {
+            below("first:", advice);
+            below("fired:", fired);
         }
+        below("really:", &summary.really);
     }
     text
 }

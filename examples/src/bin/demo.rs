@@ -275,7 +275,10 @@ fn run(options: &Options) -> Result<(), Failure> {
         out.write_all(table(&screen, &summaries).as_bytes())?;
         if options.names.is_empty() {
             let more = "the rules: examples/rules/demo.json; more recordings and options: make demo ARGS=--help";
-            writeln!(out, "\n{}", screen.paint(Style::Dim, more))?;
+            writeln!(out)?;
+            for line in wrap(more, screen.width()) {
+                writeln!(out, "{}", screen.paint(Style::Dim, &line))?;
+            }
         }
     }
     out.flush()?;
@@ -321,12 +324,12 @@ fn opening(screen: &Screen, policy: &Policy, scenarios: usize) -> String {
         policy.name(),
     );
     let mut opening = format!("{}\n", wrap(&text, screen.width()).join("\n"));
-    opening.push_str(&screen.legend());
-    opening.push_str(&screen.paint(
-        Style::Dim,
-        "▸ what the driver of the recording did   ↻ what dras was told   ✗ what the job threw",
-    ));
-    opening.push_str("\n\n");
+    opening.push_str(&screen.legend(&[
+        "▸ what the driver of the recording did",
+        "↻ what dras was told",
+        "✗ what the job threw",
+    ]));
+    opening.push('\n');
     opening
 }
 

@@ -118,7 +118,15 @@ fn quoted(text: &str) -> Option<(String, &str)> {
         match c {
             '\\' => match chars.next()?.1 {
                 'n' => value.push('\n'),
+                'r' => value.push('\r'),
                 't' => value.push('\t'),
+                'u' => {
+                    let code = chars
+                        .by_ref()
+                        .take(4)
+                        .try_fold(0, |code, (_, c)| Some(code * 16 + c.to_digit(16)?))?;
+                    value.push(char::from_u32(code)?);
+                }
                 c if matches!(c, '\\' | '"' | '\'') => value.push(c),
                 _ => return None,
             },
@@ -144,6 +152,7 @@ mod tests {
             ("busy", true),
             (" busy { } ", true),
             ("busy{cluster=\"a \\\"b\\\"\"}", true),
+            (r#"busy{cluster="\u0061 \"b\""}"#, true),
             ("busy{task_name = 'work' , cluster!=\"c\",}", true),
             ("busy{task_name!=\"work\"}", false),
             ("busy{task_name=\"map\"}", false),
@@ -164,6 +173,8 @@ mod tests {
             ("busy{task_name=~\"w.*\"}", "`=` or `!=` is needed at `=~\"w.*\"}`"),
             ("busy{task_name=work}", "a quoted value is needed at `work}`"),
             ("busy{task_name=\"work", "a quoted value is needed at `\"work`"),
+            (r#"busy{a="\u00g0"}"#, r#"a quoted value is needed at `"\u00g0"}`"#),
+            (r#"busy{a="\u"}"#, r#"a quoted value is needed at `"\u"}`"#),
             ("busy{a=\"b\" c=\"d\"}", "`,` or `}` is needed at `c=\"d\"}`"),
             ("busy{", "a label is needed at ``"),
             (
