@@ -169,19 +169,19 @@ fn a_restart_is_no_change_of_resources() {
     );
     let mut task = Task::new(&policy, "t").unwrap();
     let states = |task: &mut Task, t: i64| decide(&policy, task, t).unwrap().states().collect::<Vec<_>>();
-    use RuleState::{Fired as F, NotMet as N};
+    let (f, n) = (RuleState::Fired, RuleState::NotMet);
     assert_eq!(
         states(&mut task, T0),
-        [F, F],
+        [f, f],
         "both count from when the task was first seen"
     );
-    assert_eq!(states(&mut task, T0 + 5 * M), [N, N]);
+    assert_eq!(states(&mut task, T0 + 5 * M), [n, n]);
     task.mark(T0 + 5 * M, Mark::Restart);
-    assert_eq!(states(&mut task, T0 + 5 * M + S), [F, N]);
+    assert_eq!(states(&mut task, T0 + 5 * M + S), [f, n]);
     task.mark(T0 + 10 * M, Mark::Change);
     // Marks may come before their time.
     task.mark(T0 + 20 * M, Mark::Change);
-    assert_eq!(states(&mut task, T0 + 10 * M + S), [N, F]);
+    assert_eq!(states(&mut task, T0 + 10 * M + S), [n, f]);
 }
 
 #[test]
