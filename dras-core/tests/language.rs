@@ -115,52 +115,126 @@ const DEEP: usize = 6399;
 fn long_sums() {
     assert_eq!(run_large(joined(MANY, "+", |_| "1".into())), Value::Number(50_000.0));
     assert_eq!(run_large(joined(MANY, " + ", |_| "x".into())), Value::Number(100_000.0));
-    assert_eq!(run_large(joined(SOME, " + ", |i| format!("x * {i}"))), Value::Number(9_999.0 * 10_000.0));
-    assert_eq!(run_large(joined(SOME, " - ", |i| format!("{i} % x"))), Value::Number(-5_000.0));
-    assert_eq!(run_large(joined(SOME, " / ", |_| "x / y".into())).undefined(), Some(Undefined::NoAttribute));
+    assert_eq!(
+        run_large(joined(SOME, " + ", |i| format!("x * {i}"))),
+        Value::Number(9_999.0 * 10_000.0)
+    );
+    assert_eq!(
+        run_large(joined(SOME, " - ", |i| format!("{i} % x"))),
+        Value::Number(-5_000.0)
+    );
+    assert_eq!(
+        run_large(joined(SOME, " / ", |_| "x / y".into())).undefined(),
+        Some(Undefined::NoAttribute)
+    );
 }
 
 #[test]
 fn long_conditions() {
     assert_eq!(run_large(joined(MANY, " && ", |_| "a".into())), Value::Bool(true));
-    assert_eq!(run_large(joined(SOME, " || ", |i| if i % 2 == 0 { "b".into() } else { format!("x > {}", i + 2) })).undefined(), Some(Undefined::NoAttribute));
+    assert_eq!(
+        run_large(joined(SOME, " || ", |i| if i % 2 == 0 {
+            "b".into()
+        } else {
+            format!("x > {}", i + 2)
+        }))
+        .undefined(),
+        Some(Undefined::NoAttribute)
+    );
     // All comparisons differ.
-    assert_eq!(run_large(joined(SOME, " || ", |i| format!("x > {i} && a"))), Value::Bool(true));
-    assert_eq!(run_large(joined(SOME, " && ", |i| format!("x + {i} > {i}"))), Value::Bool(true));
-    assert_eq!(run_large(joined(SOME, " && ", |i| format!("(x > {i} || x - {i} <= 0)"))), Value::Bool(true));
+    assert_eq!(
+        run_large(joined(SOME, " || ", |i| format!("x > {i} && a"))),
+        Value::Bool(true)
+    );
+    assert_eq!(
+        run_large(joined(SOME, " && ", |i| format!("x + {i} > {i}"))),
+        Value::Bool(true)
+    );
+    assert_eq!(
+        run_large(joined(SOME, " && ", |i| format!("(x > {i} || x - {i} <= 0)"))),
+        Value::Bool(true)
+    );
     // Comparisons of comparisons cannot be chained without brackets, but with them.
-    assert_eq!(run_large("(".repeat(DEEP) + "a" + &" == a)".repeat(DEEP)), Value::Bool(true));
+    assert_eq!(
+        run_large("(".repeat(DEEP) + "a" + &" == a)".repeat(DEEP)),
+        Value::Bool(true)
+    );
 }
 
 #[test]
 fn long_fallbacks_and_choices() {
-    assert_eq!(run_large(joined(MANY, " ?? ", |_| "y".into()) + " ?? x"), Value::Number(2.0));
-    assert_eq!(run_large(joined(SOME, " ?? ", |i| format!("y + {i}")) + " ?? x"), Value::Number(2.0));
-    assert_eq!(run_large(joined(SOME, " : ", |i| format!("x > {} ? {i}", i + 2)) + " : -1"), Value::Number(-1.0));
-    assert_eq!(run_large(joined(SOME, " : ", |i| format!("b ? {i}")) + " : -1").undefined(), Some(Undefined::NoAttribute));
+    assert_eq!(
+        run_large(joined(MANY, " ?? ", |_| "y".into()) + " ?? x"),
+        Value::Number(2.0)
+    );
+    assert_eq!(
+        run_large(joined(SOME, " ?? ", |i| format!("y + {i}")) + " ?? x"),
+        Value::Number(2.0)
+    );
+    assert_eq!(
+        run_large(joined(SOME, " : ", |i| format!("x > {} ? {i}", i + 2)) + " : -1"),
+        Value::Number(-1.0)
+    );
+    assert_eq!(
+        run_large(joined(SOME, " : ", |i| format!("b ? {i}")) + " : -1").undefined(),
+        Some(Undefined::NoAttribute)
+    );
     // Choices of choices: one stage of the program each.
     let nested = "(".repeat(1000) + "x" + &joined(1000, "", |i| format!(" > {i} ? x : 1)"));
     assert_eq!(run_large(nested), Value::Number(1.0));
-    assert_eq!(run_large("(a ? ".repeat(DEEP / 2) + "x" + &" : 1)".repeat(DEEP / 2)), Value::Number(2.0));
+    assert_eq!(
+        run_large("(a ? ".repeat(DEEP / 2) + "x" + &" : 1)".repeat(DEEP / 2)),
+        Value::Number(2.0)
+    );
 }
 
 #[test]
 fn long_calls_and_lists() {
-    assert_eq!(run_large(format!("min({})", joined(SOME, ", ", |_| "x".into()))), Value::Number(2.0));
-    assert_eq!(run_large(format!("max({})", joined(SOME, ", ", |i| format!("x + {i}")))), Value::Number(10_001.0));
-    assert_eq!(run_large(format!("x in [{}]", joined(SOME, ", ", |i| i.to_string()))), Value::Bool(true));
-    assert_eq!(run_large(format!("y in [{}]", joined(SOME, ", ", |i| i.to_string()))).undefined(), Some(Undefined::NoAttribute));
-    assert_eq!(run_large(format!("task_type in [{}]", joined(SOME, ", ", |i| format!("'a{i}'")))), Value::Bool(true));
+    assert_eq!(
+        run_large(format!("min({})", joined(SOME, ", ", |_| "x".into()))),
+        Value::Number(2.0)
+    );
+    assert_eq!(
+        run_large(format!("max({})", joined(SOME, ", ", |i| format!("x + {i}")))),
+        Value::Number(10_001.0)
+    );
+    assert_eq!(
+        run_large(format!("x in [{}]", joined(SOME, ", ", |i| i.to_string()))),
+        Value::Bool(true)
+    );
+    assert_eq!(
+        run_large(format!("y in [{}]", joined(SOME, ", ", |i| i.to_string()))).undefined(),
+        Some(Undefined::NoAttribute)
+    );
+    assert_eq!(
+        run_large(format!("task_type in [{}]", joined(SOME, ", ", |i| format!("'a{i}'")))),
+        Value::Bool(true)
+    );
 }
 
 #[test]
 fn many_tests_of_texts() {
-    assert_eq!(run_large(joined(SOME, " || ", |i| format!("task_type == 'b{i}'"))), Value::Bool(false));
-    assert_eq!(run_large(joined(SOME, " && ", |i| format!("!contains(task_type, 'b{i}')"))), Value::Bool(true));
+    assert_eq!(
+        run_large(joined(SOME, " || ", |i| format!("task_type == 'b{i}'"))),
+        Value::Bool(false)
+    );
+    assert_eq!(
+        run_large(joined(SOME, " && ", |i| format!("!contains(task_type, 'b{i}')"))),
+        Value::Bool(true)
+    );
     // Only the exact evaluator knows these.
-    assert_eq!(run_large(joined(SOME, " || ", |i| format!("lower(task_type) == 'b{i}'"))), Value::Bool(false));
-    assert_eq!(run_large(joined(SOME, " + ", |i| format!("index_of(task_type, 'b{i}')"))), Value::Number(-10_000.0));
-    assert_eq!(run_large("lower(".repeat(DEEP) + "task_type" + &")".repeat(DEEP) + " == 'a7'"), Value::Bool(true));
+    assert_eq!(
+        run_large(joined(SOME, " || ", |i| format!("lower(task_type) == 'b{i}'"))),
+        Value::Bool(false)
+    );
+    assert_eq!(
+        run_large(joined(SOME, " + ", |i| format!("index_of(task_type, 'b{i}')"))),
+        Value::Number(-10_000.0)
+    );
+    assert_eq!(
+        run_large("lower(".repeat(DEEP) + "task_type" + &")".repeat(DEEP) + " == 'a7'"),
+        Value::Bool(true)
+    );
 }
 
 #[test]
@@ -172,18 +246,33 @@ fn regular_expressions_are_bounded_together() {
         let different = joined(SOME, " || ", |i| format!("task_type =~ '^b{i}.$'"));
         let found = codes(&different, &raised_but_regexes(8 << 20));
         assert!(!found.is_empty() && found.iter().all(|c| *c == "E0504"), "{found:?}");
-        for bomb in ["a{1000}{1000}{1000}", r"(\\w{1000}){1000}", "((a*)*)*{5000}", r"\\pL{900}{900}"] {
-            assert_eq!(codes(&format!("task_type =~ '{bomb}'"), &Limits::default()), ["E0504"], "{bomb}");
+        for bomb in [
+            "a{1000}{1000}{1000}",
+            r"(\\w{1000}){1000}",
+            "((a*)*)*{5000}",
+            r"\\pL{900}{900}",
+        ] {
+            assert_eq!(
+                codes(&format!("task_type =~ '{bomb}'"), &Limits::default()),
+                ["E0504"],
+                "{bomb}"
+            );
         }
         // Nested deeply: refused by the parser of patterns, not by the stack.
         let deep = format!("task_type =~ '{}a{}'", "(".repeat(10_000), ")".repeat(10_000));
         assert_eq!(codes(&deep, &raised()), ["E0307"]);
-        assert_eq!(codes(&format!("task_type =~ '{}'", "ab|".repeat(100_000)), &raised()), ["E0504"]);
+        assert_eq!(
+            codes(&format!("task_type =~ '{}'", "ab|".repeat(100_000)), &raised()),
+            ["E0504"]
+        );
     });
 }
 
 fn raised_but_regexes(max_regexes_bytes: usize) -> Limits {
-    Limits { max_regexes_bytes, ..raised() }
+    Limits {
+        max_regexes_bytes,
+        ..raised()
+    }
 }
 
 #[test]
@@ -192,7 +281,9 @@ fn many_windows() {
         let scope = scope();
         let sources = [
             joined(4000, " + ", |i| format!("avg(cpu[{}s])", i + 60)),
-            joined(2000, " + ", |i| format!("avg(cpu[5m]) + avg(cpu[5m] offset {}s)", i + 1)),
+            joined(2000, " + ", |i| {
+                format!("avg(cpu[5m]) + avg(cpu[5m] offset {}s)", i + 1)
+            }),
             joined(4000, " + ", |i| format!("count(cpu[5m] > x * {i})")),
             joined(4000, " + ", |i| format!("max(cpu * {i} + x)")),
             format!("max({})", joined(4000, " + ", |i| format!("avg(cpu[{}s])", i + 60))),
@@ -207,7 +298,9 @@ fn many_windows() {
             let instance = windows.instance(&plan, "tm-1").unwrap();
             let cpu = plan.catalogue().id("cpu").unwrap();
             for step in 0..40 {
-                windows.row(&plan, now, instance, now - 600_000 + step * 15_000, &[(cpu, 0.5)]).unwrap();
+                windows
+                    .row(&plan, now, instance, now - 600_000 + step * 15_000, &[(cpu, 0.5)])
+                    .unwrap();
             }
             let mut row = expression.row();
             row.set_number(scope.find_variable("x").unwrap(), 2.0);
@@ -234,9 +327,19 @@ fn columns_of_a_very_large_program_stay_small() {
         let x = scope.number("x", Unit::NUMBER).unwrap();
         let source = joined(10_000, " && ", |i| format!("x * {i} >= {i}"));
         let expression = Expression::compile(&source, &scope, &raised()).unwrap();
-        let values: Vec<f64> = (0..100).map(|i| if i == 50 { f64::NAN } else { f64::from(i % 3) }).collect();
+        let values: Vec<f64> = (0..100)
+            .map(|i| if i == 50 { f64::NAN } else { f64::from(i % 3) })
+            .collect();
         let mut truths = vec![Truth::Undefined; values.len()];
-        expression.conditions(&[Column { variable: x, values: &values }], &mut truths).unwrap();
+        expression
+            .conditions(
+                &[Column {
+                    variable: x,
+                    values: &values,
+                }],
+                &mut truths,
+            )
+            .unwrap();
         for (value, truth) in values.iter().zip(truths) {
             let wanted = if value.is_nan() {
                 Truth::Undefined
@@ -277,7 +380,20 @@ fn deep_nesting_is_refused_or_worked_on_but_never_recursed_into() {
         });
     }
     on_small_stack(|| {
-        for text in ["[", "]", "x[", "[5m]", "x in [", "? :", "cpu offset ", "x ? ", "max(", "{", "x ? (", ") : ("] {
+        for text in [
+            "[",
+            "]",
+            "x[",
+            "[5m]",
+            "x in [",
+            "? :",
+            "cpu offset ",
+            "x ? ",
+            "max(",
+            "{",
+            "x ? (",
+            ") : (",
+        ] {
             assert!(!codes(&text.repeat(20_000), &raised()).is_empty(), "{text}");
         }
     });
@@ -287,7 +403,9 @@ fn deep_nesting_is_refused_or_worked_on_but_never_recursed_into() {
 fn ten_megabytes_of_anything_are_refused_by_default_and_survived_otherwise() {
     on_small_stack(|| {
         let scope = scope();
-        for text in ["x+", "(", "!", "'", "x ", "\0", "\u{feff}", "é", "1e", "a.", "[", "\"\\", ",", "max("] {
+        for text in [
+            "x+", "(", "!", "'", "x ", "\0", "\u{feff}", "é", "1e", "a.", "[", "\"\\", ",", "max(",
+        ] {
             let large = text.repeat((10 << 20) / text.len());
             let found = Expression::compile(&large, &scope, &Limits::default()).unwrap_err();
             assert_eq!(found.0.iter().map(|d| d.code.id()).collect::<Vec<_>>(), ["E0501"]);
@@ -296,7 +414,12 @@ fn ten_megabytes_of_anything_are_refused_by_default_and_survived_otherwise() {
             let found = Expression::compile(&large, &scope, &raised()).unwrap_err();
             assert!((1..=Limits::default().max_errors).contains(&found.0.len()));
             // What is said about it is short, whatever it is about.
-            assert!(found.0.iter().all(|d| d.message.len() < 2000 && d.help.as_ref().is_none_or(|h| h.len() < 2000)));
+            assert!(
+                found
+                    .0
+                    .iter()
+                    .all(|d| d.message.len() < 2000 && d.help.as_ref().is_none_or(|h| h.len() < 2000))
+            );
             assert!(serde_json::to_string(&found).unwrap().len() < 1 << 20);
         }
     });
@@ -317,7 +440,15 @@ fn mistakes_are_counted_and_then_no_more_looked_for() {
         ] {
             let found = Expression::compile(&source, &scope, &raised()).unwrap_err();
             assert_eq!(found.0.len(), Limits::default().max_errors, "{}", &source[..40]);
-            let found = Expression::compile(&source, &scope, &Limits { max_errors: 0, ..raised() }).unwrap_err();
+            let found = Expression::compile(
+                &source,
+                &scope,
+                &Limits {
+                    max_errors: 0,
+                    ..raised()
+                },
+            )
+            .unwrap_err();
             assert_eq!(found.0.len(), 1);
         }
         // Warnings, too; they do not hide errors.
@@ -359,7 +490,12 @@ fn a_row_of_one_expression_can_be_used_again_and_again() {
     let scope = scope();
     let mut text = String::new();
     for i in 0..70 {
-        write!(text, "{}(x > {i} || x < -{i} ? task_type == 'a{i}' : !a)", if i == 0 { "" } else { " || " }).unwrap();
+        write!(
+            text,
+            "{}(x > {i} || x < -{i} ? task_type == 'a{i}' : !a)",
+            if i == 0 { "" } else { " || " }
+        )
+        .unwrap();
     }
     let expression = Expression::compile(&text, &scope, &Limits::default()).unwrap();
     let id = |name: &str| scope.find_variable(name).unwrap();
@@ -379,6 +515,10 @@ fn a_row_of_one_expression_can_be_used_again_and_again() {
         if round % 7 != 0 {
             fresh.set_text(id("task_type"), "a7");
         }
-        assert_eq!(expression.evaluate(&mut row), expression.evaluate(&mut fresh), "round {round}");
+        assert_eq!(
+            expression.evaluate(&mut row),
+            expression.evaluate(&mut fresh),
+            "round {round}"
+        );
     }
 }

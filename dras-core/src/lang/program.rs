@@ -484,7 +484,9 @@ impl<'g> Lowering<'g> {
             // The program only speaks where everything is defined.
             Op::Else(a, _) if node.ty != Type::Text => self.lowered[a.index()],
             // Nothing in the registers tells whether a text that is computed is there.
-            Op::Defined(a) if matches!(self.graph.ty(a), Type::Text) && !matches!(self.graph.node(a).op, Op::Input(_)) => {
+            Op::Defined(a)
+                if matches!(self.graph.ty(a), Type::Text) && !matches!(self.graph.node(a).op, Op::Input(_)) =>
+            {
                 self.exact_bool(id)
             }
             Op::Defined(_) => Lowered::KnownBool(true),
