@@ -24,6 +24,8 @@ mod graph;
 mod inputs;
 mod limits;
 mod literal;
+#[cfg(test)]
+mod mistakes;
 mod name;
 pub mod oom;
 mod parse;
