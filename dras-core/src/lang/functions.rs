@@ -208,6 +208,88 @@ pub fn find(name: &str) -> Option<&'static Function> {
     FUNCTIONS.iter().find(|f| f.name == name)
 }
 
+/// How a function is called, for a help line: `round(x)` or `round(x, to)`.
+pub(crate) fn calls(function: &Function) -> String {
+    format!("`{}`", function.signature.replace("), ", ")` or `"))
+}
+
+/// What people who know another language write, and what it is here.
+const ELSEWHERE: &[(&str, &str)] = &[
+    ("average", "`avg(x)`"),
+    ("mean", "`avg(x)`"),
+    ("percentile", "`quantile(95%, x)`"),
+    ("percentileof", "`quantile(95%, x)`"),
+    ("p95", "`quantile(95%, x)`"),
+    ("p99", "`quantile(99%, x)`"),
+    ("std", "`stddev(x)`"),
+    ("stdev", "`stddev(x)`"),
+    ("stdvar", "`var(x)`"),
+    ("variance", "`var(x)`"),
+    ("deriv", "`slope(range)`"),
+    ("derivative", "`slope(range)`"),
+    ("predict_linear", "`predict(range, ahead)`"),
+    ("holt_winters", "`double_exponential_smoothing(range, smoothing, trend)`"),
+    ("ema", "`ewma(range, half_life)`"),
+    ("log", "`ln(x)`, `log2(x)` or `log10(x)`"),
+    ("power", "`pow(x, y)`"),
+    ("ceiling", "`ceil(x)`"),
+    ("truncate", "`trunc(x)`"),
+    ("int", "`trunc(x)`"),
+    ("long", "`trunc(x)`"),
+    ("sgn", "`sign(x)`"),
+    ("if", "`condition ? a : b`"),
+    ("iif", "`condition ? a : b`"),
+    ("coalesce", "`a ?? b`"),
+    ("ifnull", "`a ?? b`"),
+    ("nvl", "`a ?? b`"),
+    ("default", "`a ?? b`"),
+    ("isnull", "`!defined(x)`"),
+    ("isnil", "`!defined(x)`"),
+    ("isnan", "`!defined(x)`"),
+    ("absent", "`!defined(x)`"),
+    ("absentovertime", "`count(range) == 0`"),
+    ("exists", "`defined(x)`"),
+    ("present", "`defined(x)`"),
+    ("has", "`defined(x)`"),
+    ("isdef", "`defined(x)`"),
+    ("length", "`len(text)`"),
+    ("size", "`len(text)`"),
+    ("tolower", "`lower(text)`"),
+    ("lowercase", "`lower(text)`"),
+    ("toupper", "`upper(text)`"),
+    ("uppercase", "`upper(text)`"),
+    ("startswith", "`starts_with(text, part)`"),
+    ("endswith", "`ends_with(text, part)`"),
+    ("indexof", "`index_of(text, part)`"),
+    ("includes", "`contains(text, part)`"),
+    ("substr", "`substring(text, from, to)`"),
+    ("matches", "`text =~ 'pattern'`"),
+    ("match", "`text =~ 'pattern'`"),
+    ("regex", "`text =~ 'pattern'`"),
+    ("float", "`number(text)`"),
+    ("double", "`number(text)`"),
+    ("tonumber", "`number(text)`"),
+    ("parsefloat", "`number(text)`"),
+    ("countif", "`count(range > y)`"),
+    ("diff", "`delta(range)`"),
+    ("range", "`spread(range)`"),
+    ("every", "`all(range > y)`"),
+    ("some", "`any(range > y)`"),
+    ("now", "nothing: windows end at the time of the look; for ages there are `age(range)` and `since_last_change`"),
+];
+
+/// What a function of another language is called here.
+pub(crate) fn called_elsewhere(name: &str) -> Option<String> {
+    let plain = |text: &str| text.replace(['_', '.'], "").to_ascii_lowercase();
+    let wanted = plain(name);
+    if let Some((_, ours)) = ELSEWHERE.iter().find(|e| plain(e.0) == wanted) {
+        return Some((*ours).to_owned());
+    }
+    // `avg_over_time(cpu[5m])` of PromQL, `math.abs(x)` and `string.contains(a, b)` of Aviator.
+    let own = name.strip_suffix("_over_time").or_else(|| name.rsplit_once('.').map(|p| p.1)).and_then(find);
+    own.or_else(|| FUNCTIONS.iter().find(|f| plain(f.name) == wanted)).map(calls)
+}
+
 macro_rules! functions {
     ($($group:ident $name:literal $signature:literal $kind:expr, $doc:literal, [$($example:literal => $result:literal),* $(,)?];)*) => {
         /// Every function of the language, by chapter.

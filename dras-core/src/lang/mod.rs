@@ -27,6 +27,8 @@ pub mod functions;
 mod graph;
 mod inputs;
 mod limits;
+#[cfg(test)]
+mod mistakes;
 pub mod oom;
 mod parse;
 mod program;

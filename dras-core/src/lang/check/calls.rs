@@ -59,12 +59,22 @@ impl Checker<'_> {
                 codes::WRONG_ARGUMENT_COUNT,
                 id,
                 format!(
-                    "`{}` takes {needs} argument{plural}, and {} are given",
+                    "`{}` takes {needs} argument{plural}, and {} given",
                     function.name,
-                    args.len()
+                    match args.len() {
+                        0 => "none is".to_owned(),
+                        1 => "1 is".to_owned(),
+                        many => format!("{many} are"),
+                    }
                 ),
             )
-            .help(format!("write `{}`", function.signature));
+            .help(match function.name {
+                "sum" if args.len() > 1 => {
+                    let terms: Vec<String> = args.iter().take(4).map(|a| self.text_of(*a)).collect();
+                    format!("add values with `+`: `{}`", terms.join(" + "))
+                }
+                _ => format!("write {}", functions::calls(function)),
+            });
         self.report(d);
         false
     }
@@ -91,6 +101,8 @@ impl Checker<'_> {
         let per = match unit {
             Unit::BYTES => "1GiB",
             Unit::SECONDS => "1m",
+            Unit::PER_SECOND => "1/s",
+            Unit::BYTES_PER_SECOND => "1MiB/s",
             _ => "…",
         };
         let d = self
@@ -104,7 +116,7 @@ impl Checker<'_> {
                 ),
             )
             .label(format!("in {unit}"))
-            .help(format!("say of what: `{}({text} / {per})`", function.name));
+            .help(format!("divide by a unit: `{text} / {per}`"));
         self.report(d);
         None
     }
@@ -118,7 +130,7 @@ impl Checker<'_> {
                 format!("`{}` needs {needs}, and `{text}` is {}", function.name, is.describe()),
             )
             .label(is.describe())
-            .help(format!("write `{}`", function.signature));
+            .help(format!("write {}", functions::calls(function)));
         self.report(d);
     }
 
@@ -637,6 +649,15 @@ impl Checker<'_> {
             self.needs_window(id, function, reducer, subject);
             return Checked::Error;
         };
+        if matches!(reducer.time, Some(TimeReducer::Quantile)) && self.ranges[args[0].index()] {
+            let (range, share) = (self.text_of(args[0]), self.text_of(args[1]));
+            let d = self
+                .error(codes::WRONG_ARGUMENT, id, "the share comes first, then what it is of".to_owned())
+                .label("arguments in the wrong order")
+                .help(format!("write `{}({share}, {range})`", function.name));
+            self.report(d);
+            return Checked::Error;
+        }
         let across = match across {
             Across::Quantile(_) if args.len() == 2 => match self.setting(function, args[0], 0.0, 1.0) {
                 Some(q) => Across::Quantile(q),
@@ -652,7 +673,9 @@ impl Checker<'_> {
         let text = self.text_of(subject);
         if node.place == Place::Task {
             let help = match (reducer.time, self.ast.node(subject).kind) {
-                (_, NodeKind::Name(_)) if node.ty == Type::Bool => format!("`{text}` is one truth value already"),
+                (_, NodeKind::Call(inner, ..)) if functions::find(self.ast.text(inner)).and_then(reducer_of).is_some() => {
+                    format!("`{text}` is one value already: leave `{}` out", function.name)
+                }
                 (Some(TimeReducer::Plain(Reduce::Min | Reduce::Max)), _) => {
                     format!(
                         "`{text}` is one value already; to compare values write `{}(a, b)`",
@@ -675,18 +698,33 @@ impl Checker<'_> {
         let truth = matches!(across, Across::All | Across::Any | Across::Share);
         match node.ty {
             Type::Text => {
+                let needs = if truth { "a condition" } else { "numbers" };
+                let help = if !matches!(self.checked[subject.index()], Checked::Value(_)) || matches!(self.ast.node(subject).kind, NodeKind::Name(_)) {
+                    format!("ask over a window: `count({text}[10m])`, `any({text}[10m] =~ 'OutOfMemoryError')`")
+                } else {
+                    format!("match it: `any({text} =~ 'OutOfMemoryError')`")
+                };
                 let d = self
                     .error(
                         codes::EVENT_AS_NUMBER,
                         subject,
-                        format!("`{}` needs numbers, and `{text}` is a text", function.name),
+                        format!("`{}` needs {needs}, and `{text}` is a text", function.name),
                     )
-                    .help(format!("ask over a window: `count({text}[10m])`"));
+                    .label("texts")
+                    .help(help);
                 self.report(d);
                 return Checked::Error;
             }
             Type::Bool if !truth && across != Across::Count => {
-                self.wrong_argument(function, subject, "numbers", node.ty);
+                let d = self
+                    .error(
+                        codes::WRONG_ARGUMENT,
+                        subject,
+                        format!("`{}` needs numbers, and `{text}` is a condition of each instance", function.name),
+                    )
+                    .label("true or false for each instance")
+                    .help(format!("ask for how many it holds: `share({text})`, `count({text})`, `all({text})`"));
+                self.report(d);
                 return Checked::Error;
             }
             Type::Number(_) if truth => {
@@ -740,6 +778,11 @@ impl Checker<'_> {
             return;
         }
         let text = self.text_of(subject);
+        // What the function would take if it stood inside.
+        let range = match self.ast.node(subject).kind {
+            NodeKind::Call(_, _, args) => self.ast.list(args).iter().find(|a| self.ranges[a.index()]).map(|a| self.text_of(*a)),
+            _ => None,
+        };
         let summed = match self.ast.node(subject).kind {
             NodeKind::Call(name, _, args) => {
                 let inner = functions::find(self.ast.text(name)).and_then(reducer_of);
@@ -752,7 +795,8 @@ impl Checker<'_> {
             }
             _ => None,
         };
-        let d = match (summed, reducer.needs) {
+        let range_of_sum = |inner: &str| range.clone().unwrap_or_else(|| format!("{inner}[5m]"));
+        let d = match (&summed, reducer.needs) {
             (Some((outer, inner)), Needs::Counter) => self
                 .error(
                     codes::RATE_OF_SUM,
@@ -761,8 +805,10 @@ impl Checker<'_> {
                 )
                 .label("falls when one instance restarts")
                 .help(format!(
-                    "`{}` of each instance first: `{outer}({}({inner}[5m]))`",
-                    function.name, function.name
+                    "`{}` of each instance first: `{outer}({}({}))`",
+                    function.name,
+                    function.name,
+                    range_of_sum(inner)
                 )),
             _ => self
                 .error(
@@ -771,11 +817,18 @@ impl Checker<'_> {
                     format!("`{}` needs a window, and `{text}` is one value", function.name),
                 )
                 .label("one value")
-                .help(match self.checked[subject.index()] {
-                    Checked::Series { .. } => format!("write `{}({text}[5m])`", function.name),
-                    _ => format!("write `{}`", function.signature.replace("range", "cpu[5m]")),
+                .help(match (self.checked[subject.index()], range) {
+                    (Checked::Series { .. }, _) => {
+                        format!("write {}", functions::calls(function).replace("range", &format!("{text}[5m]")))
+                    }
+                    (_, Some(range)) => format!("write {}", functions::calls(function).replace("range", &range)),
+                    _ => format!("write {}, where the range is a metric with a window, such as `cpu[5m]`", functions::calls(function)),
                 }),
         };
+        // That a counter's value is odd is the same mistake.
+        let span = self.ast.node(id).span;
+        self.diagnostics
+            .retain(|d| d.code != codes::COUNTER_AS_GAUGE || d.source.is_some() || d.span.to(span) != span);
         self.report(d);
     }
 }

@@ -278,7 +278,7 @@ impl<'a> Checker<'a> {
         let diagnostic = if let Some(function) = functions::find(name) {
             self.error(codes::FUNCTION_AS_VALUE, id, format!("`{name}` is a function"))
                 .label("its arguments are missing")
-                .help(format!("call it: `{}`", function.signature))
+                .help(format!("call it: {}", functions::calls(function)))
         } else {
             let diagnostic = self
                 .error(codes::UNKNOWN_NAME, id, format!("unknown name `{name}`"))
@@ -320,12 +320,12 @@ impl<'a> Checker<'a> {
             None => {
                 let diagnostic = Diagnostic::new(codes::UNKNOWN_FUNCTION, span, format!("unknown function `{name}`"))
                     .label("no such function");
-                match did_you_mean(name, FUNCTIONS.iter().map(|f| f.name)) {
-                    Some(near) => {
-                        let signature = functions::find(near).map_or("", |f| f.signature);
-                        diagnostic.help(format!("did you mean `{signature}`?"))
-                    }
-                    None => diagnostic.help("the language reference lists every function"),
+                match functions::called_elsewhere(name) {
+                    Some(ours) => diagnostic.help(format!("here it is {ours}")),
+                    None => match did_you_mean(name, FUNCTIONS.iter().map(|f| f.name)).and_then(functions::find) {
+                        Some(near) => diagnostic.help(format!("did you mean {}?", functions::calls(near))),
+                        None => diagnostic.help("the language reference lists every function"),
+                    },
                 }
             }
         };
@@ -366,7 +366,11 @@ impl<'a> Checker<'a> {
                     root,
                     format!("{} is needed here, and this is {}", wanted.describe(), ty.describe()),
                 );
-                self.report(d);
+                let rewritten = wanted.unit().and_then(|unit| self.with_unit(root, unit));
+                self.report(match rewritten {
+                    Some(help) => d.help(help),
+                    None => d,
+                });
                 return None;
             }
         }
@@ -376,9 +380,16 @@ impl<'a> Checker<'a> {
     fn as_condition(&self, id: NodeId, ty: Type) -> String {
         let text = self.text_of(id);
         match ty {
+            Type::Number(_) if self.is_loose(id) => format!("compare it: `({text}) > …`"),
             Type::Number(_) => format!("compare it: `{text} > …`"),
+            _ if self.is_loose(id) => format!("compare it: `({text}) == '…'`"),
             _ => format!("compare it: `{text} == '…'`"),
         }
+    }
+
+    /// Whether a comparison would bind more tightly than the node's own operator.
+    fn is_loose(&self, id: NodeId) -> bool {
+        matches!(self.ast.node(id).kind, NodeKind::Conditional(..) | NodeKind::Binary(BinaryOp::Else, ..))
     }
 
     fn warn_constant_condition(&mut self, root: NodeId, value: GraphId) {
@@ -452,7 +463,12 @@ impl<'a> Checker<'a> {
 
     fn range_as_value(&mut self, id: NodeId) {
         let text = self.text_of(id);
+        let events = self.series[id.index()].is_some_and(|s| self.sample_type(s.0) == Type::Text);
         let help = match self.ast.node(id).kind {
+            NodeKind::Window { .. } | NodeKind::Offset(..) if events => {
+                format!("count the texts or match them: `count({text}) > 0`, `any({text} =~ 'OutOfMemoryError')`")
+            }
+            _ if events => format!("test the texts: `any({text})`, `count({text}) > 0`"),
             NodeKind::Binary(op, a, b)
                 if is_comparison(op) && matches!(self.ast.node(a).kind, NodeKind::Window { .. }) =>
             {

@@ -6,7 +6,8 @@ use super::super::arithmetic::{Fn1, Fn2};
 use super::super::ast::{BinaryOp, NodeId, NodeKind, UnaryOp};
 use super::super::graph::{Compare, GraphId, Input, Op, Place};
 use super::super::types::{Type, Value};
-use super::{Checked, Checker};
+use super::super::format::symbol;
+use super::{Checked, Checker, is_comparison};
 use crate::diagnostic::codes;
 use crate::metrics::{Reduce, TextTest, TextTestKind};
 use crate::units::{DATA_UNITS, TIME_UNITS, Unit, display_quantity};
@@ -16,20 +17,17 @@ const SMALL_REGEX: usize = 16 * 1024;
 
 impl Checker<'_> {
     pub(super) fn unary(&mut self, id: NodeId, op: UnaryOp, a: NodeId) -> Checked {
-        let Some(value) = self.operand(a) else {
-            return Checked::Error;
-        };
         match op {
-            UnaryOp::Minus => match self.number(id, a, "`-`") {
-                Some((value, ty)) => self.make(id, Op::Fn1(Fn1::Negate, value), ty),
+            UnaryOp::Minus => match self.numbers(id, [a], "`-`") {
+                Some([(value, ty)]) => self.make(id, Op::Fn1(Fn1::Negate, value), ty),
                 None => Checked::Error,
             },
-            UnaryOp::Not => {
-                if !self.condition(a, "`!`") || !self.join_series(id, &[a]) {
-                    return Checked::Error;
+            UnaryOp::Not => match self.operand(a) {
+                Some(value) if self.condition(a, "`!`") && self.join_series(id, &[a]) => {
+                    self.make(id, Op::Not(value), Type::Bool)
                 }
-                self.make(id, Op::Not(value), Type::Bool)
-            }
+                _ => Checked::Error,
+            },
         }
     }
 
@@ -52,23 +50,9 @@ impl Checker<'_> {
         }
     }
 
-    /// A number that is one value: not samples, not a text.
-    fn number(&mut self, id: NodeId, operand: NodeId, what: &str) -> Option<(GraphId, Type)> {
+    /// A number that is one value: not a text, not a truth value.
+    fn number(&mut self, operand: NodeId, what: &str) -> Option<(GraphId, Type)> {
         let value = self.operand(operand)?;
-        if self.graph.node(value).place == Place::Sample {
-            let text = self.text_of(id);
-            let inner = self.text_of(operand);
-            let d = self
-                .error(
-                    codes::SAMPLE_TEST_TOO_COMPLEX,
-                    id,
-                    format!("`{text}` computes with the samples of a window"),
-                )
-                .label("samples can be compared, not computed with")
-                .help(format!("reduce over time first: `avg({inner})`"));
-            self.report(d);
-            return None;
-        }
         match self.graph.ty(value) {
             ty @ Type::Number(_) => Some((value, ty)),
             ty => {
@@ -80,9 +64,10 @@ impl Checker<'_> {
                         format!("{what} needs numbers, and `{text}` is {}", ty.describe()),
                     )
                     .label(ty.describe());
-                let d = match ty {
-                    Type::Text => d.help(format!("if the text says a number: `number({text})`")),
-                    _ => d.help("use `condition ? 1 : 0` to count a condition"),
+                let d = match (ty, self.ast.node(operand).kind) {
+                    (Type::Text, NodeKind::Text(_)) => d.help("texts are compared and matched, never joined or computed with"),
+                    (Type::Text, _) => d.help(format!("if the text says a number: `number({text})`")),
+                    _ => d.help(format!("to count a condition: `({text} ? 1 : 0)`")),
                 };
                 self.report(d);
                 None
@@ -90,10 +75,33 @@ impl Checker<'_> {
         }
     }
 
-    fn numbers(&mut self, id: NodeId, a: NodeId, b: NodeId, what: &str) -> Option<((GraphId, Type), (GraphId, Type))> {
-        // Both are looked at, so that both mistakes are reported.
-        let (left, right) = (self.number(id, a, what), self.number(id, b, what));
-        Some((left?, right?))
+    /// Numbers that are one value each: not samples, not texts. All are looked at, so that all mistakes are reported.
+    fn numbers<const N: usize>(&mut self, id: NodeId, operands: [NodeId; N], what: &str) -> Option<[(GraphId, Type); N]> {
+        let values = operands.map(|operand| self.operand(operand));
+        let is_sample = |c: &Self, value: Option<GraphId>| value.is_some_and(|v| c.graph.node(v).place == Place::Sample);
+        let samples: Vec<String> = operands
+            .iter()
+            .zip(values)
+            .filter(|(_, value)| is_sample(self, *value))
+            .map(|(operand, _)| format!("`avg({})`", self.text_of(*operand)))
+            .collect();
+        if !samples.is_empty() {
+            let text = self.text_of(id);
+            let d = self
+                .error(
+                    codes::SAMPLE_TEST_TOO_COMPLEX,
+                    id,
+                    format!("`{text}` computes with the samples of a window"),
+                )
+                .label("samples can be compared, not computed with")
+                .help(format!("reduce over time first: {}", samples.join(" and ")));
+            self.report(d);
+            return None;
+        }
+        let numbers = operands.map(|operand| self.number(operand, what));
+        let first = *numbers.iter().flatten().next()?;
+        let complete = numbers.iter().all(Option::is_some);
+        complete.then(|| numbers.map(|number| number.unwrap_or(first)))
     }
 
     fn sum(&mut self, id: NodeId, f: Fn2, a: NodeId, b: NodeId) -> Checked {
@@ -102,18 +110,19 @@ impl Checker<'_> {
             Fn2::Subtract => "`-`",
             _ => "`%`",
         };
-        let Some(((x, tx), (y, ty))) = self.numbers(id, a, b, sign) else {
+        let Some([(x, tx), (y, ty)]) = self.numbers(id, [a, b], sign) else {
             return Checked::Error;
         };
-        let Some(ty) = self.same_unit(id, (a, tx), (b, ty), sign) else {
+        let Some(ty) = self.same_unit(id, (a, tx), (b, ty), &format!("both sides of {sign}")) else {
             return Checked::Error;
         };
+        self.divided(id, f, y);
         self.make(id, Op::Fn2(f, x, y), ty)
     }
 
     fn product(&mut self, id: NodeId, f: Fn2, a: NodeId, b: NodeId) -> Checked {
         let sign = if f == Fn2::Multiply { "`*`" } else { "`/`" };
-        let Some(((x, tx), (y, ty))) = self.numbers(id, a, b, sign) else {
+        let Some([(x, tx), (y, ty)]) = self.numbers(id, [a, b], sign) else {
             return Checked::Error;
         };
         let (ux, uy) = (tx.unit().unwrap_or_default(), ty.unit().unwrap_or_default());
@@ -123,7 +132,10 @@ impl Checker<'_> {
             ux.divide(uy)
         };
         match unit {
-            Some(unit) => self.make(id, Op::Fn2(f, x, y), Type::Number(unit)),
+            Some(unit) => {
+                self.divided(id, f, y);
+                self.make(id, Op::Fn2(f, x, y), Type::Number(unit))
+            }
             None => {
                 let d = self.error(
                     codes::UNIT_OVERFLOW,
@@ -136,6 +148,23 @@ impl Checker<'_> {
         }
     }
 
+    /// Warns of a division by a constant zero; [`make`](Self::make) does where both operands are constants.
+    fn divided(&mut self, id: NodeId, f: Fn2, by: GraphId) {
+        let zero = self.graph.constant(by).and_then(|v| v.as_number()) == Some(0.0);
+        if matches!(f, Fn2::Divide | Fn2::Remainder) && zero && !self.is_constant_operation(id) {
+            let text = self.text_of(id);
+            let d = self.error(codes::ALWAYS_UNDEFINED, id, format!("`{text}` is undefined, whatever is measured"));
+            self.report(d.label("divided by zero").help("a division by zero has no value"));
+        }
+    }
+
+    /// Whether both operands are constants.
+    fn is_constant_operation(&self, id: NodeId) -> bool {
+        let NodeKind::Binary(_, a, b) = self.ast.node(id).kind else { return false };
+        let constant = |id: NodeId| self.values[id.index()].is_some_and(|v| self.graph.constant(v).is_some());
+        constant(a) && constant(b)
+    }
+
     /// The common type of two numbers, or an error that names both units. A literal `0` has every unit.
     pub(super) fn same_unit(&mut self, id: NodeId, a: (NodeId, Type), b: (NodeId, Type), what: &str) -> Option<Type> {
         if a.1 == b.1 || self.is_literal_zero(b.0) {
@@ -145,44 +174,69 @@ impl Checker<'_> {
             return Some(b.1);
         }
         let (ua, ub) = (a.1.unit().unwrap_or_default(), b.1.unit().unwrap_or_default());
-        let plain_literal = |c: &Self, (id, ty): (NodeId, Type)| match c.ast.node(id).kind {
-            NodeKind::Number(value, _) if ty.unit().is_some_and(Unit::is_number) => Some(value),
-            _ => None,
-        };
-        let missing = plain_literal(self, a)
-            .map(|v| (a.0, v, ub))
-            .or_else(|| plain_literal(self, b).map(|v| (b.0, v, ua)));
-        if let Some((at, value, unit)) = missing {
-            let text = self.text_of(at);
+        let (ta, tb) = (self.text_of(a.0), self.text_of(b.0));
+        let without_unit = |c: &Self, id: NodeId, unit: Unit| unit.is_number() && c.literal(id).is_some();
+        if without_unit(self, a.0, ua) || without_unit(self, b.0, ub) {
+            // The literal, and what it stands beside.
+            let (at, literal, other, unit) =
+                if without_unit(self, b.0, ub) { (b.0, &tb, &ta, ua) } else { (a.0, &ta, &tb, ub) };
             let d = self
                 .error(
                     codes::UNIT_MISSING,
                     at,
-                    format!("{what} of {} and the plain number `{text}`", unit.describe()),
+                    format!("{what} need one unit: `{ta}` is {}, `{tb}` is {}", ua.describe(), ub.describe()),
                 )
                 .label("without a unit");
-            let d = match with_units(value, &text, unit) {
-                Some(help) => d.help(help),
-                None => d.help(format!("write it in {unit}")),
+            let help = if literal.ends_with('%') {
+                format!("say a share of what: `{literal} * …`, or compare a ratio: `{other} / … > {literal}`")
+            } else {
+                with_units(literal, unit).unwrap_or_else(|| format!("write it in {unit}"))
             };
-            self.report(d);
-        } else {
-            let (ta, tb) = (self.text_of(a.0), self.text_of(b.0));
-            let d = self
-                .error(
-                    codes::UNIT_MISMATCH,
-                    id,
-                    format!(
-                        "{what} of different units: `{ta}` is {}, `{tb}` is {}",
-                        ua.describe(),
-                        ub.describe()
-                    ),
-                )
-                .label(format!("{ua} and {ub}"))
-                .help("bring both to one unit, e.g. by dividing by `1s` or `1MiB`");
-            self.report(d);
+            self.report(d.help(help));
+            return None;
         }
+        let d = self
+            .error(
+                codes::UNIT_MISMATCH,
+                id,
+                format!("{what} need one unit: `{ta}` is {}, `{tb}` is {}", ua.describe(), ub.describe()),
+            )
+            .label(format!("{ua} and {ub}"));
+        // Where one of them is a literal, it probably has the wrong suffix.
+        let rewritten = match (self.literal(b.0), self.literal(a.0)) {
+            (Some(digits), _) => with_units(&digits, ua),
+            (None, Some(digits)) => with_units(&digits, ub),
+            (None, None) => None,
+        };
+        let help = rewritten.unwrap_or_else(|| match (ua.is_number(), ub.is_number()) {
+            (true, false) => format!("give `{ta}` a unit, or divide `{tb}` by one, e.g. `/ 1s` or `/ 1MiB`"),
+            (false, true) => format!("give `{tb}` a unit, or divide `{ta}` by one, e.g. `/ 1s` or `/ 1MiB`"),
+            _ => "these are different quantities: compare or add quantities of one kind, or their ratios".to_owned(),
+        });
+        self.report(d.help(help));
         None
+    }
+
+    /// What to write where a literal lacks this unit.
+    pub(super) fn with_unit(&self, id: NodeId, unit: Unit) -> Option<String> {
+        with_units(&self.literal(id)?, unit)
+    }
+
+    /// The digits of a literal number, with its sign, without its unit.
+    pub(super) fn literal(&self, id: NodeId) -> Option<String> {
+        match self.ast.node(id).kind {
+            NodeKind::Number(_, unit) => {
+                let text = self.text_of(id);
+                let suffix = |c: char| c.is_ascii_alphabetic() && !unit.is_number();
+                let digits = text.split_once(suffix).map_or(&*text, |parts| parts.0);
+                Some(digits.split('/').next().unwrap_or(digits).to_owned())
+            }
+            NodeKind::Unary(UnaryOp::Minus, inner) => {
+                matches!(self.ast.node(inner).kind, NodeKind::Number(..)).then_some(())?;
+                Some(format!("-{}", self.literal(inner)?))
+            }
+            _ => None,
+        }
     }
 
     /// Whether `id` is a truth value; an error where it is not.
@@ -193,6 +247,19 @@ impl Checker<'_> {
             return true;
         }
         let text = self.text_of(id);
+        if self.graph.node(value).place == Place::Sample {
+            let operator = if ty == Type::Text { "=~" } else { ">" };
+            let d = self
+                .error(
+                    codes::NOT_A_CONDITION,
+                    id,
+                    format!("{what} needs a condition, and `{text}` is many samples"),
+                )
+                .label("many samples")
+                .help(format!("test the samples: `all({text} {operator} …)`, `any({text} {operator} …)`"));
+            self.report(d);
+            return false;
+        }
         let help = self.as_condition(id, ty);
         let d = self
             .error(
@@ -259,15 +326,48 @@ impl Checker<'_> {
                         ),
                     )
                     .label(format!("{} and {}", tx.describe(), ty.describe()));
-                let d = match (tx, ty) {
-                    (Type::Number(_), Type::Text) => d.help(format!("if the text says a number: `number({tb})`")),
-                    (Type::Text, Type::Number(_)) => d.help(format!("if the text says a number: `number({ta})`")),
-                    _ => d,
+                let help = self.of_one_type((a, tx), (b, ty));
+                let d = match help {
+                    Some(help) => d.help(help),
+                    None => d,
                 };
                 self.report(d);
                 None
             }
         }
+    }
+
+    /// What to write where two values have different types.
+    fn of_one_type(&self, a: (NodeId, Type), b: (NodeId, Type)) -> Option<String> {
+        let text = |id: NodeId| self.text_of(id);
+        match self.ast.node(b.0).kind {
+            // `a ?? b > c` is `a ?? (b > c)`.
+            NodeKind::Binary(op, inner, right)
+                if is_comparison(op)
+                    && b.1 == Type::Bool
+                    && self.values[inner.index()].is_some_and(|v| self.graph.ty(v) == a.1 || self.is_literal_zero(inner)) =>
+            {
+                let (inner, right) = (text(inner), text(right));
+                return Some(format!("`??` binds less tightly than comparisons: `({} ?? {inner}) {} {right}`", text(a.0), symbol(op)));
+            }
+            _ => {}
+        }
+        let (number, other) = match (a.1, b.1) {
+            (Type::Number(_), _) => (a.0, b),
+            (_, Type::Number(_)) => (b.0, a),
+            _ => return Some("write both as texts, or both as conditions".to_owned()),
+        };
+        Some(match (other.1, self.ast.node(other.0).kind) {
+            (Type::Text, NodeKind::Text(index)) => match self.ast.text(index) {
+                said if said.parse::<f64>().is_ok() => format!("a number stands without quotes: `{said}`"),
+                _ => format!("write a number in place of `{}`", text(other.0)),
+            },
+            (Type::Text, _) if self.literal(number).is_some() => {
+                format!("a text stands in quotes: `'{0}'`; if the text says a number: `number({1})`", text(number), text(other.0))
+            }
+            (Type::Text, _) => format!("if the text says a number: `number({})`", text(other.0)),
+            _ => format!("a condition is true or false by itself: `{0}`, `!({0})`", text(other.0)),
+        })
     }
 
     pub(super) fn conditional(&mut self, id: NodeId, c: NodeId, a: NodeId, b: NodeId) -> Checked {
@@ -418,6 +518,20 @@ impl Checker<'_> {
         let Some(pattern) = self.operand(b) else {
             return Checked::Error;
         };
+        let ty = self.graph.ty(pattern);
+        if ty != Type::Text {
+            let text = self.text_of(b);
+            let d = self
+                .error(
+                    codes::TYPE_MISMATCH,
+                    b,
+                    format!("the pattern of `=~` is a text, and `{text}` is {}", ty.describe()),
+                )
+                .label(ty.describe())
+                .help("write the pattern in quotes, e.g. `'OutOfMemoryError'`");
+            self.report(d);
+            return Checked::Error;
+        }
         let Some(Value::Text(pattern)) = self.graph.constant(pattern) else {
             let d = self
                 .error(
@@ -504,9 +618,14 @@ impl Checker<'_> {
                     .unwrap_or(&text)
                     .trim_start_matches("error: ")
                     .to_owned();
+                let help = if reason.contains("look-around") || reason.contains("backreferences") {
+                    "patterns run in linear time, so there are no look-around and no back-references: combine several tests with `&&` and `!~`"
+                } else {
+                    "to look for such a character itself write `\\` before it in a raw text, e.g. `r'\\('`, or use `contains(text, '(')`"
+                };
                 let d = self
                     .error(codes::BAD_REGEX, id, format!("invalid regular expression: {reason}"))
-                    .help("patterns are linear-time regular expressions: no look-around, no back-references");
+                    .help(help);
                 self.report(d);
                 None
             }
@@ -527,7 +646,11 @@ impl Checker<'_> {
                 id,
                 format!("{what} needs a text, and `{text}` is {}", ty.describe()),
             )
-            .label(ty.describe());
+            .label(ty.describe())
+            .help(match ty {
+                Type::Number(_) => format!("numbers are compared: `{text} > …`, `{text} == …`"),
+                _ => "only texts are matched".to_owned(),
+            });
         self.report(d);
         None
     }
@@ -560,7 +683,7 @@ impl Checker<'_> {
                 (Some(Value::Number(_)), Type::Number(_)) => {
                     let ty = self.graph.ty(value);
                     if self
-                        .same_unit(element, (a, subject_type), (element, ty), "`in`")
+                        .same_unit(element, (a, subject_type), (element, ty), "both sides of `in`")
                         .is_none()
                     {
                         return Checked::Error;
@@ -573,18 +696,24 @@ impl Checker<'_> {
                 }
                 (constant, _) => {
                     let text = self.text_of(element);
-                    let message = if constant.is_none() {
-                        format!("`{text}` is not a literal")
+                    let ty = self.graph.ty(value);
+                    let d = if subject_type == Type::Bool {
+                        let subject = self.text_of(a);
+                        self.error(codes::BAD_LIST, a, format!("`in` looks for numbers and texts, and `{subject}` is a truth value"))
+                            .help(format!("a condition is true or false by itself: `{subject}`, `!({subject})`"))
+                    } else if constant.is_none() {
+                        let subject = self.text_of(a);
+                        self.error(codes::BAD_LIST, element, format!("`{text}` is not known when the rule is compiled"))
+                            .label("not a constant")
+                            .help(format!("compare it: `{subject} == {text}`"))
                     } else {
-                        format!(
-                            "`{text}` is {}, and the left side is {}",
-                            self.graph.ty(value).describe(),
-                            subject_type.describe()
-                        )
+                        let message = format!("`{text}` is {}, and the left side is {}", ty.describe(), subject_type.describe());
+                        let d = self.error(codes::BAD_LIST, element, message).label(ty.describe());
+                        match self.of_one_type((a, subject_type), (element, ty)) {
+                            Some(help) => d.help(help),
+                            None => d,
+                        }
                     };
-                    let d = self
-                        .error(codes::BAD_LIST, element, message)
-                        .help("write `x in ['a', 'b']`, all of one type");
                     self.report(d);
                     return Checked::Error;
                 }
@@ -618,20 +747,16 @@ fn mirrored(op: BinaryOp) -> BinaryOp {
     }
 }
 
-/// "write `1000B`, `1000KiB` …" for a number that lacks its unit.
-fn with_units(value: f64, text: &str, unit: Unit) -> Option<String> {
-    if value < 0.0 || text.ends_with('%') {
-        return None;
-    }
-    let names: Vec<String> = match unit {
-        Unit::BYTES => DATA_UNITS[..4].iter().map(|u| format!("`{text}{}`", u.0)).collect(),
-        Unit::SECONDS => TIME_UNITS[..4].iter().map(|u| format!("`{text}{}`", u.0)).collect(),
-        Unit::PER_SECOND => ["s", "m", "h"].iter().map(|u| format!("`{text}/{u}`")).collect(),
-        Unit::BYTES_PER_SECOND => ["B/s", "KiB/s", "MiB/s"]
-            .iter()
-            .map(|u| format!("`{text}{u}`"))
-            .collect(),
+/// "write `1000B`, `1000KiB` …" for the digits of a number that lacks this unit.
+fn with_units(digits: &str, unit: Unit) -> Option<String> {
+    let suffixes: Vec<&str> = match unit {
+        Unit::BYTES => DATA_UNITS[..4].iter().map(|u| u.0).collect(),
+        Unit::SECONDS => TIME_UNITS[..4].iter().map(|u| u.0).collect(),
+        Unit::PER_SECOND => vec!["/s", "/m", "/h"],
+        Unit::BYTES_PER_SECOND => vec!["B/s", "KiB/s", "MiB/s"],
+        Unit::NUMBER => return Some(format!("write a plain number: `{digits}`")),
         _ => return None,
     };
+    let names: Vec<String> = suffixes.iter().map(|suffix| format!("`{digits}{suffix}`")).collect();
     Some(format!("write {} …", names.join(", ")))
 }

@@ -37,9 +37,16 @@ impl Checker<'_> {
                         format!("`{text}` is not a metric and has no samples over time"),
                     )
                     .label("not a metric");
-                let d = match self.ast.node(of).kind {
-                    NodeKind::Call(..) => d.help("write the window inside the function: `avg(cpu[5m])`"),
-                    _ => d,
+                let metric = self.metric_in(of);
+                let d = match (self.ast.node(of).kind, metric) {
+                    (NodeKind::Call(name, ..), Some(metric)) => {
+                        let name = self.ast.text(name);
+                        d.help(format!("the window stands at the metric, inside the function: `{name}({metric}[…])`"))
+                    }
+                    (_, Some(metric)) => {
+                        d.help(format!("each metric has a window of its own, reduced before computing: `avg({metric}[…])`"))
+                    }
+                    _ => d.help(self.known_metrics()),
                 };
                 self.report(d);
                 return Checked::Error;
@@ -118,6 +125,13 @@ impl Checker<'_> {
                 Checked::Series { metric, window, range }
             }
             Checked::Error => Checked::Error,
+            Checked::Series { .. } => {
+                let d = self
+                    .error(codes::WINDOW_OF_NON_METRIC, id, "an offset of an offset".to_owned())
+                    .help("write one offset, the sum of both");
+                self.report(d);
+                Checked::Error
+            }
             _ => {
                 let text = self.text_of(of);
                 let d = self
@@ -130,6 +144,29 @@ impl Checker<'_> {
                 self.report(d);
                 Checked::Error
             }
+        }
+    }
+
+    /// The first metric in a part of the tree.
+    fn metric_in(&self, id: NodeId) -> Option<String> {
+        let span = self.ast.node(id).span;
+        let inside = self.ast.nodes[..id.index()].iter().filter(|n| n.span.to(span) == span);
+        inside
+            .filter_map(|n| match n.kind {
+                NodeKind::Name(index) => Some(self.ast.text(index)),
+                _ => None,
+            })
+            .find(|name| self.scope.catalogue().id(name).is_some())
+            .map(str::to_owned)
+    }
+
+    fn known_metrics(&self) -> String {
+        const SHOWN: usize = 8;
+        let names: Vec<String> =
+            self.scope.catalogue().iter().take(SHOWN).map(|(_, spec)| format!("`{}`", spec.name)).collect();
+        match (names.is_empty(), self.scope.catalogue().len() > SHOWN) {
+            (true, _) => "there are no metrics here: declare some".to_owned(),
+            (false, more) => format!("metrics here: {}{}", names.join(", "), if more { ", …" } else { "" }),
         }
     }
 
@@ -152,7 +189,10 @@ impl Checker<'_> {
                     ),
                 )
                 .label("not a duration")
-                .help(format!("write `{text}s`, `{text}m`, `{text}h` or `{text}d`"));
+                .help(match self.literal(id) {
+                    Some(digits) => format!("write `{digits}s`, `{digits}m`, `{digits}h` or `{digits}d`"),
+                    None => "write a duration such as `5m`".to_owned(),
+                });
             self.report(d);
             return None;
         }
@@ -163,9 +203,10 @@ impl Checker<'_> {
                 .error(
                     codes::BAD_WINDOW_LENGTH,
                     id,
-                    "this length of time is impossible here".to_owned(),
+                    format!("`{}` is not a possible length of time here", self.text_of(id)),
                 )
-                .label("from 1ms to 5 years");
+                .label(if zero_allowed { "from 0s to 5 years" } else { "from 1ms to 5 years" })
+                .help("windows and offsets look back from the time of the look: write a positive duration such as `5m`");
             self.report(d);
             return None;
         }
