@@ -190,7 +190,11 @@ struct Blocks {
     /// Temporaries and differences, by register; empty for inputs and constants.
     registers: Vec<Vec<f64>>,
     masks: Vec<Vec<u8>>,
-    /// NaN in the rows in which something is not finite.
+    /// The term at hand.
+    term: Vec<u8>,
+    /// Whether everything is finite in all rows.
+    whole: bool,
+    /// Otherwise: NaN in the rows in which something is not.
     check: Vec<f64>,
 }
 
@@ -212,6 +216,8 @@ impl Blocks {
             rows,
             registers,
             masks: vec![vec![0; rows]; program.bits as usize],
+            term: vec![1; rows],
+            whole: true,
             check: vec![0.0; rows],
         }
     }
@@ -304,40 +310,44 @@ impl<'a> Run<'a> {
             for op in &stage.ops {
                 self.number_op(blocks, *op, from, to);
             }
-            for (k, register) in stage.atoms.register.iter().enumerate() {
-                let (lo, hi) = (stage.atoms.lo[k], stage.atoms.hi[k]);
-                if lo > hi {
-                    continue; // padding
-                }
-                let bit = stage.first_bit as usize + k;
-                let mut mask = std::mem::take(&mut blocks.masks[bit]);
-                match self.operand(blocks, *register, from, to) {
+            for atom in &stage.atoms {
+                let mut mask = std::mem::take(&mut blocks.masks[atom.bit as usize]);
+                match self.operand(blocks, atom.register, from, to) {
                     Operand::Column(values) => {
-                        for (m, x) in mask.iter_mut().zip(values) {
-                            *m = u8::from((lo <= *x) & (*x <= hi));
-                        }
+                        mask.iter_mut()
+                            .zip(values)
+                            .for_each(|(m, x)| *m = u8::from(*x >= atom.bound));
                     }
-                    Operand::Constant(x) => mask[..rows].fill(u8::from(lo <= x && x <= hi)),
+                    Operand::Constant(x) => mask.fill(u8::from(x >= atom.bound)),
                 }
-                blocks.masks[bit] = mask;
+                blocks.masks[atom.bit as usize] = mask;
             }
-            for term in &stage.terms {
-                let mut mask = std::mem::take(&mut blocks.masks[term.bit as usize]);
-                mask[..rows].fill(u8::from(term.all));
-                for part in &program.parts[term.parts.0 as usize..term.parts.1 as usize] {
-                    let mut left = part.mask;
-                    while left != 0 {
-                        let bit = left.trailing_zeros();
-                        left &= left - 1;
-                        let flip = u8::from((part.flip >> bit) & 1 == 1);
-                        let other = &blocks.masks[part.word as usize * 64 + bit as usize];
-                        for (m, o) in mask[..rows].iter_mut().zip(other) {
-                            if term.all { *m &= o ^ flip } else { *m |= o ^ flip }
-                        }
-                    }
+            for pair in &stage.pairs {
+                let mut mask = std::mem::take(&mut blocks.masks[pair.bit as usize]);
+                let (left, right) = (
+                    self.operand(blocks, pair.left, from, to),
+                    self.operand(blocks, pair.right, from, to),
+                );
+                binary(&mut mask[..rows], left, right, |x, y| u8::from(x >= y));
+                blocks.masks[pair.bit as usize] = mask;
+            }
+            let mut term = std::mem::take(&mut blocks.term);
+            term.fill(1);
+            for part in &stage.parts {
+                let mut left = part.mask;
+                while left != 0 {
+                    let bit = left.trailing_zeros();
+                    left &= left - 1;
+                    let flip = u8::from((part.want >> bit) & 1 == 0);
+                    let other = &blocks.masks[part.word as usize * 64 + bit as usize];
+                    term[..rows].iter_mut().zip(other).for_each(|(m, o)| *m &= o ^ flip);
                 }
-                blocks.masks[term.bit as usize] = mask;
+                if let Some(bit) = part.bit {
+                    std::mem::swap(&mut term, &mut blocks.masks[bit as usize]);
+                    term.fill(1);
+                }
             }
+            blocks.term = term;
         }
         self.check(blocks, from, to);
     }
@@ -405,17 +415,24 @@ impl<'a> Run<'a> {
         blocks.registers[into] = result;
     }
 
+    /// Marks the rows in which something is not finite. Mostly there is none, which is quickly seen of the block as a whole.
     #[expect(clippy::eq_op, reason = "zero for numbers, NaN for what is not finite")]
     fn check(&self, blocks: &mut Blocks, from: usize, to: usize) {
+        let registers = 0..self.program().registers() as u32;
+        blocks.whole = registers
+            .clone()
+            .all(|register| match self.operand(blocks, register, from, to) {
+                Operand::Column(values) => not_finite(values) == 0.0,
+                Operand::Constant(x) => x.is_finite(),
+            });
+        if blocks.whole {
+            return;
+        }
         let mut check = std::mem::take(&mut blocks.check);
         check[..to - from].fill(0.0);
-        for register in 0..self.program().checked as u32 {
+        for register in registers {
             match self.operand(blocks, register, from, to) {
-                Operand::Column(values) => {
-                    for (sum, x) in check.iter_mut().zip(values) {
-                        *sum += x - x;
-                    }
-                }
+                Operand::Column(values) => check.iter_mut().zip(values).for_each(|(sum, x)| *sum += x - x),
                 Operand::Constant(x) if x.is_finite() => {}
                 Operand::Constant(_) => check.fill(f64::NAN),
             }
@@ -427,6 +444,9 @@ impl<'a> Run<'a> {
     fn exact_rows(&self, blocks: &Blocks, from: usize, to: usize, mut into: impl FnMut(usize, Value<'_>)) {
         let compiled = self.expression.compiled();
         let exact_output = matches!(self.program().output(0).1, Output::Exact);
+        if blocks.whole && !exact_output {
+            return;
+        }
         let root = compiled.root_of(0);
         let (mut row, mut exact) = (None, None);
         for index in from..to {
@@ -452,6 +472,18 @@ impl<'a> Run<'a> {
     }
 }
 
+/// NaN if one of `numbers` is not finite, else 0: `x − x` is zero for every finite number and NaN for the others, and NaN survives a sum.
+fn not_finite(numbers: &[f64]) -> f64 {
+    let (chunks, rest) = numbers.as_chunks::<8>();
+    let mut sums = [0.0_f64; 8];
+    for chunk in chunks {
+        for (sum, x) in sums.iter_mut().zip(chunk) {
+            *sum += x - x;
+        }
+    }
+    sums.iter().sum::<f64>() + rest.iter().map(|x| x - x).sum::<f64>()
+}
+
 #[inline(always)]
 fn unary(out: &mut [f64], a: Operand<'_>, f: impl Fn(f64) -> f64) {
     match a {
@@ -461,7 +493,7 @@ fn unary(out: &mut [f64], a: Operand<'_>, f: impl Fn(f64) -> f64) {
 }
 
 #[inline(always)]
-fn binary(out: &mut [f64], a: Operand<'_>, b: Operand<'_>, f: impl Fn(f64, f64) -> f64) {
+fn binary<T: Clone>(out: &mut [T], a: Operand<'_>, b: Operand<'_>, f: impl Fn(f64, f64) -> T) {
     match (a, b) {
         (Operand::Column(a), Operand::Column(b)) => {
             out.iter_mut().zip(a).zip(b).for_each(|((out, a), b)| *out = f(*a, *b));

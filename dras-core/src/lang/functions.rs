@@ -228,7 +228,10 @@ const ELSEWHERE: &[(&str, &str)] = &[
     ("deriv", "`slope(range)`"),
     ("derivative", "`slope(range)`"),
     ("predict_linear", "`predict(range, ahead)`"),
-    ("holt_winters", "`double_exponential_smoothing(range, smoothing, trend)`"),
+    (
+        "holt_winters",
+        "`double_exponential_smoothing(range, smoothing, trend)`",
+    ),
     ("ema", "`ewma(range, half_life)`"),
     ("log", "`ln(x)`, `log2(x)` or `log10(x)`"),
     ("power", "`pow(x, y)`"),
@@ -275,7 +278,10 @@ const ELSEWHERE: &[(&str, &str)] = &[
     ("range", "`spread(range)`"),
     ("every", "`all(range > y)`"),
     ("some", "`any(range > y)`"),
-    ("now", "nothing: windows end at the time of the look; for ages there are `age(range)` and `since_last_change`"),
+    (
+        "now",
+        "nothing: windows end at the time of the look; for ages there are `age(range)` and `since_last_change`",
+    ),
 ];
 
 /// What a function of another language is called here.
@@ -286,8 +292,12 @@ pub(crate) fn called_elsewhere(name: &str) -> Option<String> {
         return Some((*ours).to_owned());
     }
     // `avg_over_time(cpu[5m])` of PromQL, `math.abs(x)` and `string.contains(a, b)` of Aviator.
-    let own = name.strip_suffix("_over_time").or_else(|| name.rsplit_once('.').map(|p| p.1)).and_then(find);
-    own.or_else(|| FUNCTIONS.iter().find(|f| plain(f.name) == wanted)).map(calls)
+    let own = name
+        .strip_suffix("_over_time")
+        .or_else(|| name.rsplit_once('.').map(|p| p.1))
+        .and_then(find);
+    own.or_else(|| FUNCTIONS.iter().find(|f| plain(f.name) == wanted))
+        .map(calls)
 }
 
 macro_rules! functions {

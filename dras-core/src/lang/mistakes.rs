@@ -21,9 +21,15 @@ fn what_is_said_about_mistakes() {
             for diagnostic in &found.0 {
                 assert!(diagnostic.source.is_some(), "{diagnostic}");
                 assert!(!diagnostic.offending().is_empty(), "{diagnostic}");
-                assert!(!diagnostic.message.ends_with('.') && !diagnostic.message.contains('\n'), "{diagnostic}");
+                assert!(
+                    !diagnostic.message.ends_with('.') && !diagnostic.message.contains('\n'),
+                    "{diagnostic}"
+                );
                 let is_error = diagnostic.severity() == Severity::Error;
-                assert!(!is_error || diagnostic.help.is_some(), "what is to be done? {diagnostic}");
+                assert!(
+                    !is_error || diagnostic.help.is_some(),
+                    "what is to be done? {diagnostic}"
+                );
             }
             write!(now, "{line}\n{found}\n\n").unwrap();
             skipping = true;

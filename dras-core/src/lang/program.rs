@@ -1,11 +1,10 @@
 //! The compiled form: straight-line code over a register file, the same for every task.
 //!
-//! Numbers are computed by three-address operations. Every comparison becomes an *atom*, an interval that a register lies in or not;
-//! atoms are tested without branches, eight at a time, into machine words. The boolean part is terms over those bits. Equal comparisons
-//! of different rules are one atom, and the word that the atoms leave tells which comparison was true.
+//! Numbers are computed by three-address operations. Every comparison of a register with a constant becomes an *atom*, `register ≥ bound`
+//! or its opposite; atoms are tested without branches into the bits of machine words. The boolean part is terms, conjunctions of such bits
+//! or their opposites. Equal comparisons of different rules are one atom.
 //!
-//! The program assumes that everything is defined and checks that once, at the end, by a sum over its registers that is NaN exactly if
-//! any of them is not finite; then the exact evaluator answers instead.
+//! The program assumes that everything is defined. Where an input or a result is not, the exact evaluator answers instead.
 
 use std::collections::HashMap;
 
@@ -25,10 +24,41 @@ pub(super) struct Literal {
     pub(super) negate: bool,
 }
 
-impl Literal {
+/// The bits of one evaluation; all are 0 to begin with.
+trait Bits {
+    fn word(&self, index: u32) -> u64;
+
+    /// Sets a bit that was not set before.
+    fn put(&mut self, bit: u32, value: bool);
+
     #[inline]
-    fn read(self, bits: &[u64]) -> bool {
-        ((bits[self.bit as usize / 64] >> (self.bit % 64)) & 1 == 1) != self.negate
+    fn read(&self, literal: Literal) -> bool {
+        ((self.word(literal.bit / 64) >> (literal.bit % 64)) & 1 == 1) != literal.negate
+    }
+}
+
+/// The bits of programs that need one word only, so that it can stay in a register of the machine.
+impl Bits for u64 {
+    #[inline(always)]
+    fn word(&self, _: u32) -> u64 {
+        *self
+    }
+
+    #[inline(always)]
+    fn put(&mut self, bit: u32, value: bool) {
+        *self |= u64::from(value) << (bit % 64);
+    }
+}
+
+impl Bits for [u64] {
+    #[inline(always)]
+    fn word(&self, index: u32) -> u64 {
+        self[index as usize]
+    }
+
+    #[inline(always)]
+    fn put(&mut self, bit: u32, value: bool) {
+        self[bit as usize / 64] |= u64::from(value) << (bit % 64);
     }
 }
 
@@ -44,12 +74,20 @@ pub(super) enum NumberOp {
     Exact(Register, u32),
 }
 
-/// The interval tests, in columns so that they are tested eight at a time.
-#[derive(Debug, Clone, Default)]
-pub(super) struct Atoms {
-    pub(super) register: Vec<Register>,
-    pub(super) lo: Vec<f64>,
-    pub(super) hi: Vec<f64>,
+/// The test `register ≥ bound`, written to a bit.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Atom {
+    pub(super) register: Register,
+    pub(super) bit: u32,
+    pub(super) bound: f64,
+}
+
+/// The test `left ≥ right`, written to a bit.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Pair {
+    pub(super) left: Register,
+    pub(super) right: Register,
+    pub(super) bit: u32,
 }
 
 /// A condition on a text.
@@ -61,32 +99,26 @@ pub(super) enum TextAtom {
     Exact { bit: u32, root: u32 },
 }
 
-/// A conjunction or disjunction of literals, written to a bit.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Term {
-    pub(super) bit: u32,
-    pub(super) all: bool,
-    /// Range of [`Program::parts`].
-    pub(super) parts: (u32, u32),
-}
-
-/// The literals of a term that stand in one word.
+/// The literals of a term that stand in one word; all parts of a term must hold. (A disjunction is the opposite of a term.)
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Part {
     pub(super) word: u32,
+    /// The bit that the term is written to, with its last part.
+    pub(super) bit: Option<u32>,
+    /// The bits that must be as in `want`.
     pub(super) mask: u64,
-    pub(super) flip: u64,
+    pub(super) want: u64,
 }
 
 /// A stretch of code; a later one may select numbers by conditions of an earlier one.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Stage {
     pub(super) ops: Vec<NumberOp>,
-    pub(super) atoms: Atoms,
-    /// The first bit of the atoms; a multiple of 8.
-    pub(super) first_bit: u32,
+    pub(super) atoms: Vec<Atom>,
+    pub(super) pairs: Vec<Pair>,
     pub(super) texts: Vec<TextAtom>,
-    pub(super) terms: Vec<Term>,
+    /// The parts of all terms, one term after the other.
+    pub(super) parts: Vec<Part>,
 }
 
 /// Where an output is found.
@@ -102,14 +134,11 @@ pub(super) enum Output {
 /// See the module's documentation.
 #[derive(Debug, Clone)]
 pub(crate) struct Program {
-    /// The register file to begin with: inputs, temporaries, padding; constants; differences.
+    /// The register file to begin with: inputs, temporaries, constants.
     start: Vec<f64>,
     /// Inputs that some output needs.
     pub(crate) needed: Vec<bool>,
-    /// Registers `0..checked` must be finite.
-    pub(super) checked: usize,
     pub(super) stages: Vec<Stage>,
-    pub(super) parts: Vec<Part>,
     /// Roots that only the exact evaluator knows: expressions of texts.
     exact: Vec<GraphId>,
     /// All that those roots need, in order.
@@ -131,6 +160,7 @@ impl Program {
         let inputs = self.needed.len();
         Row {
             numbers: self.start.clone(),
+            undefined: self.start[..inputs].iter().filter(|x| x.is_nan()).count() as u32,
             texts: vec![None; inputs],
             reasons: self
                 .needed
@@ -170,30 +200,56 @@ impl Program {
     }
 
     /// Runs the program. `true`: everything was defined and the outputs hold; `false`: ask the exact evaluator.
+    #[inline]
     pub(crate) fn run(&self, graph: &Graph, row: &mut Row<'_>) -> bool {
+        if self.words == 1 {
+            let mut word = 0_u64;
+            let complete = self.run_with(graph, row, &mut word);
+            row.bits[0] = word;
+            return complete;
+        }
+        let mut bits = std::mem::take(&mut row.bits);
+        bits.fill(0);
+        let complete = self.run_with(graph, row, bits.as_mut_slice());
+        row.bits = bits;
+        complete
+    }
+
+    #[inline]
+    fn run_with<B: Bits + ?Sized>(&self, graph: &Graph, row: &mut Row<'_>, bits: &mut B) -> bool {
+        if row.is_incomplete() {
+            return false;
+        }
+        let mut complete = true;
         let mut exact: Option<Values<'_>> = None;
         for stage in &self.stages {
             for op in &stage.ops {
-                let numbers = &mut row.numbers;
-                match *op {
-                    NumberOp::Fn1(f, into, a) => numbers[into as usize] = f.apply(numbers[a as usize]),
-                    NumberOp::Fn2(f, into, a, b) => {
-                        numbers[into as usize] = f.apply(numbers[a as usize], numbers[b as usize]);
-                    }
-                    NumberOp::Fn3(f, into, a, b, c) => {
-                        numbers[into as usize] = f.apply(numbers[a as usize], numbers[b as usize], numbers[c as usize]);
-                    }
+                let numbers = row.numbers.as_mut_slice();
+                let (into, result) = match *op {
+                    NumberOp::Fn1(f, into, a) => (into, f.apply(numbers[a as usize])),
+                    NumberOp::Fn2(f, into, a, b) => (into, f.apply(numbers[a as usize], numbers[b as usize])),
+                    NumberOp::Fn3(f, into, a, b, c) => (
+                        into,
+                        f.apply(numbers[a as usize], numbers[b as usize], numbers[c as usize]),
+                    ),
                     NumberOp::Select(literal, into, a, b) => {
-                        let chosen = if literal.read(&row.bits) { a } else { b };
-                        numbers[into as usize] = numbers[chosen as usize];
+                        (into, numbers[if bits.read(literal) { a } else { b } as usize])
                     }
                     NumberOp::Exact(into, root) => match self.exact_value(graph, row, &mut exact, root) {
-                        Some(&Value::Number(x)) => row.numbers[into as usize] = x,
+                        Some(&Value::Number(x)) => (into, x),
                         _ => return false,
                     },
-                }
+                };
+                row.numbers[into as usize] = result;
+                complete &= result.is_finite();
             }
-            stage.atoms.test(stage.first_bit, &row.numbers, &mut row.bits);
+            let numbers = row.numbers.as_slice();
+            for atom in &stage.atoms {
+                bits.put(atom.bit, numbers[atom.register as usize] >= atom.bound);
+            }
+            for pair in &stage.pairs {
+                bits.put(pair.bit, numbers[pair.left as usize] >= numbers[pair.right as usize]);
+            }
             for atom in &stage.texts {
                 let (bit, passed) = match *atom {
                     TextAtom::Test { bit, input, test } => {
@@ -207,14 +263,18 @@ impl Program {
                         _ => return false,
                     },
                 };
-                write_bit(&mut row.bits, bit, passed);
+                bits.put(bit, passed);
             }
-            for term in &stage.terms {
-                let holds = self.holds(term, &row.bits);
-                write_bit(&mut row.bits, term.bit, holds);
+            let mut holds = true;
+            for part in &stage.parts {
+                holds &= bits.word(part.word) & part.mask == part.want;
+                if let Some(bit) = part.bit {
+                    bits.put(bit, holds);
+                    holds = true;
+                }
             }
         }
-        all_finite(&row.numbers[..self.checked])
+        complete
     }
 
     /// A number after [`run`](Self::run) said that it holds.
@@ -230,20 +290,9 @@ impl Program {
     #[inline]
     pub(crate) fn bool(&self, row: &Row<'_>, output: usize) -> Option<bool> {
         match self.outputs[output].1 {
-            Output::Bool(literal) => Some(literal.read(&row.bits)),
+            Output::Bool(literal) => Some(row.bits.as_slice().read(literal)),
             Output::KnownBool(known) => Some(known),
             _ => None,
-        }
-    }
-
-    #[inline]
-    fn holds(&self, term: &Term, bits: &[u64]) -> bool {
-        let mut parts = self.parts[term.parts.0 as usize..term.parts.1 as usize].iter();
-        let set = |p: &Part| (bits[p.word as usize] ^ p.flip) & p.mask;
-        if term.all {
-            parts.all(|p| set(p) == p.mask)
-        } else {
-            parts.any(|p| set(p) != 0)
         }
     }
 
@@ -264,47 +313,6 @@ impl Program {
     }
 }
 
-impl Atoms {
-    #[inline]
-    fn test(&self, first_bit: u32, numbers: &[f64], bits: &mut [u64]) {
-        let columns = self
-            .register
-            .chunks_exact(8)
-            .zip(self.lo.chunks_exact(8))
-            .zip(self.hi.chunks_exact(8));
-        for (chunk, ((register, lo), hi)) in columns.enumerate() {
-            let mut byte = 0_u64;
-            for k in 0..8 {
-                let x = numbers[register[k] as usize];
-                byte |= u64::from((lo[k] <= x) & (x <= hi[k])) << k;
-            }
-            let bit = first_bit as usize + chunk * 8;
-            let (word, shift) = (bit / 64, bit % 64);
-            bits[word] = (bits[word] & !(0xff << shift)) | (byte << shift);
-        }
-    }
-}
-
-#[inline]
-fn write_bit(bits: &mut [u64], bit: u32, value: bool) {
-    let (word, shift) = (bit as usize / 64, bit % 64);
-    bits[word] = (bits[word] & !(1 << shift)) | (u64::from(value) << shift);
-}
-
-/// `x − x` is zero for every finite number and NaN for the others, and NaN survives a sum; four sums at a time keep the additions from
-/// waiting for each other. The length is a multiple of four.
-#[inline]
-#[expect(clippy::eq_op, reason = "zero for numbers, NaN for what is not finite")]
-fn all_finite(numbers: &[f64]) -> bool {
-    let mut sums = [0.0_f64; 4];
-    for chunk in numbers.chunks_exact(4) {
-        for (sum, x) in sums.iter_mut().zip(chunk) {
-            *sum += x - x;
-        }
-    }
-    !(sums[0] + sums[1] + sums[2] + sums[3]).is_nan()
-}
-
 /// Where a node's value is while it is lowered.
 #[derive(Debug, Clone, Copy)]
 enum Lowered {
@@ -321,7 +329,6 @@ enum Slot {
     Input(u32),
     Temporary(u32),
     Constant(u32),
-    Difference(u32),
 }
 
 /// Code with slots instead of registers, and bits counted per kind.
@@ -337,9 +344,10 @@ enum DraftOp {
 #[derive(Debug, Default)]
 struct DraftStage {
     ops: Vec<DraftOp>,
-    atoms: Vec<(Slot, f64, f64, u32)>,
+    atoms: Vec<(Slot, f64, u32)>,
+    pairs: Vec<(Slot, Slot, u32)>,
     texts: Vec<TextAtom>,
-    terms: Vec<(u32, bool, Vec<Literal>)>,
+    terms: Vec<(u32, Vec<Literal>)>,
 }
 
 /// Who uses a node.
@@ -359,10 +367,9 @@ struct Lowering<'g> {
     stages: Vec<DraftStage>,
     constants: Vec<f64>,
     known_constants: HashMap<u64, u32>,
-    known_atoms: HashMap<(Slot, u64, u64), (Literal, u32)>,
+    known_atoms: HashMap<(Slot, u64), (Literal, u32)>,
+    known_pairs: HashMap<(Slot, Slot), (Literal, u32)>,
     temporaries: u32,
-    differences: u32,
-    /// Bits are numbered in the order they are met, and renumbered at the end so that each stage's atoms stand together.
     bits: u32,
     exact: Vec<GraphId>,
 }
@@ -393,8 +400,8 @@ impl<'g> Lowering<'g> {
             constants: Vec::new(),
             known_constants: HashMap::new(),
             known_atoms: HashMap::new(),
+            known_pairs: HashMap::new(),
             temporaries: 0,
-            differences: 0,
             bits: 0,
             exact: Vec::new(),
         };
@@ -552,25 +559,46 @@ impl<'g> Lowering<'g> {
         negated(self.lowered[a.index()])
     }
 
-    /// The bit that says `lo ≤ slot ≤ hi`.
+    /// `lo ≤ slot ≤ hi`, or its opposite.
     fn atom(&mut self, slot: Slot, stage: u32, lo: f64, hi: f64, negate: bool) -> Lowered {
-        let key = (slot, lo.to_bits(), hi.to_bits());
-        let (literal, stage) = match self.known_atoms.get(&key) {
-            Some(&known) => known,
-            None => {
-                let literal = self.new_bit();
-                self.stage(stage).atoms.push((slot, lo, hi, literal.bit));
-                self.known_atoms.insert(key, (literal, stage));
-                (literal, stage)
-            }
+        let mut both = [Lowered::KnownBool(true); 2];
+        if lo > f64::NEG_INFINITY {
+            both[0] = self.at_least(slot, stage, lo);
+        }
+        if hi < f64::INFINITY {
+            both[1] = negated(self.at_least(slot, stage, hi.next_up()));
+        }
+        let inside = self.combine(true, &both);
+        if negate { negated(inside) } else { inside }
+    }
+
+    /// `slot ≥ bound`
+    fn at_least(&mut self, slot: Slot, stage: u32, bound: f64) -> Lowered {
+        // −0 and 0 are equal.
+        let key = (slot, (bound + 0.0).to_bits());
+        let (literal, stage) = if let Some(&known) = self.known_atoms.get(&key) {
+            known
+        } else {
+            let literal = self.new_bit();
+            self.stage(stage).atoms.push((slot, bound, literal.bit));
+            self.known_atoms.insert(key, (literal, stage));
+            (literal, stage)
         };
-        Lowered::Bool(
-            Literal {
-                bit: literal.bit,
-                negate,
-            },
-            stage,
-        )
+        Lowered::Bool(literal, stage)
+    }
+
+    /// `left ≥ right`
+    fn pair(&mut self, left: (Slot, u32), right: (Slot, u32)) -> Lowered {
+        let key = (left.0, right.0);
+        let (literal, stage) = if let Some(&known) = self.known_pairs.get(&key) {
+            known
+        } else {
+            let (literal, stage) = (self.new_bit(), left.1.max(right.1));
+            self.stage(stage).pairs.push((left.0, right.0, literal.bit));
+            self.known_pairs.insert(key, (literal, stage));
+            (literal, stage)
+        };
+        Lowered::Bool(literal, stage)
     }
 
     fn compare(&mut self, compare: Compare, a: GraphId, b: GraphId) -> Lowered {
@@ -596,19 +624,15 @@ impl<'g> Lowering<'g> {
             };
             self.atom(slot, stage, lo, hi, false)
         } else {
-            // The sign of `a − b` is right for all finite numbers: subnormal differences do not vanish, and an overflow keeps its
-            // sign, which is why differences are not among the registers that must be finite.
-            let ((a, sa), (b, sb)) = (self.number(a), self.number(b));
-            let stage = sa.max(sb);
-            let into = Slot::Difference(self.differences);
-            self.differences += 1;
-            self.stage(stage).ops.push(DraftOp::Fn2(Fn2::Subtract, into, a, b));
-            let (lo, hi) = match compare {
-                Compare::Less => (low, -f64::from_bits(1)),
-                Compare::LessEqual => (low, 0.0),
-                Compare::Equal => (0.0, 0.0),
-            };
-            self.atom(into, stage, lo, hi, false)
+            let (a, b) = (self.number(a), self.number(b));
+            match compare {
+                Compare::Less => negated(self.pair(a, b)),
+                Compare::LessEqual => self.pair(b, a),
+                Compare::Equal => {
+                    let both = [self.pair(a, b), self.pair(b, a)];
+                    self.combine(true, &both)
+                }
+            }
         }
     }
 
@@ -653,12 +677,16 @@ impl<'g> Lowering<'g> {
     }
 
     fn combine(&mut self, all: bool, operands: &[Lowered]) -> Lowered {
+        if !all {
+            // a || b is !(!a && !b).
+            let opposites: Vec<Lowered> = operands.iter().map(|o| negated(*o)).collect();
+            return negated(self.combine(true, &opposites));
+        }
         let mut literals: Vec<Literal> = Vec::with_capacity(operands.len());
         let mut stage = 0;
         for operand in operands {
             match *operand {
-                Lowered::KnownBool(b) if b == all => {}
-                Lowered::KnownBool(b) => return Lowered::KnownBool(b),
+                Lowered::KnownBool(false) => return Lowered::KnownBool(false),
                 Lowered::Bool(literal, s) => {
                     stage = stage.max(s);
                     literals.push(literal);
@@ -668,16 +696,16 @@ impl<'g> Lowering<'g> {
         }
         literals.sort_by_key(|l| (l.bit, l.negate));
         literals.dedup();
-        // `x && !x`, `x || !x`, over defined values.
+        // `x && !x`, over defined values.
         if literals.windows(2).any(|pair| pair[0].bit == pair[1].bit) {
-            return Lowered::KnownBool(!all);
+            return Lowered::KnownBool(false);
         }
         match literals.len() {
-            0 => Lowered::KnownBool(all),
+            0 => Lowered::KnownBool(true),
             1 => Lowered::Bool(literals[0], stage),
             _ => {
                 let into = self.new_bit();
-                self.stage(stage).terms.push((into.bit, all, literals));
+                self.stage(stage).terms.push((into.bit, literals));
                 Lowered::Bool(into, stage)
             }
         }
@@ -685,121 +713,46 @@ impl<'g> Lowering<'g> {
 
     fn finish(mut self, outputs: &[GraphId], variables: usize) -> Program {
         let inputs = self.graph.inputs.len();
-        let checked = (inputs + self.temporaries as usize).next_multiple_of(4);
-        let constants_at = checked;
-        let differences_at = constants_at + self.constants.len();
+        let constants_at = inputs + self.temporaries as usize;
         let register = |slot: Slot| -> Register {
             (match slot {
                 Slot::Input(i) => i as usize,
                 Slot::Temporary(i) => inputs + i as usize,
                 Slot::Constant(i) => constants_at + i as usize,
-                Slot::Difference(i) => differences_at + i as usize,
             }) as Register
         };
-
-        // Bits: each stage's atoms in whole bytes, then its text conditions and terms.
-        let mut bit_of = vec![0_u32; self.bits as usize];
-        let mut next = 0_u32;
-        let mut first_bits = Vec::new();
-        for stage in &self.stages {
-            next = next.next_multiple_of(8);
-            first_bits.push(next);
-            for atom in &stage.atoms {
-                bit_of[atom.3 as usize] = next;
-                next += 1;
-            }
-            next = next.next_multiple_of(8);
-            let others = stage.texts.iter().map(|t| match *t {
-                TextAtom::Test { bit, .. } | TextAtom::Exact { bit, .. } => bit,
-            });
-            for bit in others.chain(stage.terms.iter().map(|t| t.0)) {
-                bit_of[bit as usize] = next;
-                next += 1;
-            }
-        }
-        let literal = |l: Literal| Literal {
-            bit: bit_of[l.bit as usize],
-            negate: l.negate,
+        let op = |op: DraftOp| match op {
+            DraftOp::Fn1(f, into, a) => NumberOp::Fn1(f, register(into), register(a)),
+            DraftOp::Fn2(f, into, a, b) => NumberOp::Fn2(f, register(into), register(a), register(b)),
+            DraftOp::Fn3(f, into, a, b, c) => NumberOp::Fn3(f, register(into), register(a), register(b), register(c)),
+            DraftOp::Select(literal, into, a, b) => NumberOp::Select(literal, register(into), register(a), register(b)),
+            DraftOp::Exact(into, body) => NumberOp::Exact(register(into), body),
         };
-
-        let mut parts: Vec<Part> = Vec::new();
-        let mut stages = Vec::new();
-        for (draft, first_bit) in std::mem::take(&mut self.stages).into_iter().zip(first_bits) {
-            let mut stage = Stage {
-                first_bit,
-                ..Stage::default()
-            };
-            stage.ops = draft
-                .ops
+        let atom = |(slot, bound, bit)| Atom {
+            register: register(slot),
+            bit,
+            bound,
+        };
+        let pair = |(left, right, bit)| Pair {
+            left: register(left),
+            right: register(right),
+            bit,
+        };
+        let stages = std::mem::take(&mut self.stages).into_iter().map(|draft| Stage {
+            ops: draft.ops.into_iter().map(op).collect(),
+            atoms: draft.atoms.into_iter().map(atom).collect(),
+            pairs: draft.pairs.into_iter().map(pair).collect(),
+            texts: draft.texts,
+            parts: draft
+                .terms
                 .iter()
-                .map(|op| match *op {
-                    DraftOp::Fn1(f, into, a) => NumberOp::Fn1(f, register(into), register(a)),
-                    DraftOp::Fn2(f, into, a, b) => NumberOp::Fn2(f, register(into), register(a), register(b)),
-                    DraftOp::Fn3(f, into, a, b, c) => {
-                        NumberOp::Fn3(f, register(into), register(a), register(b), register(c))
-                    }
-                    DraftOp::Select(l, into, a, b) => {
-                        NumberOp::Select(literal(l), register(into), register(a), register(b))
-                    }
-                    DraftOp::Exact(into, root) => NumberOp::Exact(register(into), root),
-                })
-                .collect();
-            for &(slot, lo, hi, _) in &draft.atoms {
-                stage.atoms.register.push(register(slot));
-                stage.atoms.lo.push(lo);
-                stage.atoms.hi.push(hi);
-            }
-            // Padding that no number passes.
-            while !stage.atoms.register.len().is_multiple_of(8) {
-                stage.atoms.register.push(0);
-                stage.atoms.lo.push(f64::INFINITY);
-                stage.atoms.hi.push(f64::NEG_INFINITY);
-            }
-            stage.texts = draft
-                .texts
-                .iter()
-                .map(|t| match *t {
-                    TextAtom::Test { bit, input, test } => TextAtom::Test {
-                        bit: bit_of[bit as usize],
-                        input,
-                        test,
-                    },
-                    TextAtom::Exact { bit, root } => TextAtom::Exact {
-                        bit: bit_of[bit as usize],
-                        root,
-                    },
-                })
-                .collect();
-            for (bit, all, literals) in draft.terms {
-                let from = parts.len() as u32;
-                let mut literals: Vec<Literal> = literals.into_iter().map(literal).collect();
-                literals.sort_by_key(|l| l.bit);
-                for l in literals {
-                    let (word, one) = (l.bit / 64, 1_u64 << (l.bit % 64));
-                    let flip = if l.negate { one } else { 0 };
-                    match parts[from as usize..].last_mut() {
-                        Some(Part {
-                            word: last,
-                            mask,
-                            flip: flips,
-                        }) if *last == word => {
-                            *mask |= one;
-                            *flips |= flip;
-                        }
-                        _ => parts.push(Part { word, mask: one, flip }),
-                    }
-                }
-                stage.terms.push(Term {
-                    bit: bit_of[bit as usize],
-                    all,
-                    parts: (from, parts.len() as u32),
-                });
-            }
-            stages.push(stage);
-        }
+                .flat_map(|(bit, literals)| parts(*bit, literals))
+                .collect(),
+        });
+        let stages: Vec<Stage> = stages.collect();
 
-        let mut start = vec![0.0; differences_at + self.differences as usize];
-        start[constants_at..differences_at].copy_from_slice(&self.constants);
+        let mut start = vec![0.0; constants_at];
+        start.extend_from_slice(&self.constants);
         let with_bodies = self.graph.needed(outputs.iter().copied(), true);
         let needed: Vec<bool> = self
             .graph
@@ -827,28 +780,51 @@ impl<'g> Lowering<'g> {
             .map(|&id| {
                 let output = match self.lowered[id.index()] {
                     Lowered::Number(slot, _) => Output::Number(register(slot)),
-                    Lowered::Bool(l, _) => Output::Bool(literal(l)),
+                    Lowered::Bool(literal, _) => Output::Bool(literal),
                     Lowered::KnownBool(b) => Output::KnownBool(b),
                     Lowered::No => Output::Exact,
                 };
                 (id, output)
             })
             .collect();
-        let words = (next as usize).div_ceil(64).max(1);
+        let words = (self.bits as usize).div_ceil(64).max(1);
         Program {
             start,
             needed,
-            checked,
             stages,
-            parts,
             exact_nodes: self.graph.in_order(self.exact.iter().copied()),
             exact: self.exact,
             words,
-            bits: next,
+            bits: self.bits,
             outputs,
             variables: by_variable,
         }
     }
+}
+
+/// The parts of the term that is written to `bit`; `literals` are in the order of their bits.
+fn parts(bit: u32, literals: &[Literal]) -> Vec<Part> {
+    let mut parts: Vec<Part> = Vec::new();
+    for literal in literals {
+        let (word, one) = (literal.bit / 64, 1_u64 << (literal.bit % 64));
+        let want = if literal.negate { 0 } else { one };
+        match parts.last_mut() {
+            Some(last) if last.word == word => {
+                last.mask |= one;
+                last.want |= want;
+            }
+            _ => parts.push(Part {
+                word,
+                bit: None,
+                mask: one,
+                want,
+            }),
+        }
+    }
+    if let Some(last) = parts.last_mut() {
+        last.bit = Some(bit);
+    }
+    parts
 }
 
 fn negated(lowered: Lowered) -> Lowered {

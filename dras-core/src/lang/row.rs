@@ -14,6 +14,8 @@ use crate::undefined::Undefined;
 pub struct Row<'t> {
     /// Inputs first, then the program's other registers. NaN = undefined.
     pub(crate) numbers: Vec<f64>,
+    /// How many of the inputs are NaN.
+    pub(super) undefined: u32,
     pub(crate) texts: Vec<Option<&'t str>>,
     /// Why inputs are undefined, and which node began it.
     pub(crate) reasons: Vec<Missing>,
@@ -76,8 +78,19 @@ impl<'t> Row<'t> {
 
     #[inline]
     pub(crate) fn put_number(&mut self, input: InputIndex, value: f64) {
+        let old = &mut self.numbers[input as usize];
+        if value.is_finite() && !old.is_nan() {
+            *old = value;
+        } else {
+            self.put_other(input, value);
+        }
+    }
+
+    /// A number that is not finite, or is put where there was none.
+    #[cold]
+    fn put_other(&mut self, input: InputIndex, value: f64) {
         if value.is_finite() {
-            self.numbers[input as usize] = value;
+            self.put(input, value);
         } else {
             let reason = if value.is_nan() {
                 Undefined::NotAvailable
@@ -88,15 +101,26 @@ impl<'t> Row<'t> {
         }
     }
 
+    fn put(&mut self, input: InputIndex, value: f64) {
+        let old = std::mem::replace(&mut self.numbers[input as usize], value);
+        self.undefined = self.undefined + u32::from(value.is_nan()) - u32::from(old.is_nan());
+    }
+
+    /// Whether any input is undefined.
+    #[inline]
+    pub(super) fn is_incomplete(&self) -> bool {
+        self.undefined > 0
+    }
+
     pub(crate) fn put_undefined(&mut self, input: InputIndex, reason: Missing) {
-        self.numbers[input as usize] = f64::NAN;
+        self.put(input, f64::NAN);
         self.texts[input as usize] = None;
         self.reasons[input as usize] = reason;
     }
 
     pub(crate) fn put_text(&mut self, input: InputIndex, text: &'t str) {
         self.texts[input as usize] = Some(text);
-        self.numbers[input as usize] = 0.0;
+        self.put(input, 0.0);
     }
 
     /// The value of an input, for the exact evaluator.

@@ -652,7 +652,11 @@ impl Checker<'_> {
         if matches!(reducer.time, Some(TimeReducer::Quantile)) && self.ranges[args[0].index()] {
             let (range, share) = (self.text_of(args[0]), self.text_of(args[1]));
             let d = self
-                .error(codes::WRONG_ARGUMENT, id, "the share comes first, then what it is of".to_owned())
+                .error(
+                    codes::WRONG_ARGUMENT,
+                    id,
+                    "the share comes first, then what it is of".to_owned(),
+                )
                 .label("arguments in the wrong order")
                 .help(format!("write `{}({share}, {range})`", function.name));
             self.report(d);
@@ -673,7 +677,9 @@ impl Checker<'_> {
         let text = self.text_of(subject);
         if node.place == Place::Task {
             let help = match (reducer.time, self.ast.node(subject).kind) {
-                (_, NodeKind::Call(inner, ..)) if functions::find(self.ast.text(inner)).and_then(reducer_of).is_some() => {
+                (_, NodeKind::Call(inner, ..))
+                    if functions::find(self.ast.text(inner)).and_then(reducer_of).is_some() =>
+                {
                     format!("`{text}` is one value already: leave `{}` out", function.name)
                 }
                 (Some(TimeReducer::Plain(Reduce::Min | Reduce::Max)), _) => {
@@ -699,7 +705,9 @@ impl Checker<'_> {
         match node.ty {
             Type::Text => {
                 let needs = if truth { "a condition" } else { "numbers" };
-                let help = if !matches!(self.checked[subject.index()], Checked::Value(_)) || matches!(self.ast.node(subject).kind, NodeKind::Name(_)) {
+                let help = if !matches!(self.checked[subject.index()], Checked::Value(_))
+                    || matches!(self.ast.node(subject).kind, NodeKind::Name(_))
+                {
                     format!("ask over a window: `count({text}[10m])`, `any({text}[10m] =~ 'OutOfMemoryError')`")
                 } else {
                     format!("match it: `any({text} =~ 'OutOfMemoryError')`")
@@ -720,10 +728,15 @@ impl Checker<'_> {
                     .error(
                         codes::WRONG_ARGUMENT,
                         subject,
-                        format!("`{}` needs numbers, and `{text}` is a condition of each instance", function.name),
+                        format!(
+                            "`{}` needs numbers, and `{text}` is a condition of each instance",
+                            function.name
+                        ),
                     )
                     .label("true or false for each instance")
-                    .help(format!("ask for how many it holds: `share({text})`, `count({text})`, `all({text})`"));
+                    .help(format!(
+                        "ask for how many it holds: `share({text})`, `count({text})`, `all({text})`"
+                    ));
                 self.report(d);
                 return Checked::Error;
             }
@@ -780,7 +793,12 @@ impl Checker<'_> {
         let text = self.text_of(subject);
         // What the function would take if it stood inside.
         let range = match self.ast.node(subject).kind {
-            NodeKind::Call(_, _, args) => self.ast.list(args).iter().find(|a| self.ranges[a.index()]).map(|a| self.text_of(*a)),
+            NodeKind::Call(_, _, args) => self
+                .ast
+                .list(args)
+                .iter()
+                .find(|a| self.ranges[a.index()])
+                .map(|a| self.text_of(*a)),
             _ => None,
         };
         let summed = match self.ast.node(subject).kind {
@@ -819,10 +837,16 @@ impl Checker<'_> {
                 .label("one value")
                 .help(match (self.checked[subject.index()], range) {
                     (Checked::Series { .. }, _) => {
-                        format!("write {}", functions::calls(function).replace("range", &format!("{text}[5m]")))
+                        format!(
+                            "write {}",
+                            functions::calls(function).replace("range", &format!("{text}[5m]"))
+                        )
                     }
                     (_, Some(range)) => format!("write {}", functions::calls(function).replace("range", &range)),
-                    _ => format!("write {}, where the range is a metric with a window, such as `cpu[5m]`", functions::calls(function)),
+                    _ => format!(
+                        "write {}, where the range is a metric with a window, such as `cpu[5m]`",
+                        functions::calls(function)
+                    ),
                 }),
         };
         // That a counter's value is odd is the same mistake.

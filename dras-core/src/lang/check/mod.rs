@@ -389,7 +389,10 @@ impl<'a> Checker<'a> {
 
     /// Whether a comparison would bind more tightly than the node's own operator.
     fn is_loose(&self, id: NodeId) -> bool {
-        matches!(self.ast.node(id).kind, NodeKind::Conditional(..) | NodeKind::Binary(BinaryOp::Else, ..))
+        matches!(
+            self.ast.node(id).kind,
+            NodeKind::Conditional(..) | NodeKind::Binary(BinaryOp::Else, ..)
+        )
     }
 
     fn warn_constant_condition(&mut self, root: NodeId, value: GraphId) {

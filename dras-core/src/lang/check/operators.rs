@@ -4,9 +4,9 @@ use regex::RegexBuilder;
 
 use super::super::arithmetic::{Fn1, Fn2};
 use super::super::ast::{BinaryOp, NodeId, NodeKind, UnaryOp};
+use super::super::format::symbol;
 use super::super::graph::{Compare, GraphId, Input, Op, Place};
 use super::super::types::{Type, Value};
-use super::super::format::symbol;
 use super::{Checked, Checker, is_comparison};
 use crate::diagnostic::codes;
 use crate::metrics::{Reduce, TextTest, TextTestKind};
@@ -65,7 +65,9 @@ impl Checker<'_> {
                     )
                     .label(ty.describe());
                 let d = match (ty, self.ast.node(operand).kind) {
-                    (Type::Text, NodeKind::Text(_)) => d.help("texts are compared and matched, never joined or computed with"),
+                    (Type::Text, NodeKind::Text(_)) => {
+                        d.help("texts are compared and matched, never joined or computed with")
+                    }
                     (Type::Text, _) => d.help(format!("if the text says a number: `number({text})`")),
                     _ => d.help(format!("to count a condition: `({text} ? 1 : 0)`")),
                 };
@@ -76,9 +78,15 @@ impl Checker<'_> {
     }
 
     /// Numbers that are one value each: not samples, not texts. All are looked at, so that all mistakes are reported.
-    fn numbers<const N: usize>(&mut self, id: NodeId, operands: [NodeId; N], what: &str) -> Option<[(GraphId, Type); N]> {
+    fn numbers<const N: usize>(
+        &mut self,
+        id: NodeId,
+        operands: [NodeId; N],
+        what: &str,
+    ) -> Option<[(GraphId, Type); N]> {
         let values = operands.map(|operand| self.operand(operand));
-        let is_sample = |c: &Self, value: Option<GraphId>| value.is_some_and(|v| c.graph.node(v).place == Place::Sample);
+        let is_sample =
+            |c: &Self, value: Option<GraphId>| value.is_some_and(|v| c.graph.node(v).place == Place::Sample);
         let samples: Vec<String> = operands
             .iter()
             .zip(values)
@@ -153,14 +161,20 @@ impl Checker<'_> {
         let zero = self.graph.constant(by).and_then(|v| v.as_number()) == Some(0.0);
         if matches!(f, Fn2::Divide | Fn2::Remainder) && zero && !self.is_constant_operation(id) {
             let text = self.text_of(id);
-            let d = self.error(codes::ALWAYS_UNDEFINED, id, format!("`{text}` is undefined, whatever is measured"));
+            let d = self.error(
+                codes::ALWAYS_UNDEFINED,
+                id,
+                format!("`{text}` is undefined, whatever is measured"),
+            );
             self.report(d.label("divided by zero").help("a division by zero has no value"));
         }
     }
 
     /// Whether both operands are constants.
     fn is_constant_operation(&self, id: NodeId) -> bool {
-        let NodeKind::Binary(_, a, b) = self.ast.node(id).kind else { return false };
+        let NodeKind::Binary(_, a, b) = self.ast.node(id).kind else {
+            return false;
+        };
         let constant = |id: NodeId| self.values[id.index()].is_some_and(|v| self.graph.constant(v).is_some());
         constant(a) && constant(b)
     }
@@ -178,13 +192,20 @@ impl Checker<'_> {
         let without_unit = |c: &Self, id: NodeId, unit: Unit| unit.is_number() && c.literal(id).is_some();
         if without_unit(self, a.0, ua) || without_unit(self, b.0, ub) {
             // The literal, and what it stands beside.
-            let (at, literal, other, unit) =
-                if without_unit(self, b.0, ub) { (b.0, &tb, &ta, ua) } else { (a.0, &ta, &tb, ub) };
+            let (at, literal, other, unit) = if without_unit(self, b.0, ub) {
+                (b.0, &tb, &ta, ua)
+            } else {
+                (a.0, &ta, &tb, ub)
+            };
             let d = self
                 .error(
                     codes::UNIT_MISSING,
                     at,
-                    format!("{what} need one unit: `{ta}` is {}, `{tb}` is {}", ua.describe(), ub.describe()),
+                    format!(
+                        "{what} need one unit: `{ta}` is {}, `{tb}` is {}",
+                        ua.describe(),
+                        ub.describe()
+                    ),
                 )
                 .label("without a unit");
             let help = if literal.ends_with('%') {
@@ -199,7 +220,11 @@ impl Checker<'_> {
             .error(
                 codes::UNIT_MISMATCH,
                 id,
-                format!("{what} need one unit: `{ta}` is {}, `{tb}` is {}", ua.describe(), ub.describe()),
+                format!(
+                    "{what} need one unit: `{ta}` is {}, `{tb}` is {}",
+                    ua.describe(),
+                    ub.describe()
+                ),
             )
             .label(format!("{ua} and {ub}"));
         // Where one of them is a literal, it probably has the wrong suffix.
@@ -256,7 +281,9 @@ impl Checker<'_> {
                     format!("{what} needs a condition, and `{text}` is many samples"),
                 )
                 .label("many samples")
-                .help(format!("test the samples: `all({text} {operator} …)`, `any({text} {operator} …)`"));
+                .help(format!(
+                    "test the samples: `all({text} {operator} …)`, `any({text} {operator} …)`"
+                ));
             self.report(d);
             return false;
         }
@@ -345,10 +372,15 @@ impl Checker<'_> {
             NodeKind::Binary(op, inner, right)
                 if is_comparison(op)
                     && b.1 == Type::Bool
-                    && self.values[inner.index()].is_some_and(|v| self.graph.ty(v) == a.1 || self.is_literal_zero(inner)) =>
+                    && self.values[inner.index()]
+                        .is_some_and(|v| self.graph.ty(v) == a.1 || self.is_literal_zero(inner)) =>
             {
                 let (inner, right) = (text(inner), text(right));
-                return Some(format!("`??` binds less tightly than comparisons: `({} ?? {inner}) {} {right}`", text(a.0), symbol(op)));
+                return Some(format!(
+                    "`??` binds less tightly than comparisons: `({} ?? {inner}) {} {right}`",
+                    text(a.0),
+                    symbol(op)
+                ));
             }
             _ => {}
         }
@@ -363,7 +395,11 @@ impl Checker<'_> {
                 _ => format!("write a number in place of `{}`", text(other.0)),
             },
             (Type::Text, _) if self.literal(number).is_some() => {
-                format!("a text stands in quotes: `'{0}'`; if the text says a number: `number({1})`", text(number), text(other.0))
+                format!(
+                    "a text stands in quotes: `'{0}'`; if the text says a number: `number({1})`",
+                    text(number),
+                    text(other.0)
+                )
             }
             (Type::Text, _) => format!("if the text says a number: `number({})`", text(other.0)),
             _ => format!("a condition is true or false by itself: `{0}`, `!({0})`", text(other.0)),
@@ -699,15 +735,29 @@ impl Checker<'_> {
                     let ty = self.graph.ty(value);
                     let d = if subject_type == Type::Bool {
                         let subject = self.text_of(a);
-                        self.error(codes::BAD_LIST, a, format!("`in` looks for numbers and texts, and `{subject}` is a truth value"))
-                            .help(format!("a condition is true or false by itself: `{subject}`, `!({subject})`"))
+                        self.error(
+                            codes::BAD_LIST,
+                            a,
+                            format!("`in` looks for numbers and texts, and `{subject}` is a truth value"),
+                        )
+                        .help(format!(
+                            "a condition is true or false by itself: `{subject}`, `!({subject})`"
+                        ))
                     } else if constant.is_none() {
                         let subject = self.text_of(a);
-                        self.error(codes::BAD_LIST, element, format!("`{text}` is not known when the rule is compiled"))
-                            .label("not a constant")
-                            .help(format!("compare it: `{subject} == {text}`"))
+                        self.error(
+                            codes::BAD_LIST,
+                            element,
+                            format!("`{text}` is not known when the rule is compiled"),
+                        )
+                        .label("not a constant")
+                        .help(format!("compare it: `{subject} == {text}`"))
                     } else {
-                        let message = format!("`{text}` is {}, and the left side is {}", ty.describe(), subject_type.describe());
+                        let message = format!(
+                            "`{text}` is {}, and the left side is {}",
+                            ty.describe(),
+                            subject_type.describe()
+                        );
                         let d = self.error(codes::BAD_LIST, element, message).label(ty.describe());
                         match self.of_one_type((a, subject_type), (element, ty)) {
                             Some(help) => d.help(help),

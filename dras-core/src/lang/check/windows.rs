@@ -41,11 +41,13 @@ impl Checker<'_> {
                 let d = match (self.ast.node(of).kind, metric) {
                     (NodeKind::Call(name, ..), Some(metric)) => {
                         let name = self.ast.text(name);
-                        d.help(format!("the window stands at the metric, inside the function: `{name}({metric}[…])`"))
+                        d.help(format!(
+                            "the window stands at the metric, inside the function: `{name}({metric}[…])`"
+                        ))
                     }
-                    (_, Some(metric)) => {
-                        d.help(format!("each metric has a window of its own, reduced before computing: `avg({metric}[…])`"))
-                    }
+                    (_, Some(metric)) => d.help(format!(
+                        "each metric has a window of its own, reduced before computing: `avg({metric}[…])`"
+                    )),
                     _ => d.help(self.known_metrics()),
                 };
                 self.report(d);
@@ -162,8 +164,13 @@ impl Checker<'_> {
 
     fn known_metrics(&self) -> String {
         const SHOWN: usize = 8;
-        let names: Vec<String> =
-            self.scope.catalogue().iter().take(SHOWN).map(|(_, spec)| format!("`{}`", spec.name)).collect();
+        let names: Vec<String> = self
+            .scope
+            .catalogue()
+            .iter()
+            .take(SHOWN)
+            .map(|(_, spec)| format!("`{}`", spec.name))
+            .collect();
         match (names.is_empty(), self.scope.catalogue().len() > SHOWN) {
             (true, _) => "there are no metrics here: declare some".to_owned(),
             (false, more) => format!("metrics here: {}{}", names.join(", "), if more { ", …" } else { "" }),
@@ -205,8 +212,14 @@ impl Checker<'_> {
                     id,
                     format!("`{}` is not a possible length of time here", self.text_of(id)),
                 )
-                .label(if zero_allowed { "from 0s to 5 years" } else { "from 1ms to 5 years" })
-                .help("windows and offsets look back from the time of the look: write a positive duration such as `5m`");
+                .label(if zero_allowed {
+                    "from 0s to 5 years"
+                } else {
+                    "from 1ms to 5 years"
+                })
+                .help(
+                    "windows and offsets look back from the time of the look: write a positive duration such as `5m`",
+                );
             self.report(d);
             return None;
         }
