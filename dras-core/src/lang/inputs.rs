@@ -107,7 +107,7 @@ impl<'t> Look<'t> {
     fn newest_text(&self, aggregate: AggregateId) -> Result<&'t str, Undefined> {
         let metric = self.plan.aggregate(aggregate).metric;
         let mut newest: Option<(Millis, &str)> = None;
-        let mut failure = Undefined::NoInstance;
+        let mut failure = self.windows.why_no_text(self.plan, aggregate, self.now);
         for instance in self.windows.live(self.plan, metric, self.now) {
             match self.windows.latest_text(self.plan, aggregate, instance, self.now) {
                 Ok((time, text)) if newest.is_none_or(|n| time > n.0) => newest = Some((time, text)),
@@ -201,7 +201,7 @@ impl<'t> Look<'t> {
             let origin = failure.map_or(OWN, |f| f.origin);
             return Err(match failure {
                 Some(missing) if have == 0 && alike => missing,
-                None if have == 0 => Self::why_no_instance(body, graph),
+                None if have == 0 => self.why_no_instance(body, graph, scratch),
                 _ => Missing {
                     reason: Undefined::Instances { have, expected },
                     origin,
@@ -219,14 +219,22 @@ impl<'t> Look<'t> {
     }
 
     /// Why no instance is live: of the first metric.
-    fn why_no_instance(body: &Body, graph: &Graph) -> Missing {
-        let leaf = body
-            .each
-            .iter()
-            .find(|id| matches!(graph.node(**id).op, Op::InstanceLeaf(..)));
+    fn why_no_instance(&self, body: &Body, graph: &Graph, scratch: &mut Scratch) -> Missing {
+        let leaf = body.each.iter().find_map(|id| match graph.node(*id).op {
+            Op::InstanceLeaf(aggregate, _) => Some((*id, aggregate)),
+            _ => None,
+        });
+        let Some((origin, aggregate)) = leaf else {
+            return Missing {
+                reason: Undefined::NoInstance,
+                origin: OWN,
+            };
+        };
+        // The question over all instances knows whether they are stale or were never there.
+        let answer = self.windows.reduced(self.plan, aggregate, Across::Count, None, self.now, None, scratch);
         Missing {
-            reason: Undefined::NoInstance,
-            origin: leaf.copied().unwrap_or(OWN),
+            reason: answer.err().unwrap_or(Undefined::NoInstance),
+            origin,
         }
     }
 

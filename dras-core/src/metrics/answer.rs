@@ -168,6 +168,11 @@ impl Windows {
         question.latest_text(instance)
     }
 
+    /// Why the window of an event aggregate has no text where no instance has any: nobody asked, or there were none.
+    pub fn why_no_text(&self, plan: &Plan, id: AggregateId, now: Millis) -> Undefined {
+        Question::new(self, plan, id, now).map_or(Undefined::NoInstance, |question| question.why_no_event())
+    }
+
     /// The instances of which `metric` is live at `now`, by name: not ended, and the newest sample (also one that says "not available")
     /// within the metric's staleness. Of an event metric all that have events.
     pub fn live(&self, plan: &Plan, metric: MetricId, now: Millis) -> impl Iterator<Item = InstanceId> {

@@ -85,6 +85,18 @@ impl Checker<'_> {
             WindowSyntax::Last(count, max_age) => {
                 let (count, max_age) = (self.sample_count(count), max_age.map(|id| self.duration(id, false)));
                 let Some(count) = count else { return Checked::Error };
+                if max_age.is_none() && self.scope.catalogue().spec(metric).kind == Kind::Event {
+                    let text = self.text_of(of);
+                    let d = self
+                        .error(
+                            codes::BAD_WINDOW_LENGTH,
+                            id,
+                            format!("`{text}` holds events, which come at any time: say how old they may be"),
+                        )
+                        .help(format!("write `{text}[{count} samples in 1h]`"));
+                    self.report(d);
+                    return Checked::Error;
+                }
                 let max_age = match max_age {
                     Some(Some(max_age)) => max_age,
                     Some(None) => return Checked::Error,
