@@ -473,6 +473,7 @@ impl<'a> Run<'a> {
 }
 
 /// NaN if one of `numbers` is not finite, else 0: `x − x` is zero for every finite number and NaN for the others, and NaN survives a sum.
+#[expect(clippy::eq_op, reason = "zero for numbers, NaN for what is not finite")]
 fn not_finite(numbers: &[f64]) -> f64 {
     let (chunks, rest) = numbers.as_chunks::<8>();
     let mut sums = [0.0_f64; 8];

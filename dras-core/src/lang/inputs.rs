@@ -231,7 +231,9 @@ impl<'t> Look<'t> {
             };
         };
         // The question over all instances knows whether they are stale or were never there.
-        let answer = self.windows.reduced(self.plan, aggregate, Across::Count, None, self.now, None, scratch);
+        let answer = self
+            .windows
+            .reduced(self.plan, aggregate, Across::Count, None, self.now, None, scratch);
         Missing {
             reason: answer.err().unwrap_or(Undefined::NoInstance),
             origin,

@@ -486,7 +486,9 @@ impl<'q> Question<'q> {
 
     /// Why a window has no events: there were none, or nobody asked.
     pub(super) fn why_no_event(&self) -> Undefined {
-        let Source::Events(slot) = self.source else { return Undefined::NoSample };
+        let Source::Events(slot) = self.source else {
+            return Undefined::NoSample;
+        };
         let until = self.windows.observed[usize::from(slot)];
         let fresh = self.edges().right.saturating_sub(self.spec.staleness);
         if until > Millis::MIN && until >= fresh {

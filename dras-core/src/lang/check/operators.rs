@@ -353,11 +353,7 @@ impl Checker<'_> {
                         ),
                     )
                     .label(format!("{} and {}", tx.describe(), ty.describe()));
-                let help = self.of_one_type((a, tx), (b, ty));
-                let d = match help {
-                    Some(help) => d.help(help),
-                    None => d,
-                };
+                let d = d.help(self.of_one_type((a, tx), (b, ty)));
                 self.report(d);
                 None
             }
@@ -365,7 +361,7 @@ impl Checker<'_> {
     }
 
     /// What to write where two values have different types.
-    fn of_one_type(&self, a: (NodeId, Type), b: (NodeId, Type)) -> Option<String> {
+    fn of_one_type(&self, a: (NodeId, Type), b: (NodeId, Type)) -> String {
         let text = |id: NodeId| self.text_of(id);
         match self.ast.node(b.0).kind {
             // `a ?? b > c` is `a ?? (b > c)`.
@@ -376,20 +372,20 @@ impl Checker<'_> {
                         .is_some_and(|v| self.graph.ty(v) == a.1 || self.is_literal_zero(inner)) =>
             {
                 let (inner, right) = (text(inner), text(right));
-                return Some(format!(
+                return format!(
                     "`??` binds less tightly than comparisons: `({} ?? {inner}) {} {right}`",
                     text(a.0),
                     symbol(op)
-                ));
+                );
             }
             _ => {}
         }
         let (number, other) = match (a.1, b.1) {
             (Type::Number(_), _) => (a.0, b),
             (_, Type::Number(_)) => (b.0, a),
-            _ => return Some("write both as texts, or both as conditions".to_owned()),
+            _ => return "write both as texts, or both as conditions".to_owned(),
         };
-        Some(match (other.1, self.ast.node(other.0).kind) {
+        match (other.1, self.ast.node(other.0).kind) {
             (Type::Text, NodeKind::Text(index)) => match self.ast.text(index) {
                 said if said.parse::<f64>().is_ok() => format!("a number stands without quotes: `{said}`"),
                 _ => format!("write a number in place of `{}`", text(other.0)),
@@ -403,7 +399,7 @@ impl Checker<'_> {
             }
             (Type::Text, _) => format!("if the text says a number: `number({})`", text(other.0)),
             _ => format!("a condition is true or false by itself: `{0}`, `!({0})`", text(other.0)),
-        })
+        }
     }
 
     pub(super) fn conditional(&mut self, id: NodeId, c: NodeId, a: NodeId, b: NodeId) -> Checked {
@@ -759,10 +755,7 @@ impl Checker<'_> {
                             subject_type.describe()
                         );
                         let d = self.error(codes::BAD_LIST, element, message).label(ty.describe());
-                        match self.of_one_type((a, subject_type), (element, ty)) {
-                            Some(help) => d.help(help),
-                            None => d,
-                        }
+                        d.help(self.of_one_type((a, subject_type), (element, ty)))
                     };
                     self.report(d);
                     return Checked::Error;
