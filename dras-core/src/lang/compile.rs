@@ -169,3 +169,92 @@ impl Definition {
         self.values.get(node.index()).copied().flatten()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::exact::Values;
+    use super::super::example;
+    use super::super::explain::Explanation;
+    use super::super::graph::Input;
+    use super::super::inputs::Look;
+    use super::super::types::Value;
+    use super::*;
+    use crate::diagnostic::Diagnostics;
+    use crate::metrics::{Plan, Scratch, WindowSettings};
+
+    const LINKS: usize = 10_000;
+
+    /// Definitions that each use the one before, with windows, texts and vectors that use every one of them.
+    fn chained() -> Compiled {
+        let mut compiler = Compiler::new(example::scope(), Limits::default());
+        let mut found = Vec::new();
+        for index in 0..LINKS {
+            let (number, text) = match index {
+                0 => ("parallelism".to_owned(), "task_type".to_owned()),
+                _ => (
+                    format!("n{0} + 1 > 0 ? n{0} + 1 : parallelism", index - 1),
+                    format!("lower(t{})", index - 1),
+                ),
+            };
+            for (name, source) in [(format!("n{index}"), number), (format!("t{index}"), text)] {
+                let id = compiler.add(&source, Expected::Anything, &mut found);
+                compiler.define(&name, id).unwrap();
+            }
+            for source in [
+                format!("any(cpu[5m] > n{index}) || contains('a', t{index})"),
+                format!("count(cpu * 2 > n{index}) >= 0"),
+            ] {
+                let id = compiler.add(&source, Expected::Condition, &mut found);
+                compiler.output(id);
+            }
+        }
+        let found = Diagnostics(found);
+        assert!(!found.has_errors(), "{found}");
+        compiler.finish().unwrap()
+    }
+
+    #[test]
+    fn a_long_chain_of_definitions_is_worked_on_link_by_link() {
+        let work = || {
+            let compiled = chained();
+            // What stands for the chain in a window or vector does not grow with it.
+            let outside = |input: &Input| match input {
+                Input::Reduced { test: Some(body), .. } | Input::EachInstance { body, .. } => body.outside.len(),
+                _ => 0,
+            };
+            assert!(compiled.graph.inputs.iter().map(outside).sum::<usize>() <= 4 * LINKS);
+
+            let plan = Plan::new(
+                compiled.scope.catalogue().clone(),
+                compiled.aggregates().to_vec(),
+                WindowSettings::default(),
+            )
+            .unwrap();
+            let windows = example::windows(&plan);
+            let mut row = compiled.program.row();
+            row.set_number(compiled.scope.find_variable("parallelism").unwrap(), 1.0);
+            row.set_text(compiled.scope.find_variable("task_type").unwrap(), "sql");
+            let look = Look {
+                plan: &plan,
+                windows: &windows,
+                now: example::NOW,
+                task_managers: Some(2),
+            };
+            look.fill(&compiled, &mut row, &mut Scratch::new());
+            assert!(compiled.program.run(&compiled.graph, &mut row));
+            let last = 2 * LINKS - 2;
+            assert_eq!(compiled.program.bool(&row, last), Some(false));
+            assert_eq!(compiled.program.bool(&row, last + 1), Some(true));
+            let mut values = Values::new(&compiled.graph);
+            values.compute_root(&compiled.graph, &row, compiled.root_of(last));
+            assert_eq!(values.get(compiled.root_of(last)), Some(&Value::Bool(false)));
+            assert!(!Explanation::of(&compiled, last, &row).lines().is_empty());
+        };
+        std::thread::Builder::new()
+            .stack_size(256 * 1024)
+            .spawn(work)
+            .unwrap()
+            .join()
+            .unwrap();
+    }
+}
