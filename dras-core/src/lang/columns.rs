@@ -11,7 +11,7 @@ use super::program::{Atoms, Code, NumberOp, Other, Output, Part, Program, functi
 use super::types::Value;
 
 /// Rows in a block: a block of one register is 8 KiB, so that a few dozen of them stay in the cache.
-const BLOCK: usize = 1024;
+const BLOCK: usize = 256;
 
 /// The truth value of a row.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -187,8 +187,8 @@ impl Blocks {
                 let other = &self.masks[part.word as usize * 64 + bit as usize];
                 self.term[..rows].iter_mut().zip(other).for_each(|(m, o)| *m &= o ^ flip);
             }
-            if let Some(bit) = part.bit {
-                std::mem::swap(&mut self.term, &mut self.masks[bit as usize]);
+            if !part.continues {
+                std::mem::swap(&mut self.term, &mut self.masks[part.bit as usize]);
                 self.term[..rows].fill(1);
             }
         }

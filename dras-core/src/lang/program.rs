@@ -26,6 +26,9 @@ pub(super) struct Literal {
 
 /// The bits of one evaluation; all are 0 to begin with.
 trait Bits: Default {
+    /// Whether there is one word only, so that every term has one part only.
+    const ONE_WORD: bool;
+
     fn word(&self, index: u32) -> u64;
 
     /// Sets bits that were not set before.
@@ -44,6 +47,8 @@ trait Bits: Default {
 
 /// The bits of programs that need one word only, so that it can stay in a register of the machine.
 impl Bits for u64 {
+    const ONE_WORD: bool = true;
+
     #[inline(always)]
     fn word(&self, _: u32) -> u64 {
         *self
@@ -56,6 +61,8 @@ impl Bits for u64 {
 }
 
 impl Bits for Vec<u64> {
+    const ONE_WORD: bool = false;
+
     #[inline(always)]
     fn word(&self, index: u32) -> u64 {
         self[index as usize]
@@ -175,8 +182,10 @@ pub(super) struct Pair {
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Part {
     pub(super) word: u32,
+    /// Whether more parts of the term follow.
+    pub(super) continues: bool,
     /// The bit that the term is written to, with its last part.
-    pub(super) bit: Option<u32>,
+    pub(super) bit: u32,
     /// The bits that must be as in `want`.
     pub(super) mask: u64,
     pub(super) want: u64,
@@ -230,8 +239,6 @@ pub(crate) struct Program {
     start: Vec<f64>,
     /// Inputs that some output needs.
     pub(crate) needed: Vec<bool>,
-    /// Registers `inputs..constants_at` are temporaries.
-    constants_at: usize,
     pub(super) stages: Vec<Stage>,
     exact: Vec<ExactBody>,
     words: usize,
@@ -300,19 +307,22 @@ impl Program {
         if row.is_incomplete() {
             return false;
         }
+        let mut complete = true;
         for stage in &self.stages {
             if !stage.others.is_empty() {
                 // Taken, so that it is not the bits themselves that must have an address.
                 let mut taken = std::mem::take(bits);
-                let complete = self.run_others(graph, row, &stage.others, &mut taken);
+                let done = self.run_others(graph, row, &stage.others, &mut taken);
                 *bits = taken;
-                if !complete {
+                if !done {
                     return false;
                 }
             }
             let numbers = row.numbers.as_mut_slice();
             for op in &stage.ops {
-                numbers[op.into as usize] = op.apply(numbers);
+                let result = op.apply(numbers);
+                numbers[op.into as usize] = result;
+                complete &= result.is_finite();
             }
             for atoms in &stage.atoms {
                 bits.add(atoms.word, atoms.test(numbers));
@@ -323,13 +333,13 @@ impl Program {
             let mut holds = true;
             for part in &stage.parts {
                 holds &= bits.word(part.word) & part.mask == part.want;
-                if let Some(bit) = part.bit {
-                    bits.put(bit, holds);
+                if B::ONE_WORD || !part.continues {
+                    bits.put(part.bit, holds);
                     holds = true;
                 }
             }
         }
-        row.numbers[self.needed.len()..self.constants_at].iter().all(|x| x.is_finite())
+        complete
     }
 
     #[inline(never)]
@@ -843,7 +853,6 @@ impl<'g> Lowering<'g> {
         Program {
             start,
             needed,
-            constants_at,
             stages,
             exact: self.exact,
             words,
@@ -884,11 +893,11 @@ fn add_parts(parts: &mut Vec<Part>, bit: u32, literals: &[Literal]) {
                 last.mask |= one;
                 last.want |= want;
             }
-            _ => parts.push(Part { word, bit: None, mask: one, want }),
+            _ => parts.push(Part { word, continues: true, bit, mask: one, want }),
         }
     }
     if let Some(last) = parts.last_mut() {
-        last.bit = Some(bit);
+        last.continues = false;
     }
 }
 
