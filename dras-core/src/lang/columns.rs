@@ -7,11 +7,11 @@ use super::arithmetic::{Fn1, Fn2, Fn3};
 use super::exact::Values;
 use super::expression::Expression;
 use super::graph::VariableId;
-use super::program::{NumberOp, Output, Program};
+use super::program::{Atoms, Code, NumberOp, Other, Output, Part, Program, functions};
 use super::types::Value;
 
 /// Rows in a block: a block of one register is 8 KiB, so that a few dozen of them stay in the cache.
-const BLOCK: usize = 1024;
+const BLOCK: usize = 256;
 
 /// What all registers and bits of a block may take, in bytes; a program with very many of them runs over shorter blocks.
 const BLOCK_BYTES: usize = 16 << 20;
@@ -203,12 +203,11 @@ impl Blocks {
         let rows = block_rows(program);
         let mut registers = vec![Vec::new(); program.registers()];
         for stage in &program.stages {
-            for op in &stage.ops {
-                let (NumberOp::Fn1(_, into, ..)
-                | NumberOp::Fn2(_, into, ..)
-                | NumberOp::Fn3(_, into, ..)
-                | NumberOp::Select(_, into, ..)
-                | NumberOp::Exact(into, _)) = *op;
+            let selected = stage.others.iter().filter_map(|other| match other {
+                Other::Select { into, .. } => Some(*into),
+                _ => None,
+            });
+            for into in stage.ops.iter().map(|op| op.into).chain(selected) {
                 registers[into as usize] = vec![0.0; rows];
             }
         }
@@ -219,6 +218,29 @@ impl Blocks {
             term: vec![1; rows],
             whole: true,
             check: vec![0.0; rows],
+        }
+    }
+}
+
+impl Blocks {
+    fn terms(&mut self, parts: &[Part], rows: usize) {
+        self.term[..rows].fill(1);
+        for part in parts {
+            let mut left = part.mask;
+            while left != 0 {
+                let bit = left.trailing_zeros();
+                left &= left - 1;
+                let flip = u8::from((part.want >> bit) & 1 == 0);
+                let other = &self.masks[part.word as usize * 64 + bit as usize];
+                self.term[..rows]
+                    .iter_mut()
+                    .zip(other)
+                    .for_each(|(m, o)| *m &= o ^ flip);
+            }
+            if !part.continues {
+                std::mem::swap(&mut self.term, &mut self.masks[part.bit as usize]);
+                self.term[..rows].fill(1);
+            }
         }
     }
 }
@@ -305,114 +327,70 @@ impl<'a> Run<'a> {
 
     fn block(&self, blocks: &mut Blocks, from: usize, to: usize) {
         let rows = to - from;
-        let program = self.program();
-        for stage in &program.stages {
+        for stage in &self.program().stages {
+            for other in &stage.others {
+                // The others are refused with an error before the first block.
+                if let Other::Select {
+                    literal,
+                    into,
+                    then,
+                    otherwise,
+                } = *other
+                {
+                    let mut result = std::mem::take(&mut blocks.registers[into as usize]);
+                    let then = self.operand(blocks, then, from, to);
+                    let otherwise = self.operand(blocks, otherwise, from, to);
+                    let mask = &blocks.masks[literal.bit as usize];
+                    for (row, result) in result[..rows].iter_mut().enumerate() {
+                        let chosen = if (mask[row] != 0) != literal.negate {
+                            then
+                        } else {
+                            otherwise
+                        };
+                        *result = chosen.at(row);
+                    }
+                    blocks.registers[into as usize] = result;
+                }
+            }
             for op in &stage.ops {
                 self.number_op(blocks, *op, from, to);
             }
-            for atom in &stage.atoms {
-                let mut mask = std::mem::take(&mut blocks.masks[atom.bit as usize]);
-                match self.operand(blocks, atom.register, from, to) {
-                    Operand::Column(values) => {
-                        mask.iter_mut()
-                            .zip(values)
-                            .for_each(|(m, x)| *m = u8::from(*x >= atom.bound));
-                    }
-                    Operand::Constant(x) => mask.fill(u8::from(x >= atom.bound)),
-                }
-                blocks.masks[atom.bit as usize] = mask;
+            for (register, bound, bit) in stage.atoms.iter().flat_map(Atoms::each) {
+                let mut mask = std::mem::take(&mut blocks.masks[bit]);
+                let value = self.operand(blocks, register, from, to);
+                binary(&mut mask[..rows], value, Operand::Constant(bound), |x, y| {
+                    u8::from(x >= y)
+                });
+                blocks.masks[bit] = mask;
             }
             for pair in &stage.pairs {
                 let mut mask = std::mem::take(&mut blocks.masks[pair.bit as usize]);
-                let (left, right) = (
-                    self.operand(blocks, pair.left, from, to),
-                    self.operand(blocks, pair.right, from, to),
-                );
+                let left = self.operand(blocks, pair.left, from, to);
+                let right = self.operand(blocks, pair.right, from, to);
                 binary(&mut mask[..rows], left, right, |x, y| u8::from(x >= y));
                 blocks.masks[pair.bit as usize] = mask;
             }
-            let mut term = std::mem::take(&mut blocks.term);
-            term.fill(1);
-            for part in &stage.parts {
-                let mut left = part.mask;
-                while left != 0 {
-                    let bit = left.trailing_zeros();
-                    left &= left - 1;
-                    let flip = u8::from((part.want >> bit) & 1 == 0);
-                    let other = &blocks.masks[part.word as usize * 64 + bit as usize];
-                    term[..rows].iter_mut().zip(other).for_each(|(m, o)| *m &= o ^ flip);
-                }
-                if let Some(bit) = part.bit {
-                    std::mem::swap(&mut term, &mut blocks.masks[bit as usize]);
-                    term.fill(1);
-                }
-            }
-            blocks.term = term;
+            blocks.terms(&stage.parts, rows);
         }
         self.check(blocks, from, to);
     }
 
     fn number_op(&self, blocks: &mut Blocks, op: NumberOp, from: usize, to: usize) {
-        let into = match op {
-            NumberOp::Fn1(_, into, ..)
-            | NumberOp::Fn2(_, into, ..)
-            | NumberOp::Fn3(_, into, ..)
-            | NumberOp::Select(_, into, ..)
-            | NumberOp::Exact(into, _) => into as usize,
-        };
-        let mut result = std::mem::take(&mut blocks.registers[into]);
+        let mut result = std::mem::take(&mut blocks.registers[op.into as usize]);
         let out = &mut result[..to - from];
-        match op {
-            NumberOp::Fn1(f, _, a) => {
-                let a = self.operand(blocks, a, from, to);
-                // One loop for each function, so that the choice is made once for the block and the loop can be vectorised.
-                macro_rules! each {
-                    ($($name:ident),*) => { match f { $(Fn1::$name => unary(out, a, |x| Fn1::$name.apply(x))),* } };
+        let [a, b, c] = op.operands.map(|register| self.operand(blocks, register, from, to));
+        // One loop for each function, so that the choice is made once for the block and the loop can be vectorised.
+        macro_rules! each {
+            ([$($one:ident)*] [$($two:ident)*] [$($three:ident)*]) => {
+                match op.code {
+                    $(Code::$one => unary(out, a, |x| Fn1::$one.apply(x)),)*
+                    $(Code::$two => binary(out, a, b, |x, y| Fn2::$two.apply(x, y)),)*
+                    $(Code::$three => ternary(out, a, b, c, |x, y, z| Fn3::$three.apply(x, y, z)),)*
                 }
-                each!(Negate, Abs, Ceil, Floor, Round, Trunc, Sqrt, Ln, Log2, Log10, Exp, Sign);
-            }
-            NumberOp::Fn2(f, _, a, b) => {
-                let (a, b) = (self.operand(blocks, a, from, to), self.operand(blocks, b, from, to));
-                macro_rules! each {
-                    ($($name:ident),*) => { match f { $(Fn2::$name => binary(out, a, b, |x, y| Fn2::$name.apply(x, y))),* } };
-                }
-                each!(
-                    Add,
-                    Subtract,
-                    Multiply,
-                    Divide,
-                    Remainder,
-                    Min,
-                    Max,
-                    Pow,
-                    RoundTo,
-                    Reserve,
-                    ReserveOfUsage
-                );
-            }
-            NumberOp::Fn3(f, _, a, b, c) => {
-                let (a, b) = (self.operand(blocks, a, from, to), self.operand(blocks, b, from, to));
-                let c = self.operand(blocks, c, from, to);
-                match f {
-                    Fn3::Clamp => ternary(out, a, b, c, |x, y, z| Fn3::Clamp.apply(x, y, z)),
-                    Fn3::ScaleTo => ternary(out, a, b, c, |x, y, z| Fn3::ScaleTo.apply(x, y, z)),
-                }
-            }
-            NumberOp::Select(literal, _, a, b) => {
-                let (a, b) = (self.operand(blocks, a, from, to), self.operand(blocks, b, from, to));
-                let mask = &blocks.masks[literal.bit as usize];
-                for (row, out) in out.iter_mut().enumerate() {
-                    *out = if (mask[row] == 1) ^ literal.negate {
-                        a.at(row)
-                    } else {
-                        b.at(row)
-                    };
-                }
-            }
-            // Refused with an error before the first block.
-            NumberOp::Exact(..) => {}
+            };
         }
-        blocks.registers[into] = result;
+        functions!(each);
+        blocks.registers[op.into as usize] = result;
     }
 
     /// Marks the rows in which something is not finite. Mostly there is none, which is quickly seen of the block as a whole.

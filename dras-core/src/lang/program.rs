@@ -25,13 +25,21 @@ pub(super) struct Literal {
 }
 
 /// The bits of one evaluation; all are 0 to begin with.
-trait Bits {
+trait Bits: Default {
+    /// Whether there is one word only, so that every term has one part only.
+    const ONE_WORD: bool;
+
     fn word(&self, index: u32) -> u64;
 
-    /// Sets a bit that was not set before.
-    fn put(&mut self, bit: u32, value: bool);
+    /// Sets bits that were not set before.
+    fn add(&mut self, word: u32, bits: u64);
 
-    #[inline]
+    #[inline(always)]
+    fn put(&mut self, bit: u32, value: bool) {
+        self.add(bit / 64, u64::from(value) << (bit % 64));
+    }
+
+    #[inline(always)]
     fn read(&self, literal: Literal) -> bool {
         ((self.word(literal.bit / 64) >> (literal.bit % 64)) & 1 == 1) != literal.negate
     }
@@ -39,47 +47,133 @@ trait Bits {
 
 /// The bits of programs that need one word only, so that it can stay in a register of the machine.
 impl Bits for u64 {
+    const ONE_WORD: bool = true;
+
     #[inline(always)]
     fn word(&self, _: u32) -> u64 {
         *self
     }
 
     #[inline(always)]
-    fn put(&mut self, bit: u32, value: bool) {
-        *self |= u64::from(value) << (bit % 64);
+    fn add(&mut self, _: u32, bits: u64) {
+        *self |= bits;
     }
 }
 
-impl Bits for [u64] {
+impl Bits for Vec<u64> {
+    const ONE_WORD: bool = false;
+
     #[inline(always)]
     fn word(&self, index: u32) -> u64 {
         self[index as usize]
     }
 
     #[inline(always)]
-    fn put(&mut self, bit: u32, value: bool) {
-        self[bit as usize / 64] |= u64::from(value) << (bit % 64);
+    fn add(&mut self, word: u32, bits: u64) {
+        self[word as usize] |= bits;
     }
 }
 
-/// One operation on registers.
+/// Hands the names of all functions of one, two and three numbers to the macro `$to`.
+macro_rules! functions {
+    ($to:ident) => {
+        $to! {
+            [Negate Abs Ceil Floor Round Trunc Sqrt Ln Log2 Log10 Exp Sign]
+            [Add Subtract Multiply Divide Remainder Min Max Pow RoundTo Reserve ReserveOfUsage]
+            [Clamp ScaleTo]
+        }
+    };
+}
+pub(super) use functions;
+
+macro_rules! define_code {
+    ([$($one:ident)*] [$($two:ident)*] [$($three:ident)*]) => {
+        /// A function of one, two or three numbers; in one enumeration, so that one jump finds it.
+        #[derive(Debug, Clone, Copy)]
+        pub(super) enum Code { $($one,)* $($two,)* $($three,)* }
+
+        impl From<Fn1> for Code {
+            fn from(f: Fn1) -> Code {
+                match f { $(Fn1::$one => Code::$one,)* }
+            }
+        }
+
+        impl From<Fn2> for Code {
+            fn from(f: Fn2) -> Code {
+                match f { $(Fn2::$two => Code::$two,)* }
+            }
+        }
+
+        impl From<Fn3> for Code {
+            fn from(f: Fn3) -> Code {
+                match f { $(Fn3::$three => Code::$three,)* }
+            }
+        }
+
+        impl NumberOp {
+            #[inline(always)]
+            fn apply(&self, numbers: &[f64]) -> f64 {
+                let [a, b, c] = self.operands.map(|register| register as usize);
+                let (a, b) = (numbers[a], numbers[b]);
+                match self.code {
+                    $(Code::$one => Fn1::$one.apply(a),)*
+                    $(Code::$two => Fn2::$two.apply(a, b),)*
+                    $(Code::$three => Fn3::$three.apply(a, b, numbers[c]),)*
+                }
+            }
+        }
+    };
+}
+functions!(define_code);
+
+/// `into = code(operands)`
 #[derive(Debug, Clone, Copy)]
-pub(super) enum NumberOp {
-    Fn1(Fn1, Register, Register),
-    Fn2(Fn2, Register, Register, Register),
-    Fn3(Fn3, Register, Register, Register, Register),
-    /// `into = if bit { a } else { b }`
-    Select(Literal, Register, Register, Register),
-    /// A number that the exact evaluator computes from texts.
-    Exact(Register, u32),
+pub(super) struct NumberOp {
+    pub(super) code: Code,
+    pub(super) into: Register,
+    /// Those that the function does not take repeat the first.
+    pub(super) operands: [Register; 3],
 }
 
-/// The test `register ≥ bound`, written to a bit.
+/// Tests `register ≥ bound` that are made together, without branches: the results of four comparisons are four masks.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Atom {
-    pub(super) register: Register,
-    pub(super) bit: u32,
-    pub(super) bound: f64,
+pub(super) struct Atoms {
+    pub(super) register: [Register; ATOMS],
+    pub(super) bound: [f64; ATOMS],
+    /// The bit of each, all in one word; 0 for those that are not used.
+    pub(super) mask: [u64; ATOMS],
+    pub(super) word: u32,
+}
+
+/// How many atoms are tested together.
+const ATOMS: usize = 4;
+
+impl Atoms {
+    #[inline(always)]
+    fn test(&self, numbers: &[f64]) -> u64 {
+        let values = self.register.map(|register| numbers[register as usize]);
+        let mut hits = [0; ATOMS];
+        for k in 0..ATOMS {
+            // All ones where the value is below. A comparison would become a jump that nobody can predict. The sign of a difference of
+            // finite numbers is always right: subnormal differences do not vanish, one that overflows keeps its sign, and a bound of
+            // −0 makes the difference of both zeros +0.
+            let below = ((values[k] - self.bound[k]).to_bits() as i64 >> 63) as u64;
+            hits[k] = !below & self.mask[k];
+        }
+        (hits[0] | hits[1]) | (hits[2] | hits[3])
+    }
+
+    /// The atoms with their bits.
+    pub(super) fn each(&self) -> impl Iterator<Item = (Register, f64, usize)> {
+        let used = (0..ATOMS).filter(|k| self.mask[*k] != 0);
+        used.map(|k| {
+            (
+                self.register[k],
+                self.bound[k],
+                self.word as usize * 64 + self.mask[k].trailing_zeros() as usize,
+            )
+        })
+    }
 }
 
 /// The test `left ≥ right`, written to a bit.
@@ -90,33 +184,44 @@ pub(super) struct Pair {
     pub(super) bit: u32,
 }
 
-/// A condition on a text.
-#[derive(Debug, Clone, Copy)]
-pub(super) enum TextAtom {
-    /// A compiled test of a text input.
-    Test { bit: u32, input: u32, test: u32 },
-    /// Whatever else texts are asked, by the exact evaluator.
-    Exact { bit: u32, root: u32 },
-}
-
 /// The literals of a term that stand in one word; all parts of a term must hold. (A disjunction is the opposite of a term.)
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Part {
     pub(super) word: u32,
+    /// Whether more parts of the term follow.
+    pub(super) continues: bool,
     /// The bit that the term is written to, with its last part.
-    pub(super) bit: Option<u32>,
+    pub(super) bit: u32,
     /// The bits that must be as in `want`.
     pub(super) mask: u64,
     pub(super) want: u64,
 }
 
-/// A stretch of code; a later one may select numbers by conditions of an earlier one.
+/// What is less usual than functions and comparisons of numbers.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Other {
+    /// `into = if literal { then } else { otherwise }`
+    Select {
+        literal: Literal,
+        into: Register,
+        then: Register,
+        otherwise: Register,
+    },
+    /// A compiled test of a text input.
+    Text { bit: u32, input: u32, test: u32 },
+    /// A number that the exact evaluator computes from texts.
+    ExactNumber { into: Register, body: u32 },
+    /// Whatever else texts are asked, by the exact evaluator.
+    ExactBool { bit: u32, body: u32 },
+}
+
+/// A stretch of code, in this order; each part only needs earlier ones and, for functions, earlier functions.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Stage {
+    pub(super) others: Vec<Other>,
     pub(super) ops: Vec<NumberOp>,
-    pub(super) atoms: Vec<Atom>,
+    pub(super) atoms: Vec<Atoms>,
     pub(super) pairs: Vec<Pair>,
-    pub(super) texts: Vec<TextAtom>,
     /// The parts of all terms, one term after the other.
     pub(super) parts: Vec<Part>,
 }
@@ -196,7 +301,12 @@ impl Program {
     }
 
     pub(super) fn has_texts(&self) -> bool {
-        !self.exact.is_empty() || self.stages.iter().any(|s| !s.texts.is_empty())
+        !self.exact.is_empty()
+            || self
+                .stages
+                .iter()
+                .flat_map(|s| &s.others)
+                .any(|other| matches!(other, Other::Text { .. }))
     }
 
     /// Runs the program. `true`: everything was defined and the outputs hold; `false`: ask the exact evaluator.
@@ -210,71 +320,80 @@ impl Program {
         }
         let mut bits = std::mem::take(&mut row.bits);
         bits.fill(0);
-        let complete = self.run_with(graph, row, bits.as_mut_slice());
+        let complete = self.run_with(graph, row, &mut bits);
         row.bits = bits;
         complete
     }
 
-    #[inline]
-    fn run_with<B: Bits + ?Sized>(&self, graph: &Graph, row: &mut Row<'_>, bits: &mut B) -> bool {
+    #[inline(always)]
+    fn run_with<B: Bits>(&self, graph: &Graph, row: &mut Row<'_>, bits: &mut B) -> bool {
         if row.is_incomplete() {
             return false;
         }
         let mut complete = true;
-        let mut exact: Option<Values<'_>> = None;
         for stage in &self.stages {
+            if !stage.others.is_empty() {
+                // Taken, so that it is not the bits themselves that must have an address.
+                let mut taken = std::mem::take(bits);
+                let done = self.run_others(graph, row, &stage.others, &mut taken);
+                *bits = taken;
+                if !done {
+                    return false;
+                }
+            }
+            let numbers = row.numbers.as_mut_slice();
             for op in &stage.ops {
-                let numbers = row.numbers.as_mut_slice();
-                let (into, result) = match *op {
-                    NumberOp::Fn1(f, into, a) => (into, f.apply(numbers[a as usize])),
-                    NumberOp::Fn2(f, into, a, b) => (into, f.apply(numbers[a as usize], numbers[b as usize])),
-                    NumberOp::Fn3(f, into, a, b, c) => (
-                        into,
-                        f.apply(numbers[a as usize], numbers[b as usize], numbers[c as usize]),
-                    ),
-                    NumberOp::Select(literal, into, a, b) => {
-                        (into, numbers[if bits.read(literal) { a } else { b } as usize])
-                    }
-                    NumberOp::Exact(into, root) => match self.exact_value(graph, row, &mut exact, root) {
-                        Some(&Value::Number(x)) => (into, x),
-                        _ => return false,
-                    },
-                };
-                row.numbers[into as usize] = result;
+                let result = op.apply(numbers);
+                numbers[op.into as usize] = result;
                 complete &= result.is_finite();
             }
-            let numbers = row.numbers.as_slice();
-            for atom in &stage.atoms {
-                bits.put(atom.bit, numbers[atom.register as usize] >= atom.bound);
+            for atoms in &stage.atoms {
+                bits.add(atoms.word, atoms.test(numbers));
             }
             for pair in &stage.pairs {
                 bits.put(pair.bit, numbers[pair.left as usize] >= numbers[pair.right as usize]);
             }
-            for atom in &stage.texts {
-                let (bit, passed) = match *atom {
-                    TextAtom::Test { bit, input, test } => {
-                        let Some(text) = row.texts[input as usize] else {
-                            return false;
-                        };
-                        (bit, graph.tests[test as usize].passes(text))
-                    }
-                    TextAtom::Exact { bit, root } => match self.exact_value(graph, row, &mut exact, root) {
-                        Some(&Value::Bool(b)) => (bit, b),
-                        _ => return false,
-                    },
-                };
-                bits.put(bit, passed);
-            }
             let mut holds = true;
             for part in &stage.parts {
                 holds &= bits.word(part.word) & part.mask == part.want;
-                if let Some(bit) = part.bit {
-                    bits.put(bit, holds);
+                if B::ONE_WORD || !part.continues {
+                    bits.put(part.bit, holds);
                     holds = true;
                 }
             }
         }
         complete
+    }
+
+    #[inline(never)]
+    fn run_others<B: Bits>(&self, graph: &Graph, row: &mut Row<'_>, others: &[Other], bits: &mut B) -> bool {
+        let mut exact: Option<Values<'_>> = None;
+        for other in others {
+            match *other {
+                Other::Select {
+                    literal,
+                    into,
+                    then,
+                    otherwise,
+                } => {
+                    let chosen = if bits.read(literal) { then } else { otherwise };
+                    row.numbers[into as usize] = row.numbers[chosen as usize];
+                }
+                Other::Text { bit, input, test } => match row.texts[input as usize] {
+                    Some(text) => bits.put(bit, graph.tests[test as usize].passes(text)),
+                    None => return false,
+                },
+                Other::ExactNumber { into, body } => match self.exact_value(graph, row, &mut exact, body) {
+                    Some(&Value::Number(x)) => row.numbers[into as usize] = x,
+                    _ => return false,
+                },
+                Other::ExactBool { bit, body } => match self.exact_value(graph, row, &mut exact, body) {
+                    Some(&Value::Bool(b)) => bits.put(bit, b),
+                    _ => return false,
+                },
+            }
+        }
+        true
     }
 
     /// A number after [`run`](Self::run) said that it holds.
@@ -290,7 +409,7 @@ impl Program {
     #[inline]
     pub(crate) fn bool(&self, row: &Row<'_>, output: usize) -> Option<bool> {
         match self.outputs[output].1 {
-            Output::Bool(literal) => Some(row.bits.as_slice().read(literal)),
+            Output::Bool(literal) => Some(row.bits.read(literal)),
             Output::KnownBool(known) => Some(known),
             _ => None,
         }
@@ -331,22 +450,15 @@ enum Slot {
     Constant(u32),
 }
 
-/// Code with slots instead of registers, and bits counted per kind.
-#[derive(Debug, Clone, Copy)]
-enum DraftOp {
-    Fn1(Fn1, Slot, Slot),
-    Fn2(Fn2, Slot, Slot, Slot),
-    Fn3(Fn3, Slot, Slot, Slot, Slot),
-    Select(Literal, Slot, Slot, Slot),
-    Exact(Slot, u32),
-}
-
+/// A [`Stage`] with slots instead of registers.
 #[derive(Debug, Default)]
 struct DraftStage {
-    ops: Vec<DraftOp>,
+    selects: Vec<(Literal, [Slot; 3])>,
+    exact_numbers: Vec<(Slot, u32)>,
+    texts: Vec<Other>,
+    ops: Vec<(Code, Slot, [Slot; 3])>,
     atoms: Vec<(Slot, f64, u32)>,
     pairs: Vec<(Slot, Slot, u32)>,
-    texts: Vec<TextAtom>,
     terms: Vec<(u32, Vec<Literal>)>,
 }
 
@@ -461,26 +573,10 @@ impl<'g> Lowering<'g> {
                 Type::Bool => self.atom(Slot::Input(input), 0, 0.0, 0.0, true),
                 Type::Text => Lowered::No,
             },
-            Op::Fn1(f, a) => {
-                let (a, stage) = self.number(a);
-                let into = self.temporary();
-                self.stage(stage).ops.push(DraftOp::Fn1(f, into, a));
-                Lowered::Number(into, stage)
-            }
-            Op::Fn2(f, a, b) => {
-                let ((a, sa), (b, sb)) = (self.number(a), self.number(b));
-                let into = self.temporary();
-                let stage = sa.max(sb);
-                self.stage(stage).ops.push(DraftOp::Fn2(f, into, a, b));
-                Lowered::Number(into, stage)
-            }
-            Op::Fn3(f, a, b, c) => {
-                let ((a, sa), (b, sb), (c, sc)) = (self.number(a), self.number(b), self.number(c));
-                let into = self.temporary();
-                let stage = sa.max(sb).max(sc);
-                self.stage(stage).ops.push(DraftOp::Fn3(f, into, a, b, c));
-                Lowered::Number(into, stage)
-            }
+            Op::Text(_) | Op::InstanceLeaf(..) | Op::SampleLeaf(..) => Lowered::No,
+            Op::Fn1(f, a) => self.function(f.into(), [a; 3]),
+            Op::Fn2(f, a, b) => self.function(f.into(), [a, b, a]),
+            Op::Fn3(f, a, b, c) => self.function(f.into(), [a, b, c]),
             Op::Not(a) => self.not(a),
             Op::And(..) | Op::Or(..) => self.term(id),
             Op::Compare(compare, a, b) => match self.graph.ty(a) {
@@ -490,7 +586,6 @@ impl<'g> Lowering<'g> {
             },
             // The program only speaks where everything is defined.
             Op::Else(a, _) if node.ty != Type::Text => self.lowered[a.index()],
-            // Nothing in the registers tells whether a text that is computed is there.
             Op::Defined(a)
                 if matches!(self.graph.ty(a), Type::Text) && !matches!(self.graph.node(a).op, Op::Input(_)) =>
             {
@@ -503,8 +598,9 @@ impl<'g> Lowering<'g> {
                     Lowered::Bool(literal, sc) => {
                         let ((a, sa), (b, sb)) = (self.number(a), self.number(b));
                         let into = self.temporary();
-                        let stage = (sc + 1).max(sa).max(sb);
-                        self.stage(stage).ops.push(DraftOp::Select(literal, into, a, b));
+                        // Choices come first in their stage.
+                        let stage = sc.max(sa).max(sb) + 1;
+                        self.stage(stage).selects.push((literal, [into, a, b]));
                         Lowered::Number(into, stage)
                     }
                     _ => Lowered::No,
@@ -520,7 +616,7 @@ impl<'g> Lowering<'g> {
             Op::TextTest(test, a) => match self.graph.node(a).op {
                 Op::Input(input) => {
                     let literal = self.new_bit();
-                    self.stages[0].texts.push(TextAtom::Test {
+                    self.stages[0].texts.push(Other::Text {
                         bit: literal.bit,
                         input,
                         test,
@@ -532,26 +628,34 @@ impl<'g> Lowering<'g> {
             Op::TextFn(..) => match node.ty {
                 Type::Bool => self.exact_bool(id),
                 Type::Number(_) => {
-                    let root = self.exact_root(id);
+                    let body = self.exact_body(id);
                     let into = self.temporary();
-                    self.stages[0].ops.push(DraftOp::Exact(into, root));
+                    self.stages[0].exact_numbers.push((into, body));
                     Lowered::Number(into, 0)
                 }
                 Type::Text => Lowered::No,
             },
-            Op::Else(..) | Op::Text(_) | Op::InstanceLeaf(..) | Op::SampleLeaf(..) => Lowered::No,
+            Op::Else(..) => Lowered::No,
         }
     }
 
-    fn exact_root(&mut self, root: GraphId) -> u32 {
+    fn function(&mut self, code: Code, operands: [GraphId; 3]) -> Lowered {
+        let operands = operands.map(|o| self.number(o));
+        let stage = operands.iter().map(|o| o.1).max().unwrap_or(0);
+        let into = self.temporary();
+        self.stage(stage).ops.push((code, into, operands.map(|o| o.0)));
+        Lowered::Number(into, stage)
+    }
+
+    fn exact_body(&mut self, root: GraphId) -> u32 {
         self.exact.push(root);
         self.exact.len() as u32 - 1
     }
 
     fn exact_bool(&mut self, id: GraphId) -> Lowered {
-        let root = self.exact_root(id);
+        let body = self.exact_body(id);
         let literal = self.new_bit();
-        self.stages[0].texts.push(TextAtom::Exact { bit: literal.bit, root });
+        self.stages[0].texts.push(Other::ExactBool { bit: literal.bit, body });
         Lowered::Bool(literal, 0)
     }
 
@@ -574,8 +678,9 @@ impl<'g> Lowering<'g> {
 
     /// `slot ≥ bound`
     fn at_least(&mut self, slot: Slot, stage: u32, bound: f64) -> Lowered {
-        // −0 and 0 are equal.
-        let key = (slot, (bound + 0.0).to_bits());
+        // −0 and 0 are equal; see `Atoms::test` for the sign.
+        let bound = if bound == 0.0 { -0.0 } else { bound };
+        let key = (slot, bound.to_bits());
         let (literal, stage) = if let Some(&known) = self.known_atoms.get(&key) {
             known
         } else {
@@ -721,33 +826,50 @@ impl<'g> Lowering<'g> {
                 Slot::Constant(i) => constants_at + i as usize,
             }) as Register
         };
-        let op = |op: DraftOp| match op {
-            DraftOp::Fn1(f, into, a) => NumberOp::Fn1(f, register(into), register(a)),
-            DraftOp::Fn2(f, into, a, b) => NumberOp::Fn2(f, register(into), register(a), register(b)),
-            DraftOp::Fn3(f, into, a, b, c) => NumberOp::Fn3(f, register(into), register(a), register(b), register(c)),
-            DraftOp::Select(literal, into, a, b) => NumberOp::Select(literal, register(into), register(a), register(b)),
-            DraftOp::Exact(into, body) => NumberOp::Exact(register(into), body),
-        };
-        let atom = |(slot, bound, bit)| Atom {
-            register: register(slot),
-            bit,
-            bound,
-        };
-        let pair = |(left, right, bit)| Pair {
-            left: register(left),
-            right: register(right),
-            bit,
-        };
-        let stages = std::mem::take(&mut self.stages).into_iter().map(|draft| Stage {
-            ops: draft.ops.into_iter().map(op).collect(),
-            atoms: draft.atoms.into_iter().map(atom).collect(),
-            pairs: draft.pairs.into_iter().map(pair).collect(),
-            texts: draft.texts,
-            parts: draft
-                .terms
-                .iter()
-                .flat_map(|(bit, literals)| parts(*bit, literals))
-                .collect(),
+        let stages = std::mem::take(&mut self.stages).into_iter().map(|draft| {
+            let select = |&(literal, slots): &(Literal, [Slot; 3])| {
+                let [into, then, otherwise] = slots.map(register);
+                Other::Select {
+                    literal,
+                    into,
+                    then,
+                    otherwise,
+                }
+            };
+            let exact = |&(into, body): &(Slot, u32)| Other::ExactNumber {
+                into: register(into),
+                body,
+            };
+            let op = |&(code, into, operands): &(Code, Slot, [Slot; 3])| NumberOp {
+                code,
+                into: register(into),
+                operands: operands.map(register),
+            };
+            let mut stage = Stage {
+                others: draft
+                    .selects
+                    .iter()
+                    .map(select)
+                    .chain(draft.exact_numbers.iter().map(exact))
+                    .collect(),
+                ops: draft.ops.iter().map(op).collect(),
+                ..Stage::default()
+            };
+            stage.others.extend(draft.texts);
+            for (slot, bound, bit) in draft.atoms {
+                add_atom(&mut stage.atoms, register(slot), bound, bit);
+            }
+            for (left, right, bit) in draft.pairs {
+                stage.pairs.push(Pair {
+                    left: register(left),
+                    right: register(right),
+                    bit,
+                });
+            }
+            for (bit, literals) in draft.terms {
+                add_parts(&mut stage.parts, bit, &literals);
+            }
+            stage
         });
         let stages: Vec<Stage> = stages.collect();
 
@@ -802,29 +924,53 @@ impl<'g> Lowering<'g> {
     }
 }
 
-/// The parts of the term that is written to `bit`; `literals` are in the order of their bits.
-fn parts(bit: u32, literals: &[Literal]) -> Vec<Part> {
-    let mut parts: Vec<Part> = Vec::new();
+/// Appends an atom; bits rise.
+fn add_atom(atoms: &mut Vec<Atoms>, register: Register, bound: f64, bit: u32) {
+    let word = bit / 64;
+    let place = match atoms.last().map(|last| last.mask.iter().position(|mask| *mask == 0)) {
+        Some(Some(place)) if atoms.last().is_some_and(|last| last.word == word) => place,
+        _ => {
+            // Those that are not used compare an input with what no number reaches.
+            let bound = [f64::INFINITY; ATOMS];
+            atoms.push(Atoms {
+                register: [0; ATOMS],
+                bound,
+                mask: [0; ATOMS],
+                word,
+            });
+            0
+        }
+    };
+    if let Some(last) = atoms.last_mut() {
+        last.register[place] = register;
+        last.bound[place] = bound;
+        last.mask[place] = 1 << (bit % 64);
+    }
+}
+
+/// Appends the parts of the term that is written to `bit`; `literals` are in the order of their bits.
+fn add_parts(parts: &mut Vec<Part>, bit: u32, literals: &[Literal]) {
+    let first = parts.len();
     for literal in literals {
         let (word, one) = (literal.bit / 64, 1_u64 << (literal.bit % 64));
         let want = if literal.negate { 0 } else { one };
-        match parts.last_mut() {
+        match parts[first..].last_mut() {
             Some(last) if last.word == word => {
                 last.mask |= one;
                 last.want |= want;
             }
             _ => parts.push(Part {
                 word,
-                bit: None,
+                continues: true,
+                bit,
                 mask: one,
                 want,
             }),
         }
     }
     if let Some(last) = parts.last_mut() {
-        last.bit = Some(bit);
+        last.continues = false;
     }
-    parts
 }
 
 fn negated(lowered: Lowered) -> Lowered {
