@@ -342,7 +342,7 @@ impl<'a> Run<'a> {
                     let otherwise = self.operand(blocks, otherwise, from, to);
                     let mask = &blocks.masks[literal.bit as usize];
                     for (row, result) in result[..rows].iter_mut().enumerate() {
-                        let chosen = if (mask[row] != 0) != literal.negate {
+                        let chosen = if (mask[row] == 1) ^ literal.negate {
                             then
                         } else {
                             otherwise

@@ -573,7 +573,6 @@ impl<'g> Lowering<'g> {
                 Type::Bool => self.atom(Slot::Input(input), 0, 0.0, 0.0, true),
                 Type::Text => Lowered::No,
             },
-            Op::Text(_) | Op::InstanceLeaf(..) | Op::SampleLeaf(..) => Lowered::No,
             Op::Fn1(f, a) => self.function(f.into(), [a; 3]),
             Op::Fn2(f, a, b) => self.function(f.into(), [a, b, a]),
             Op::Fn3(f, a, b, c) => self.function(f.into(), [a, b, c]),
@@ -635,7 +634,7 @@ impl<'g> Lowering<'g> {
                 }
                 Type::Text => Lowered::No,
             },
-            Op::Else(..) => Lowered::No,
+            Op::Else(..) | Op::Text(_) | Op::InstanceLeaf(..) | Op::SampleLeaf(..) => Lowered::No,
         }
     }
 
