@@ -217,7 +217,7 @@ impl<'a> Present<'a> {
         if base.breakdown.process() >= total {
             return Ok(base);
         }
-        let larger = enlarge(&base, self.style, self.rest, wanted, total, self.step)?;
+        let larger = enlarge(&base, self.style, self.rest, total, self.step)?;
         Ok(self.result(larger))
     }
 
@@ -280,14 +280,7 @@ fn with_heap(
 }
 
 /// The smallest configuration of at least this total, larger than `base` in the way of its style, with no component smaller.
-fn enlarge(
-    base: &Resized,
-    style: Style,
-    rest: Rest,
-    wanted: &[(Component, u64)],
-    total: u64,
-    step: u64,
-) -> Result<Resized, MemoryError> {
+fn enlarge(base: &Resized, style: Style, rest: Rest, total: u64, step: u64) -> Result<Resized, MemoryError> {
     let config = &base.config;
     let total = round_up(total, 1).ok_or(MemoryError::Overflow)?;
     let option = match style {
@@ -310,13 +303,13 @@ fn enlarge(
         breakdown.check_jvm()?;
         return Ok(Resized::new(config, sized, breakdown));
     }
-    // The heap takes it. Nothing shrinks, so that the process grows by no less than the heap.
+    // The heap takes it. Everything that was asked for is in `base`, and nothing shrinks, so that the process grows by no less than the heap.
     let low = base.breakdown.task_heap / step;
     let missing = total.saturating_sub(base.breakdown.process());
     let high = low
         .checked_add(missing.div_ceil(step) + 1)
         .ok_or(MemoryError::Overflow)?;
-    let with_heap = |k: u64| with_heap(config, &keeping(wanted), k, Others::Keep, step);
+    let with_heap = |k: u64| with_heap(config, &[], k, Others::Keep, step);
     let too_small = |k: u64| Ok(with_heap(k)?.breakdown.process() < total);
     let heap = largest(low, high, too_small)?.map_or(low, |k| k + 1);
     let found = with_heap(heap)?;
@@ -349,11 +342,6 @@ fn tighten(base: &Resized, mut found: Resized, total: u64, step: u64) -> Resized
         found = less;
     }
     found
-}
-
-/// What was asked of components other than the heap, which is searched.
-fn keeping(wanted: &[(Component, u64)]) -> Vec<(Component, u64)> {
-    wanted.iter().filter(|w| w.0 != Component::TaskHeap).copied().collect()
 }
 
 #[cfg(test)]
