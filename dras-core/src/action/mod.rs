@@ -7,6 +7,8 @@
 //! - a down is dropped while another resource goes up, unless one rule asked for both;
 //! - limits are applied to the result, and never turn its direction round.
 
+pub mod instruction;
+
 pub use crate::resources::Resource;
 
 /// What one rule wants of one resource.
