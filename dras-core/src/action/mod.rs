@@ -14,6 +14,8 @@ mod history;
 mod merge;
 mod size;
 
+pub mod instruction;
+
 pub use crate::resources::Resource;
 pub use guard::{Guard, GuardState, Standing};
 pub(crate) use history::Adopted;
