@@ -341,6 +341,7 @@ mod tests {
                 to,
             }],
             rules: Vec::new(),
+            entries: Vec::new(),
             promises: Vec::new(),
         });
         history.applied(&key, at).unwrap();

@@ -68,6 +68,9 @@ pub struct Record {
     pub steps: Vec<Step>,
     /// The rules that wanted it.
     pub rules: Vec<String>,
+    /// The entries of Flink's configuration that change with it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub entries: Vec<(String, String)>,
 }
 
 impl Record {
@@ -99,6 +102,8 @@ pub struct Pending {
     pub steps: Vec<Step>,
     /// The rules that want it.
     pub rules: Vec<String>,
+    /// The entries of Flink's configuration that change with it.
+    pub entries: Vec<(String, String)>,
     /// What the rules promise of it.
     pub promises: Vec<Promise>,
 }
@@ -181,9 +186,24 @@ pub enum FeedbackError {
         /// The time reported.
         at: Millis,
     },
+    /// The report is about a time that has not come.
+    #[error("the instruction `{key}` was reported for {at}, and now is {now}; times are in ms since the epoch")]
+    InFuture {
+        /// The key.
+        key: String,
+        /// The time reported.
+        at: Millis,
+        /// The present.
+        now: Millis,
+    },
 }
 
 impl History {
+    /// How often resources changed, or were tried to: part of every key.
+    pub fn generation(&self) -> u64 {
+        self.generation
+    }
+
     /// The records, oldest first.
     pub fn records(&self) -> impl DoubleEndedIterator<Item = &Record> {
         self.records.iter()
@@ -237,6 +257,7 @@ impl History {
             key: pending.key.clone(),
             steps: pending.steps.clone(),
             rules: pending.rules.clone(),
+            entries: pending.entries.clone(),
         });
         self.pending = Some(pending);
     }
@@ -270,12 +291,17 @@ impl History {
         }
     }
 
-    /// Takes the report that an instruction was applied at `at`: its steps, or `None` where that is known.
-    pub(crate) fn applied(&mut self, key: &str, at: Millis) -> Result<Option<Vec<Step>>, FeedbackError> {
+    /// Takes the report that an instruction was applied at `at`: what it was, or `None` where that is known.
+    pub(crate) fn applied(&mut self, key: &str, at: Millis) -> Result<Option<Record>, FeedbackError> {
         let Some(given) = self.given(key, at, "applied")? else {
             return Ok(None);
         };
-        let (steps, rules) = (given.steps.clone(), given.rules.clone());
+        let record = Record {
+            at,
+            kind: RecordKind::Applied,
+            ..given.clone()
+        };
+        let (steps, rules) = (&record.steps, &record.rules);
         let promises = match &mut self.pending {
             Some(pending) if pending.key == key => std::mem::take(&mut pending.promises),
             _ => Vec::new(),
@@ -289,17 +315,11 @@ impl History {
             gain: None,
             waits_until: None,
         }));
-        for step in &steps {
+        for step in steps {
             self.learn(step.resource, step.to);
         }
-        self.push(Record {
-            at,
-            kind: RecordKind::Applied,
-            key: key.to_owned(),
-            steps: steps.clone(),
-            rules,
-        });
-        Ok(Some(steps))
+        self.push(record.clone());
+        Ok(Some(record))
     }
 
     /// Takes the report that an instruction could not be applied; false where that is known.
@@ -307,7 +327,7 @@ impl History {
         let Some(given) = self.given(key, at, "failed")? else {
             return Ok(false);
         };
-        let (steps, rules) = (given.steps.clone(), given.rules.clone());
+        let given = given.clone();
         self.pending = None;
         self.generation += 1;
         let mut reason = reason.to_owned();
@@ -318,9 +338,7 @@ impl History {
         self.push(Record {
             at,
             kind: RecordKind::Failed { reason },
-            key: key.to_owned(),
-            steps,
-            rules,
+            ..given
         });
         Ok(true)
     }
@@ -345,12 +363,8 @@ impl History {
             pending.steps.iter().all(|s| has(s.resource) == Some(s.to))
         });
         if let Some(key) = instructed.map(|p| p.key.clone()) {
-            // Done without a report.
-            if let Ok(Some(steps)) = self.applied(&key, now) {
-                for step in &steps {
-                    self.learn(step.resource, step.to);
-                }
-            }
+            // Done without a report; a key that is pending was given.
+            let _ = self.applied(&key, now);
             self.learn_all(&has);
             return Adopted::Instructed;
         }
@@ -364,6 +378,7 @@ impl History {
             key: String::new(),
             steps: steps.clone(),
             rules: Vec::new(),
+            entries: Vec::new(),
         });
         Adopted::External(steps)
     }
@@ -461,6 +476,7 @@ mod tests {
                 to,
             }],
             rules: vec!["up".to_owned()],
+            entries: Vec::new(),
             promises: Vec::new(),
         }
     }
@@ -478,7 +494,7 @@ mod tests {
         history.instruct(pending("k1", 20, 4.0, 8.0));
         assert_eq!(history.records().count(), 1, "the same instruction again is no news");
         assert!(matches!(history.applied("k1", 5), Err(FeedbackError::BeforeGiven { .. })));
-        assert_eq!(history.applied("k1", 30).unwrap().unwrap().len(), 1);
+        assert_eq!(history.applied("k1", 30).unwrap().unwrap().steps.len(), 1);
         assert_eq!(history.applied("k1", 31), Ok(None), "twice is once");
         assert!(matches!(history.failed("k1", 32, "no slots"), Err(FeedbackError::Contradicts { .. })));
         assert_eq!((history.last_change(), history.applied_since("up", 0)), (Some(30), 1));
@@ -490,7 +506,7 @@ mod tests {
         let mut history = History::default();
         history.instruct(pending("k1", 10, 4.0, 8.0));
         history.instruct(pending("k2", 20, 4.0, 9.0));
-        assert_eq!(history.applied("k1", 30).unwrap().unwrap()[0].to, 8.0);
+        assert_eq!(history.applied("k1", 30).unwrap().unwrap().steps[0].to, 8.0);
         assert_eq!(history.pending(), None);
     }
 

@@ -5,11 +5,13 @@ use super::decision::{Alert, AlertKind, Decision, Fitted, Held, Ineffective, Out
 use super::policy::{CompiledRule, Gauge, Inner};
 use super::task::Task;
 use crate::action::guard::{self, Direction, Facts, OPEN};
-use crate::action::{Change, Fate, Guard, History, Promise, Proposal, Room, Wish, merge, size};
+use crate::action::instruction::{self, Instruction, MemoryStep, Restart};
+use crate::action::{Change, Fate, Guard, History, Pending, Promise, Proposal, Room, Step, Wish, merge, size};
 use crate::resources::allocation::{Allocation, AllocationError, Cores, ProcessMemory};
 use crate::resources::memory::{Component, FlinkProcess, MemoryConfig, MemoryError, Resized};
 use crate::resources::ratio::{AlignTo, Alignment};
 use crate::resources::{Resource, Scope};
+use crate::rules::{Mode, Rescale};
 use crate::undefined::Undefined;
 use crate::units::Millis;
 
@@ -51,6 +53,7 @@ impl Acting<'_, '_> {
             self.fit(FlinkProcess::TaskManager, &mut stuck);
             self.fit(FlinkProcess::JobManager, &mut stuck);
             self.within_quota();
+            self.instruct();
             self.settle(&wishes, &fates, &stuck);
         }
         self.alert();
@@ -582,8 +585,125 @@ impl Acting<'_, '_> {
         }
     }
 
+    /// Makes an instruction of the changes, unless the document only monitors, or another one awaits its report.
+    fn instruct(&mut self) {
+        let inner = self.inner;
+        if inner.mode == Mode::Monitor || self.decision.changes.is_empty() {
+            return;
+        }
+        let parallelism = self.decision.changes.iter().find(|c| c.resource == Resource::Parallelism);
+        let parallelism = parallelism.map(|c| instruction::Step {
+            from: c.from as u32,
+            to: c.to as u32,
+        });
+        let memory = |process, whole| {
+            let fitted = self.decision.fitted.iter().find(|f| f.process == process);
+            if let Some(fitted) = fitted {
+                return MemoryStep::planned(&fitted.resized);
+            }
+            let change = self.decision.changes.iter().find(|c| c.resource == whole)?;
+            Some(MemoryStep::total(change.from as u64, change.to as u64))
+        };
+        let task_manager_memory = memory(FlinkProcess::TaskManager, Resource::TaskManagerMemory);
+        let job_manager_memory = memory(FlinkProcess::JobManager, Resource::JobManagerMemory);
+        let key = Instruction::key(
+            self.task.id(),
+            self.history.generation(),
+            parallelism,
+            task_manager_memory.as_ref(),
+            job_manager_memory.as_ref(),
+        );
+        let pending = self.history.pending();
+        if pending.is_some_and(|p| p.key != key) {
+            let waits = self.decision.guards.states().iter().find(|s| s.guard == Guard::Awaiting);
+            if let Some(until) = waits.and_then(|s| s.until(Direction::Up)) {
+                for change in std::mem::take(&mut self.decision.changes) {
+                    self.decision.held.push(Held {
+                        change,
+                        by: vec![(Guard::Awaiting, until)],
+                        why: None,
+                    });
+                }
+                self.decision.fitted.clear();
+                return;
+            }
+        }
+        let in_place = inner.rescale == Rescale::InPlace && task_manager_memory.is_none() && job_manager_memory.is_none();
+        let mut rules: Vec<String> = Vec::new();
+        for change in &self.decision.changes {
+            for rule in change.rules.iter().filter_map(|r| inner.rules.get(*r as usize)) {
+                if !rules.contains(&rule.info.name) {
+                    rules.push(rule.info.name.clone());
+                }
+            }
+        }
+        let entries = [&task_manager_memory, &job_manager_memory];
+        let entries = entries.into_iter().flatten().flat_map(|m| m.entries.clone()).collect();
+        self.history.instruct(Pending {
+            key: key.clone(),
+            at: self.now,
+            steps: self.steps(),
+            rules,
+            entries,
+            promises: self.promises(),
+        });
+        self.decision.instruction = Some(Instruction {
+            key,
+            task: self.task.id().to_owned(),
+            at: self.now,
+            policy: inner.name.clone(),
+            fingerprint: inner.fingerprint,
+            parallelism,
+            task_manager_memory,
+            job_manager_memory,
+            restart: if in_place { Restart::InPlace } else { Restart::WithSavepoint },
+            reasons: self.reasons(),
+        });
+    }
+
+    /// What the task will have, resource by resource.
+    fn steps(&self) -> Vec<Step> {
+        let mut steps: Vec<Step> = Vec::new();
+        for change in &self.decision.changes {
+            if self.decision.fitted.iter().all(|f| Some(f.process) != change.resource.process()) {
+                steps.push(Step {
+                    resource: change.resource,
+                    from: change.from,
+                    to: change.to,
+                });
+            }
+        }
+        for fitted in &self.decision.fitted {
+            for resource in Resource::ALL.into_iter().filter(|r| r.process() == Some(fitted.process)) {
+                let to = match resource.scope() {
+                    Scope::Component(_, component) => fitted.resized.breakdown.get(component),
+                    _ => fitted.resized.breakdown.process(),
+                } as f64;
+                if let Some(from) = self.current(resource).filter(|from| *from != to) {
+                    steps.push(Step { resource, from, to });
+                }
+            }
+        }
+        steps
+    }
+
+    /// Why, for the people who see the instruction: each rule with its sentence.
+    fn reasons(&self) -> Vec<String> {
+        let mut reasons = Vec::new();
+        for change in &self.decision.changes {
+            for rule in change.rules.iter().filter_map(|r| self.inner.rules.get(*r as usize)) {
+                let doc = &rule.info.doc;
+                let reason = if doc.is_empty() { rule.info.name.clone() } else { format!("{}: {doc}", rule.info.name) };
+                if !reasons.contains(&reason) {
+                    reasons.push(reason);
+                }
+            }
+        }
+        reasons
+    }
+
     /// What the rules behind the changes promise of them.
-    pub(super) fn promises(&self) -> Vec<Promise> {
+    fn promises(&self) -> Vec<Promise> {
         let mut promises: Vec<Promise> = Vec::new();
         for change in self.decision.changes.iter().filter(|c| c.is_up()) {
             for rule in change.rules.iter().filter_map(|r| self.inner.rules.get(*r as usize)) {

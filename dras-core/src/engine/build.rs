@@ -95,6 +95,7 @@ impl<'d> Builder<'d> {
             plan,
             attributes: self.attributes,
             mode: from.mode.unwrap_or_default(),
+            rescale: from.rescale.unwrap_or_default(),
             limits: from.limits.clone(),
             sizing: from.sizing,
             guards: from.guards.clone(),

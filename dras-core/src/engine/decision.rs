@@ -5,6 +5,7 @@ use std::fmt;
 use serde::Serialize;
 
 use super::policy::Policy;
+use crate::action::instruction::Instruction;
 use crate::action::{Change, Guard, GuardState, Proposal, Resource, Standing, Step};
 use crate::lang::{Missing, Row};
 use crate::metrics::MetricId;
@@ -157,6 +158,7 @@ pub struct Decision {
     pub(super) held: Vec<Held>,
     pub(super) alerts: Vec<Alert>,
     pub(super) external: Vec<Step>,
+    pub(super) instruction: Option<Instruction>,
     /// Values to be recorded as samples.
     pub(super) recorded: Vec<(MetricId, f64)>,
     pub(super) numbers: Vec<f64>,
@@ -182,6 +184,7 @@ impl Decision {
             held: Vec::new(),
             alerts: Vec::new(),
             external: Vec::new(),
+            instruction: None,
             recorded: Vec::new(),
             numbers: Vec::new(),
             reasons: Vec::new(),
@@ -205,6 +208,7 @@ impl Decision {
         self.held.clear();
         self.alerts.clear();
         self.external.clear();
+        self.instruction = None;
         self.recorded.clear();
     }
 
@@ -242,6 +246,14 @@ impl Decision {
     /// (parallelism) or bytes (memory), whole steps, within the limits.
     pub fn changes(&self) -> &[Change] {
         &self.changes
+    }
+
+    /// What to do, if anything: all changes in one restart. A document in the mode `monitor` gives none.
+    ///
+    /// Until it is reported as [applied](super::Task::applied) or [failed](super::Task::failed), the same instruction is given at every look at which
+    /// it is still wanted, with the same key.
+    pub fn instruction(&self) -> Option<&Instruction> {
+        self.instruction.as_ref()
     }
 
     /// What was looked at.
@@ -368,6 +380,7 @@ impl PartialEq for Decision {
             && self.held == other.held
             && self.alerts == other.alerts
             && self.external == other.external
+            && self.instruction == other.instruction
             && self.texts == other.texts
             && same_numbers
     }

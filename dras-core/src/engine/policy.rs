@@ -11,7 +11,7 @@ use crate::diagnostic::{Diagnostic, Diagnostics, codes};
 use crate::lang::{Compiled, Limits, VariableId};
 use crate::metrics::sources::QueryTemplate;
 use crate::metrics::{MetricId, Plan};
-use crate::rules::{self, Document, DocumentLimits, Guards, Mode, Reading, Sizing};
+use crate::rules::{self, Document, DocumentLimits, Guards, Mode, Reading, Rescale, Sizing};
 use crate::units::Millis;
 
 /// A compiled rule document. Cheap to clone; immutable, `Send + Sync`.
@@ -41,6 +41,7 @@ pub(crate) struct Inner {
     pub(crate) attributes: Vec<Attribute>,
     pub(crate) rules: Vec<CompiledRule>,
     pub(crate) mode: Mode,
+    pub(crate) rescale: Rescale,
     pub(crate) limits: rules::Limits,
     pub(crate) sizing: Sizing,
     pub(crate) guards: Guards,

@@ -6,6 +6,7 @@ use chrono::{DateTime, SecondsFormat, Utc};
 use serde::Serialize;
 
 use super::decision::{AlertKind, Decision, LookKind, Outcome, RuleState, RuleStatus};
+use crate::action::instruction::Instruction;
 use crate::action::guard::{Direction, OPEN};
 use crate::action::{Change, Guard, Resource, Step};
 use crate::lang::{self, Explanation, InputValue, Values};
@@ -96,6 +97,7 @@ impl Decision {
             policy: self.policy.name().to_owned(),
             fingerprint: format!("{:016x}", self.policy.fingerprint()),
             changes: self.changes.iter().map(|c| self.change(c)).collect(),
+            instruction: self.instruction.clone(),
             memory: self
                 .fitted
                 .iter()
@@ -221,6 +223,8 @@ pub struct DecisionReport {
     pub fingerprint: String,
     /// The changes to make; none means that nothing is to be done.
     pub changes: Vec<ChangeReport>,
+    /// What to do; none in the mode `monitor`.
+    pub instruction: Option<Instruction>,
     /// The memory of processes after the changes, where the task's Flink configuration is known.
     pub memory: Vec<MemoryReport>,
     /// The changes that would be made but for guards.

@@ -355,6 +355,61 @@ impl Task {
         }
     }
 
+    /// Takes the report that an instruction was applied, and that the task has run with it since `at`. From then on the task has the resources
+    /// that the instruction asked for, the windows begin anew, and the guards count from there. The same report again changes nothing.
+    ///
+    /// # Errors
+    /// The task belongs to another policy, no such instruction was given, it was reported as failed, or `at` is before it was given or after `now`.
+    /// Nothing is changed then.
+    pub fn applied(&mut self, policy: &Policy, now: Millis, key: &str, at: Millis) -> Result<(), TaskError> {
+        self.check(policy)?;
+        check_time(policy, now, key, at)?;
+        let Some(record) = self.history.applied(key, at)? else {
+            return Ok(());
+        };
+        let inner = policy.inner();
+        for process in [FlinkProcess::TaskManager, FlinkProcess::JobManager] {
+            let Some(config) = self.memory(process) else { continue };
+            let old = config.entries();
+            let old = old.iter().map(|(k, v)| (*k, v.as_str()));
+            let new = record.entries.iter().map(|(k, v)| (k.as_str(), v.as_str()));
+            // Flink's model gave these entries; what it cannot read it would not have given.
+            if let Ok(config) = MemoryConfig::from_entries(process, old.chain(new)) {
+                match process {
+                    FlinkProcess::TaskManager => self.task_manager = Some(config),
+                    FlinkProcess::JobManager => self.job_manager = Some(config),
+                }
+            }
+        }
+        for step in &record.steps {
+            let known = step.resource.process().is_some_and(|process| self.memory(process).is_some());
+            if let Some(id) = inner.known.resources[step.resource as usize].filter(|_| !known) {
+                self.values[id.index()] = Some(AttributeValue::Number(step.to));
+            }
+        }
+        self.derive_memory(policy);
+        for resource in Resource::ALL {
+            if let Some(amount) = self.number(inner.known.resources[resource as usize]) {
+                self.history.learn(resource, amount);
+            }
+        }
+        self.windows.mark(at, Mark::Restart);
+        self.windows.mark(at, Mark::Change);
+        Ok(())
+    }
+
+    /// Takes the report that an instruction could not be applied, with the reason in the caller's words (cut at 1 KiB). The guards count from
+    /// there as from a change, since the job may have been restarted; a later instruction has another key.
+    ///
+    /// # Errors
+    /// As [`applied`](Self::applied).
+    pub fn failed(&mut self, policy: &Policy, now: Millis, key: &str, at: Millis, reason: &str) -> Result<(), TaskError> {
+        self.check(policy)?;
+        check_time(policy, now, key, at)?;
+        self.history.failed(key, at, reason)?;
+        Ok(())
+    }
+
     /// What was instructed, applied, and done by somebody else.
     pub fn history(&self) -> &History {
         &self.history
@@ -573,6 +628,18 @@ impl Task {
             }
         }
     }
+}
+
+/// A report is about what has happened, but for clocks that differ a little.
+fn check_time(policy: &Policy, now: Millis, key: &str, at: Millis) -> Result<(), FeedbackError> {
+    if at > now.saturating_add(policy.plan().settings().max_future) {
+        return Err(FeedbackError::InFuture {
+            key: key.to_owned(),
+            at,
+            now,
+        });
+    }
+    Ok(())
 }
 
 /// Some names, for a message.

@@ -7,7 +7,7 @@ use serde::Serialize;
 use super::attributes::AttributeType;
 use super::bounds::Limits;
 use super::constant::Constant;
-use super::guards::{Guards, Mode, Sizing};
+use super::guards::{Guards, Mode, Rescale, Sizing};
 use crate::literal::{Quantity, exact_duration};
 use crate::metrics::catalogue::DEFAULT_INTERVAL;
 use crate::metrics::{Across, Duplicates, Infinite, Kind, MetricSpec, NotANumber, Per};
@@ -75,6 +75,9 @@ pub struct Document {
     /// What becomes of decisions; monitoring where it is not said.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub mode: Option<Mode>,
+    /// How a job comes to another parallelism; with a savepoint where it is not said.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub rescale: Option<Rescale>,
     /// Bounds that no decision leaves.
     #[serde(skip_serializing_if = "Limits::is_empty")]
     pub limits: Limits,

@@ -29,6 +29,17 @@ impl Mode {
     }
 }
 
+/// How a job comes to another parallelism where nothing else changes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Rescale {
+    /// Stopped with a savepoint and started again: always possible.
+    #[default]
+    WithSavepoint,
+    /// While it runs, by other resource requirements: needs Flink's adaptive scheduler.
+    InPlace,
+}
+
 const SECOND: Millis = 1000;
 const MINUTE: Millis = 60 * SECOND;
 const HOUR: Millis = 60 * MINUTE;

@@ -206,6 +206,7 @@ impl DocumentReader<'_> {
         document.strategies = self.strategies(fields.take("strategies"));
         document.rules = self.rules(fields.take("rules"));
         document.mode = self.mode(fields.take("mode"));
+        document.rescale = self.rescale(fields.take("rescale"));
         document.limits = self.limits(fields.take("limits"));
         document.sizing = self.sizing(fields.take("sizing"));
         document.guards = self.guards(fields.take("guards"));

@@ -2,7 +2,7 @@
 
 use super::bounds::{Bounds, Limits};
 use super::guards::{
-    Align, CoolDown, Freeze, Guards, Ineffective, LargestSteps, Mode, Oscillation, Sizing, Stabilisation, Tolerance,
+    Align, CoolDown, Freeze, Guards, Ineffective, LargestSteps, Mode, Oscillation, Rescale, Sizing, Stabilisation, Tolerance,
 };
 use super::read::DocumentReader;
 use super::reader::{At, Reader};
@@ -22,6 +22,11 @@ impl DocumentReader<'_> {
     pub(super) fn mode(&mut self, at: Option<At<'_>>) -> Option<Mode> {
         const MODES: [(&str, Mode); 2] = [("monitor", Mode::Monitor), ("active", Mode::Active)];
         at.and_then(|at| self.reader.choice(&at, &MODES))
+    }
+
+    pub(super) fn rescale(&mut self, at: Option<At<'_>>) -> Option<Rescale> {
+        const WAYS: [(&str, Rescale); 2] = [("with_savepoint", Rescale::WithSavepoint), ("in_place", Rescale::InPlace)];
+        at.and_then(|at| self.reader.choice(&at, &WAYS))
     }
 
     pub(super) fn limits(&mut self, at: Option<At<'_>>) -> Limits {
