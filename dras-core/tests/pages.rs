@@ -301,7 +301,7 @@ fn anchor_of(heading: &str) -> String {
 fn rules_become_a_decision_as_the_document_page_says() {
     let document = |rules: &str, limits: &str| {
         policy(&format!(
-            r#"{{"version": 1, "rules": [{rules}], "limits": {{"parallelism": {limits}}}}}"#
+            r#"{{"version": 1, "rules": [{rules}], "limits": {{"parallelism": {limits}}}, "guards": {{"stabilisation": {{"down": "0s"}}}}}}"#
         ))
     };
     let rule = |name: &str, target: &str, priority: i32| {

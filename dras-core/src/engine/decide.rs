@@ -63,7 +63,7 @@ pub enum DecideError {
 ///
 /// let decision = decide(&policy, &mut task, now + 90_000)?;
 /// assert_eq!(decision.changes()[0].to, 6.0);
-/// assert!(decision.to_string().contains("parallelism 4 → 6 (wanted 8, limit 6)"));
+/// assert!(decision.to_string().contains("parallelism 4 → 6 (limited to at most 6, 8 was wanted)"));
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 ///
