@@ -2,7 +2,7 @@
 
 #![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
-use dras_core::engine::{DecideError, Decision, Policy, ReadError, RuleState, Task, TaskError, decide, decide_into};
+use dras_core::engine::{DecideError, Decision, LookKind, Policy, ReadError, RuleState, Task, TaskError, decide, decide_into};
 use dras_core::metrics::Mark;
 use dras_core::rules::{Document, DocumentLimits};
 
@@ -311,7 +311,7 @@ fn the_same_inputs_give_the_same_bytes_and_a_decision_can_be_used_again() {
         serde_json::to_string(&second).unwrap()
     );
     let mut reused = first[0].clone();
-    decide_into(&policy, &mut one, T0 + 11 * M, &mut reused).unwrap();
+    decide_into(&policy, &mut one, T0 + 11 * M, LookKind::Long, &mut reused).unwrap();
     assert_eq!(reused, decide(&policy, &mut two, T0 + 11 * M).unwrap());
 }
 

@@ -321,7 +321,7 @@ fn rules_become_a_decision_as_the_document_page_says() {
         decision
             .changes()
             .iter()
-            .map(|c| c.to / c.resource.step())
+            .map(|c| c.to / c.resource.step() as f64)
             .collect::<Vec<f64>>()
     };
     let to = |n: f64| format!(r#""parallelism": "{n}""#);
