@@ -256,6 +256,7 @@ fn pages_are_there_that_others_link_to() {
         "docs/language.md",
         "docs/windows.md",
         "docs/documents.md",
+        "docs/instructions.md",
         "docs/design.md",
     ] {
         let text = std::fs::read_to_string(root.join(page)).unwrap();

@@ -1,6 +1,7 @@
 //! Entries of Flink's configuration, for whoever starts the processes anew.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Write as _;
 
 use super::{FlinkProcess, Instruction, TranslationError, Vertex, VertexParallelism, VertexScaling};
 use crate::resources::memory::{SizeOption, format_size};
@@ -32,7 +33,11 @@ impl ConfigurationEntries {
 
     /// The entries to set as lines of `config.yaml` or `flink-conf.yaml`: `key: value`. No value needs quotes in either.
     pub fn flink_conf(&self) -> String {
-        self.set.iter().map(|(k, v)| format!("{k}: {v}\n")).collect()
+        let mut lines = String::new();
+        for (key, value) in &self.set {
+            let _ = writeln!(lines, "{key}: {value}");
+        }
+        lines
     }
 }
 

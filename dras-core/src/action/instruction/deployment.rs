@@ -82,8 +82,8 @@ pub fn flink_deployment_patch(
         if manifest.is_stateless() && !options.allow_stateless {
             return Err(TranslationError::Stateless);
         }
-        let active = manifest.is("job.autoscaler.enabled", "true")
-            && !manifest.is("job.autoscaler.scaling.enabled", "false");
+        let active =
+            manifest.is("job.autoscaler.enabled", "true") && !manifest.is("job.autoscaler.scaling.enabled", "false");
         match options.autoscaler {
             AutoscalerPolicy::Refuse if active => return Err(TranslationError::Autoscaler),
             AutoscalerPolicy::Disable if active => {
@@ -119,7 +119,9 @@ fn in_place(
         if let Some(scheduler) = configuration.get("jobmanager.scheduler")
             && !scheduler.trim().eq_ignore_ascii_case("adaptive")
         {
-            return not(&format!("`jobmanager.scheduler` is `{scheduler}` and must be `adaptive`"));
+            return not(&format!(
+                "`jobmanager.scheduler` is `{scheduler}` and must be `adaptive`"
+            ));
         }
         if manifest.is("kubernetes.operator.job.upgrade.inplace-scaling.enabled", "false") {
             return not("`kubernetes.operator.job.upgrade.inplace-scaling.enabled` is false");

@@ -17,7 +17,9 @@ pub enum TranslationError {
     #[error("the instruction has a parallelism of 0; it must be at least 1")]
     ZeroParallelism,
     /// The key is none that Flink takes as the id of an operation.
-    #[error("`{key}` is no idempotency key; it must be 1 to 32 hexadecimal digits in lower case, such as `Instruction::key` gives")]
+    #[error(
+        "`{key}` is no idempotency key; it must be 1 to 32 hexadecimal digits in lower case, such as `Instruction::key` gives"
+    )]
     BadKey {
         /// The key.
         key: String,
@@ -68,7 +70,9 @@ pub enum TranslationError {
     #[error(transparent)]
     Vertices(#[from] VertexError),
     /// The job has another parallelism by now.
-    #[error("the instruction starts from a parallelism of {from}, but the widest vertex has {found}; look at the task again")]
+    #[error(
+        "the instruction starts from a parallelism of {from}, but the widest vertex has {found}; look at the task again"
+    )]
     StaleParallelism {
         /// What the instruction starts from.
         from: u32,
@@ -126,7 +130,9 @@ pub enum TranslationError {
     )]
     Autoscaler,
     /// `spec.taskManager.replicas` decides the parallelism.
-    #[error("`spec.taskManager.replicas` is {replicas}, and the operator then ignores `spec.job.parallelism`; remove it, or scale the replicas")]
+    #[error(
+        "`spec.taskManager.replicas` is {replicas}, and the operator then ignores `spec.job.parallelism`; remove it, or scale the replicas"
+    )]
     ReplicasDecide {
         /// The replicas.
         replicas: u64,

@@ -18,7 +18,9 @@ impl<'a> Manifest<'a> {
         if let Some(kind) = deployment.get("kind").and_then(Value::as_str)
             && kind != "FlinkDeployment"
         {
-            return Err(wrong(&format!("the manifest is of a `{kind}`, not of a `FlinkDeployment`")));
+            return Err(wrong(&format!(
+                "the manifest is of a `{kind}`, not of a `FlinkDeployment`"
+            )));
         }
         let spec = deployment
             .get("spec")
@@ -35,7 +37,9 @@ impl<'a> Manifest<'a> {
     fn at(&self, pointer: &[&str]) -> Option<&'a Value> {
         let (first, rest) = pointer.split_first()?;
         let value = self.spec.get(*first)?;
-        rest.iter().try_fold(value, |v, key| v.get(*key)).filter(|v| !v.is_null())
+        rest.iter()
+            .try_fold(value, |v, key| v.get(*key))
+            .filter(|v| !v.is_null())
     }
 
     /// Whether the operator would start an upgraded job with empty state; also what it does by default.
@@ -58,7 +62,12 @@ impl<'a> Manifest<'a> {
             return Ok(None);
         };
         let text = text.as_str().unwrap_or_default();
-        let what = || format!("`spec.{}.resource.memory` is `{text}`, which is no memory size", field(process));
+        let what = || {
+            format!(
+                "`spec.{}.resource.memory` is `{text}`, which is no memory size",
+                field(process)
+            )
+        };
         match manifest_size(text) {
             Some(bytes) => Ok(Some(bytes)),
             None => Err(TranslationError::NotADeployment { what: what() }),

@@ -29,7 +29,7 @@
 //! };
 //! assert_eq!(
 //!     instruction.to_string(),
-//!     "orders: parallelism 4 → 8, restart with a savepoint, because of cpu.up (policy etl, key 4aedc8db26a9c51a)"
+//!     "orders: parallelism 4 → 8, restart with a savepoint, because of cpu.up (policy etl, key e7e0fd9f79d33657)"
 //! );
 //! assert_eq!(configuration(&instruction)?.args(), ["-Dparallelism.default=8"]);
 //! # Ok::<(), dras_core::action::instruction::TranslationError>(())
@@ -52,7 +52,7 @@ pub use rest::{
 };
 
 use crate::resources::allocation::{Vertex, VertexParallelism, VertexScaling, spread};
-use crate::resources::memory::{FlinkProcess, FractionOption, MemoryConfig, Resized, SizeOption, parse_size};
+use crate::resources::memory::{FlinkProcess, FractionOption, MIB, MemoryConfig, Resized, SizeOption, parse_size};
 use crate::units::{Millis, Unit, display_quantity};
 
 /// A change of the resources of one task, all of it at once.
@@ -268,8 +268,9 @@ impl Instruction {
         }
         // Held back by its max parallelism, a vertex is noted; where none gets there, the step is not done at all.
         if all.iter().all(|v| v.to != step.to)
-            && let Some((vertex, max_parallelism)) =
-                vertices.iter().find_map(|v| Some((v, v.max_parallelism.filter(|&m| m < step.to)?)))
+            && let Some((vertex, max_parallelism)) = vertices
+                .iter()
+                .find_map(|v| Some((v, v.max_parallelism.filter(|&m| m < step.to)?)))
         {
             return Err(TranslationError::BeyondMaxParallelism {
                 id: vertex.id.clone(),
@@ -288,9 +289,13 @@ impl fmt::Display for Instruction {
         if let Some(Step { from, to }) = self.parallelism {
             write!(f, "parallelism {from} → {to}, ")?;
         }
+        // Configurations are written in whole mebibytes, and read best like that.
+        let size = |bytes: u64| match bytes % MIB {
+            0 => format!("{}MiB", bytes / MIB),
+            _ => display_quantity(bytes as f64, Unit::BYTES),
+        };
         for (process, step) in self.memory() {
             if let Some(step) = step {
-                let size = |bytes: u64| display_quantity(bytes as f64, Unit::BYTES);
                 write!(f, "{process} memory {} → {}", size(step.from), size(step.to))?;
                 let entries: Vec<String> = step.entries.iter().map(|(k, v)| format!("{k}={v}")).collect();
                 if !entries.is_empty() {
@@ -352,6 +357,11 @@ mod hex {
         u64::from_str_radix(&text, 16).map_err(serde::de::Error::custom)
     }
 }
+
+/// The examples of the page about instructions are tests.
+#[cfg(doctest)]
+#[doc = include_str!("../../../../docs/instructions.md")]
+struct Page;
 
 #[cfg(test)]
 mod tests {

@@ -222,7 +222,6 @@ pub struct SavepointOptions {
 /// One step of a restart with a savepoint, to be done in order.
 #[derive(Debug, Clone, PartialEq, serde::Serialize)]
 #[serde(tag = "step", rename_all = "snake_case")]
-#[expect(clippy::large_enum_variant, reason = "there are four of them")]
 pub enum RestartStep {
     /// Make this call once. Made again, it does no harm: its `triggerId` is the instruction's key, and Flink starts one operation for one
     /// id (`DispatcherCachedOperationsHandler`).
@@ -230,7 +229,7 @@ pub enum RestartStep {
         /// The call. Flink answers 202 with `{"request-id": …}`.
         call: RestCall,
     },
-    /// Make this call until the savepoint is complete, in place of the trusting belief that it is.
+    /// Make this call until the savepoint is complete: the answer to the stop says only that it has begun.
     AwaitSavepoint {
         /// The call.
         call: RestCall,
