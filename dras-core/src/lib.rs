@@ -54,11 +54,13 @@
 //! | 1 | [`metrics`] | catalogue, windows over samples, answers of Prometheus and Flink |
 //! | 1 | [`resources`] | what rules can set, and Flink's memory model |
 //! | 1 | [`rules`] | rule documents and strategy templates, as data |
+//! | 0 | [`calendar`] | time zones, excluded periods, when tasks are looked at |
 //! | 0 | [`units`], [`undefined`], [`diagnostic`] | quantities, reasons, errors and warnings of what authors write |
 //!
 //! The language, the windows and the documents are described in the repository, under `docs/`.
 
 pub mod action;
+pub mod calendar;
 pub mod diagnostic;
 pub mod engine;
 pub mod lang;
