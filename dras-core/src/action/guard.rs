@@ -152,8 +152,8 @@ pub struct Facts {
     pub warm_up: Millis,
     /// Whether a rule cannot be answered for lack of data.
     pub missing: bool,
-    /// Until when there are no restarts, and whether urgent ones pass.
-    pub excluded: Option<(Millis, bool)>,
+    /// Until when there are no restarts, and until when not even urgent ones.
+    pub excluded: [Option<Millis>; 2],
     /// Whether this is a short look.
     pub short: bool,
 }
@@ -189,9 +189,8 @@ impl Standing {
                 [after(cool.up()), after(cool.down()), after(cool.urgent())],
             );
         }
-        if let Some((end, urgent_pass)) = facts.excluded {
-            state(Guard::ExcludedPeriod, [Some(end), Some(end), (!urgent_pass).then_some(end)]);
-        }
+        let [ordinary, urgent] = facts.excluded;
+        state(Guard::ExcludedPeriod, [ordinary, ordinary, urgent]);
         let budget = guards.restarts_per_day() as usize;
         let ordinary = budget_until(history, now, budget);
         let urgent = budget_until(history, now, budget * 2);
@@ -325,7 +324,7 @@ mod tests {
             newest_mark: None,
             warm_up: MINUTE,
             missing: false,
-            excluded: None,
+            excluded: [None; 2],
             short: false,
         }
     }
@@ -408,7 +407,7 @@ mod tests {
         let short = Facts { short: true, ..facts(0) };
         assert_eq!(standing(&guards, &history, &short), [(Guard::ShortLook, [None, Some(OPEN), None])]);
         let end = Some(77);
-        let excluded = Facts { excluded: Some((77, false)), ..facts(0) };
+        let excluded = Facts { excluded: [end; 2], ..facts(0) };
         assert_eq!(standing(&guards, &history, &excluded), [(Guard::ExcludedPeriod, [end; 3])]);
         let warm = Facts { newest_mark: Some(0), ..facts(10) };
         assert_eq!(

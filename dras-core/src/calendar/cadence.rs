@@ -57,6 +57,16 @@ enum Kind {
     Cron { cron: Cron, zone: TimeZone },
 }
 
+/// Every minute.
+impl Default for Cadence {
+    fn default() -> Cadence {
+        Cadence(Kind::Every {
+            period: 60_000,
+            text: "1m".into(),
+        })
+    }
+}
+
 impl Cadence {
     /// Looks at a fixed distance, in ms.
     ///

@@ -27,8 +27,8 @@ pub(super) struct Acting<'a, 'r> {
     pub(super) decision: &'a mut Decision,
     pub(super) now: Millis,
     pub(super) short: bool,
-    /// Until when there are no restarts, and whether urgent ones pass.
-    pub(super) excluded: Option<(Millis, bool)>,
+    /// Until when there are no restarts, and until when not even urgent ones.
+    pub(super) excluded: [Option<Millis>; 2],
     /// How long ago the last long look may have been for this one to go on with its recommendations.
     pub(super) unbroken: Millis,
 }
@@ -730,7 +730,7 @@ impl Acting<'_, '_> {
 }
 
 impl Gauge {
-    fn output(self) -> usize {
+    pub(super) fn output(self) -> usize {
         match self {
             Gauge::Lowers(output) | Gauge::Raises(output) => output,
         }

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use super::attributes::{self, Attribute};
 use super::policy::{CompiledRule, Gauge, Inner, Known, Policy, Recorded, RuleInfo};
 use crate::action::Resource;
+use crate::calendar::Periods;
 use crate::diagnostic::{Diagnostic, Diagnostics, Span, codes};
 use crate::lang::ast::NodeKind;
 use crate::lang::functions;
@@ -89,6 +90,17 @@ impl<'d> Builder<'d> {
         };
         let sets = |resource: &Resource| rules.iter().any(|r| r.then.iter().any(|t| t.0 == *resource));
         let from = &self.expanded.document;
+        let periods = |urgent: bool| {
+            let excluded = from.guards.excluded.iter().filter(|e| !(urgent && e.urgent_pass));
+            excluded.map(|e| e.period.clone()).collect::<Periods>()
+        };
+        let urgent: Vec<&CompiledRule> = rules.iter().filter(|r| r.info.urgent).collect();
+        let urgent_outputs = urgent.iter().flat_map(|r| {
+            let effect = r.effect.map(|e| e.output());
+            std::iter::once(r.when).chain(r.then.iter().map(|t| t.1)).chain(effect)
+        });
+        let urgent_metrics = compiled.metrics_of(urgent_outputs);
+        let short = (!urgent.is_empty()).then(|| from.timing.short());
         let inner = Inner {
             name: document.name.clone(),
             fingerprint: fingerprint(&document.to_json()),
@@ -99,6 +111,10 @@ impl<'d> Builder<'d> {
             limits: from.limits.clone(),
             sizing: from.sizing,
             guards: from.guards.clone(),
+            excluded: [periods(false), periods(true)],
+            long: from.timing.long(),
+            short,
+            urgent_metrics,
             settable: Resource::ALL.into_iter().filter(sets).collect(),
             rules,
             known,

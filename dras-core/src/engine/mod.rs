@@ -24,7 +24,7 @@ pub use attributes::{Attribute, AttributeId, AttributeValue};
 pub use decide::{DecideError, decide, decide_into, decide_short};
 pub use decision::{AlertKind, Decision, Fitted, Held, LookKind, RuleState};
 pub use policy::{Policy, RuleInfo};
-pub use reading::{ReadError, ReadReport};
+pub use reading::{NextLook, ReadError, ReadReport};
 pub use report::{
     AlertReport, ChangeReport, DecisionReport, DirectionReport, GuardReport, HeldReport, HoldReport, MemoryReport,
     ProposalReport, RuleReport,

@@ -1,12 +1,13 @@
 //! A rule document, compiled: immutable, shared by all tasks, replaced as a whole.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::sync::Arc;
 
 use super::attributes::{Attribute, AttributeId};
 use super::build::Builder;
 use crate::action::Resource;
+use crate::calendar::{Cadence, Periods};
 use crate::diagnostic::{Diagnostic, Diagnostics, codes};
 use crate::lang::{Compiled, Limits, VariableId};
 use crate::metrics::sources::QueryTemplate;
@@ -45,6 +46,13 @@ pub(crate) struct Inner {
     pub(crate) limits: rules::Limits,
     pub(crate) sizing: Sizing,
     pub(crate) guards: Guards,
+    /// All times without restarts, and those in which not even urgent changes are made.
+    pub(crate) excluded: [Periods; 2],
+    /// When all rules are looked at, and when urgent ones are, where there are any.
+    pub(crate) long: Cadence,
+    pub(crate) short: Option<Cadence>,
+    /// The metrics that urgent rules look at.
+    pub(crate) urgent_metrics: BTreeSet<MetricId>,
     pub(crate) known: Known,
     pub(crate) queries: BTreeMap<MetricId, QueryTemplate>,
     pub(crate) recorded: Vec<Recorded>,

@@ -58,6 +58,7 @@ pub struct Task {
     pub(crate) job_manager: Option<MemoryConfig>,
     pub(crate) first_seen: Option<Millis>,
     pub(crate) last_look: Option<Millis>,
+    pub(crate) last_long: Option<Millis>,
     pub(crate) scratch: Scratch,
 }
 
@@ -185,6 +186,7 @@ impl Task {
             job_manager: None,
             first_seen: None,
             last_look: None,
+            last_long: None,
             scratch: Scratch::new(),
         })
     }

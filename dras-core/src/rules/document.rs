@@ -7,7 +7,7 @@ use serde::Serialize;
 use super::attributes::AttributeType;
 use super::bounds::Limits;
 use super::constant::Constant;
-use super::guards::{Guards, Mode, Rescale, Sizing};
+use super::guards::{Guards, Mode, Rescale, Sizing, Timing};
 use crate::literal::{Quantity, exact_duration};
 use crate::metrics::catalogue::DEFAULT_INTERVAL;
 use crate::metrics::{Across, Duplicates, Infinite, Kind, MetricSpec, NotANumber, Per};
@@ -87,6 +87,9 @@ pub struct Document {
     /// What holds changes back.
     #[serde(skip_serializing_if = "Guards::is_empty")]
     pub guards: Guards,
+    /// When tasks are looked at.
+    #[serde(skip_serializing_if = "Timing::is_empty")]
+    pub timing: Timing,
     /// How much data the windows need.
     #[serde(skip_serializing_if = "WindowSettings::is_empty")]
     pub windows: WindowSettings,

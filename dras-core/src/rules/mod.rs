@@ -25,7 +25,7 @@ pub use document::{
     Version, WindowSettings,
 };
 pub use guards::{
-    Align, CoolDown, Freeze, Guards, Ineffective, LargestSteps, Mode, Oscillation, Rescale, Sizing, Stabilisation, Tolerance,
+    Align, CoolDown, Excluded, Freeze, Guards, Ineffective, LargestSteps, Mode, Oscillation, Rescale, Sizing, Stabilisation, Timing, Tolerance,
 };
 pub use limits::DocumentLimits;
 pub use read::Reading;

@@ -210,6 +210,7 @@ impl DocumentReader<'_> {
         document.limits = self.limits(fields.take("limits"));
         document.sizing = self.sizing(fields.take("sizing"));
         document.guards = self.guards(fields.take("guards"));
+        document.timing = self.timing(fields.take("timing"));
         document.windows = self.windows(fields.take("windows"));
         fields.finish(&mut self.reader);
         document

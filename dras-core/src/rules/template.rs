@@ -6,7 +6,7 @@ use std::sync::LazyLock;
 use serde::Serialize;
 
 use super::constant::Constant;
-use super::document::{Document, Hold, Param, Rule};
+use super::document::{Document, Hold, MetricDeclaration, Param, Rule};
 use super::limits::DocumentLimits;
 use super::read::{Places, hold_of};
 use super::tree::{element_path, field_path, quote};
@@ -29,6 +29,9 @@ use crate::units::Millis;
 pub struct Template {
     document: Document,
 }
+
+/// The distance that is taken for looks at the moments of a cron pattern, in ms.
+const RARE_LOOKS: Millis = 3_600_000;
 
 /// The texts of the built-in templates, by name.
 const BUILT_IN: [&str; 1] = [include_str!("templates/cpu.json")];
@@ -159,11 +162,16 @@ pub struct Expanded {
 impl Expanded {
     /// The specifications of all metrics, by name.
     pub fn metrics(&self) -> Vec<MetricSpec> {
-        self.document
-            .metrics
-            .iter()
-            .map(|(name, metric)| metric.to_spec(name))
-            .collect()
+        // What is recorded has a sample at each long look.
+        let looks = self.document.timing.long().period().unwrap_or(RARE_LOOKS);
+        let spec = |(name, metric): (&String, &MetricDeclaration)| {
+            let mut metric = metric.clone();
+            if metric.record.is_some() {
+                metric.interval.get_or_insert(looks);
+            }
+            metric.to_spec(name)
+        };
+        self.document.metrics.iter().map(spec).collect()
     }
 }
 
