@@ -642,7 +642,7 @@ fn the_reference_names_every_field_and_its_example_works() {
         let fields = help.strip_prefix("the fields here are ").unwrap();
         for field in fields.split(", ") {
             let bare = field.trim_matches('`');
-            let dotted = [format!("{bare}.min"), format!(".{bare}`"), format!("`{bare}.")];
+            let dotted = [format!("{bare}.min"), format!(".{bare}`"), format!("`{bare}."), format!("\"{bare}\"")];
             assert!(
                 reference.contains(field) || dotted.iter().any(|d| reference.contains(d)),
                 "{field} is missing in the reference"
