@@ -63,6 +63,7 @@ pub mod action;
 pub mod calendar;
 pub mod diagnostic;
 pub mod engine;
+mod fingerprint;
 pub mod lang;
 pub mod literal;
 pub mod metrics;

@@ -80,6 +80,8 @@ pub(crate) struct Known {
 #[derive(Debug, Clone)]
 pub(crate) struct CompiledRule {
     pub(crate) info: RuleInfo,
+    /// A number that tells its condition, with all that it uses, from others.
+    pub(crate) condition: u64,
     /// The output that is the condition.
     pub(crate) when: usize,
     /// The outputs that are the targets.
