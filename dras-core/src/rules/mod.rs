@@ -1,15 +1,19 @@
 //! Rule documents and strategy templates: plain data.
 //!
 //! A [`Document`] is read from JSON with every mistake reported at once. A [`Template`] is a strategy written in the same format. The
-//! two are merged into one flat document by [`expand`], in which every name knows its [`Origin`].
+//! two are merged into one flat document by [`expand`], in which every name knows its [`Origin`]. Documents that extend each other live in a
+//! [`Library`].
 
 mod attributes;
 mod constant;
 mod document;
+mod library;
 mod limits;
+mod merge;
 mod read;
 mod read_metric;
 mod reader;
+mod resolved;
 mod template;
 mod tree;
 
@@ -20,6 +24,8 @@ pub use document::{
     AcrossInstances, AttributeDeclaration, Bounds, Document, Hold, Limits, MetricDeclaration, Param, Rule, StrategyUse,
     Version, WindowSettings,
 };
+pub use library::Library;
 pub use limits::DocumentLimits;
 pub use read::Reading;
+pub use resolved::{Resolved, Said};
 pub use template::{Expanded, ExpandedRule, Origin, Template, expand};
