@@ -2,7 +2,9 @@
 
 #![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
-use dras_core::engine::{Decision, Policy, RuleState, Task, decide};
+use std::collections::BTreeMap;
+
+use dras_core::engine::{Assigner, AttributeValue, Decision, Policy, RuleState, Task, decide};
 use dras_core::rules::{Document, DocumentLimits, Library};
 
 const README: &str = include_str!("../../README.md");
@@ -412,4 +414,16 @@ fn documents_extend_others_as_the_document_page_says() {
     assert!(policy.warnings().0.is_empty(), "{}", policy.warnings());
     let names: Vec<&str> = policy.rules().map(|r| r.name.as_str()).collect();
     assert_eq!(names, ["cpu.up", "cpu.down", "faster"]);
+}
+
+#[test]
+fn assignments_go_as_the_document_page_says() {
+    let assigner = Assigner::from_json(blocks(DOCUMENTS, "json")[2], &DocumentLimits::default()).unwrap();
+    assert!(assigner.warnings().0.is_empty(), "{}", assigner.warnings());
+    let mut task = BTreeMap::from([("task_type".to_owned(), AttributeValue::from("sql"))]);
+    let assigned = assigner.assign(&task).unwrap();
+    assert_eq!((assigned.document.as_deref(), assigned.undefined.len()), (Some("sql"), 1));
+    task.insert("team".to_owned(), "orders".into());
+    task.insert("parallelism".to_owned(), 8.0.into());
+    assert_eq!(assigner.assign(&task).unwrap().document.as_deref(), Some("orders"));
 }

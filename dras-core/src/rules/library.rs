@@ -230,6 +230,11 @@ impl Library {
         }
     }
 
+    /// What to tell somebody who names the document `name`, where there is none.
+    pub(crate) fn missing(&self, name: &str) -> Option<Diagnostic> {
+        (!self.documents.contains_key(name)).then(|| self.unknown(name))
+    }
+
     fn unknown(&self, name: &str) -> Diagnostic {
         let message = format!("there is no document called {}", quote(name));
         let help = match did_you_mean(name, self.names()) {

@@ -4,6 +4,7 @@
 //! two are merged into one flat document by [`expand`], in which every name knows its [`Origin`]. Documents that extend each other live in a
 //! [`Library`].
 
+mod assignment;
 mod attributes;
 mod constant;
 mod document;
@@ -18,6 +19,7 @@ mod template;
 mod tree;
 
 pub use crate::resources::Resource;
+pub use assignment::{Assignment, Assignments};
 pub use attributes::{AttributeType, BUILT_IN_ATTRIBUTES, BuiltInAttribute, built_in_attribute};
 pub use constant::{BadConstant, Constant};
 pub use document::{

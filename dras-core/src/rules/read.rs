@@ -181,13 +181,7 @@ impl Document {
 }
 
 fn read(root: &Node, source: Option<&Arc<str>>, limits: &DocumentLimits) -> Reading {
-    let mut r = DocumentReader {
-        reader: Reader::new(source.cloned(), limits.max_diagnostics),
-        limits,
-        declared: BTreeMap::new(),
-        broken: BTreeSet::new(),
-        places: Places::default(),
-    };
+    let mut r = DocumentReader::new(source, limits);
     let document = r.document(&At {
         node: root,
         path: String::new(),
@@ -210,7 +204,38 @@ pub(super) struct DocumentReader<'l> {
     places: Places,
 }
 
-impl DocumentReader<'_> {
+impl<'l> DocumentReader<'l> {
+    pub(super) fn new(source: Option<&Arc<str>>, limits: &'l DocumentLimits) -> DocumentReader<'l> {
+        DocumentReader {
+            reader: Reader::new(source.cloned(), limits.max_diagnostics),
+            limits,
+            declared: BTreeMap::new(),
+            broken: BTreeSet::new(),
+            places: Places::default(),
+        }
+    }
+
+    /// Whether the version is one whose other fields can be judged.
+    pub(super) fn version(&mut self, fields: &mut Fields<'_>) -> bool {
+        if let Some(at) = fields.require(&mut self.reader, "version") {
+            match &at.node.value {
+                Value::Number(n) if n.as_f64() == Some(1.0) => {}
+                Value::Number(n) => {
+                    let message = format!("version `{n}` is not known");
+                    let help = "this library reads version 1".to_owned();
+                    self.reader.at(codes::UNSUPPORTED_VERSION, &at, message, Some(help));
+                    // Whatever else such a text holds, version 1 does not judge it.
+                    return false;
+                }
+                other => {
+                    let message = format!("expected the number `1`, found {}", other.describe());
+                    self.reader.at(codes::WRONG_FIELD_TYPE, &at, message, None);
+                }
+            }
+        }
+        true
+    }
+
     fn document(&mut self, at: &At<'_>) -> Document {
         let mut document = Document::default();
         if !matches!(at.node.value, Value::Object(_)) {
@@ -221,21 +246,8 @@ impl DocumentReader<'_> {
         let Some(mut fields) = self.reader.fields(at) else {
             return document;
         };
-        if let Some(at) = fields.require(&mut self.reader, "version") {
-            match &at.node.value {
-                Value::Number(n) if n.as_f64() == Some(1.0) => {}
-                Value::Number(n) => {
-                    let message = format!("version `{n}` is not known");
-                    let help = "this library reads version 1".to_owned();
-                    self.reader.at(codes::UNSUPPORTED_VERSION, &at, message, Some(help));
-                    // Whatever else such a document holds, version 1 does not judge it.
-                    return document;
-                }
-                other => {
-                    let message = format!("expected the number `1`, found {}", other.describe());
-                    self.reader.at(codes::WRONG_FIELD_TYPE, &at, message, None);
-                }
-            }
+        if !self.version(&mut fields) {
+            return document;
         }
         document.name = self.optional_text(&mut fields, "name");
         document.doc = self.optional_text(&mut fields, "doc");
