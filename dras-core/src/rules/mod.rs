@@ -15,6 +15,7 @@ mod read;
 mod read_metric;
 mod reader;
 mod resolved;
+mod schema;
 mod template;
 mod tree;
 
@@ -30,4 +31,5 @@ pub use library::Library;
 pub use limits::DocumentLimits;
 pub use read::Reading;
 pub use resolved::{Resolved, Said};
+pub use schema::schema;
 pub use template::{Expanded, ExpandedRule, Origin, Template, expand};
