@@ -220,7 +220,7 @@ fn paths(value: &Value, here: &[String], all: &mut Vec<Vec<String>>) {
 }
 
 fn pointer(path: &[String]) -> String {
-    path.iter().map(|step| format!("/{step}")).collect()
+    path.iter().flat_map(|step| ["/", step.as_str()]).collect()
 }
 
 #[test]
