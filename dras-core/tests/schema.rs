@@ -52,7 +52,31 @@ fn full() -> Value {
         .split("\"#;")
         .next()
         .unwrap();
-    serde_json::from_str(text).unwrap()
+    let mut full: Value = serde_json::from_str(text).unwrap();
+    let more = json!({
+        "mode": "active",
+        "rescale": "in_place",
+        "sizing": { "tolerance": { "up": "5%", "down": 0.1 }, "align": { "to": "key_groups", "most_over": "120%" } },
+        "guards": {
+            "cool_down": { "up": "5m", "down": "30m", "urgent": "2m" },
+            "stabilisation": { "up": "0s", "down": "1h" },
+            "largest_step": { "up": "100%", "down": "50%", "urgent": 3 },
+            "restarts_per_day": 4,
+            "freeze_on_missing": "all",
+            "ineffective": { "least_gain": "10%", "for": "2h" },
+            "oscillation": { "within": "6h" }
+        }
+    });
+    for (section, value) in more.as_object().unwrap() {
+        full[section] = value.clone();
+    }
+    full["limits"]["total"] = json!({ "task_managers": 8, "cores": 16.5, "memory": "64GiB" });
+    full["metrics"]["seen"] = json!({ "record": "parallelism" });
+    full["rules"].as_array_mut().unwrap().push(json!({
+        "name": "tell", "when": "hot", "alert": "it is hot", "then": { "parallelism": "2" }, "urgent": true, "no_shrink_for": "calm", "lowers": "skew"
+    }));
+    read(&full).unwrap_or_else(|d| panic!("{d}"));
+    full
 }
 
 #[test]
@@ -154,6 +178,14 @@ fn structure_that_the_reader_refuses_the_schema_refuses() {
         json!({"version": 1, "params": {"p": null}}),
         json!({"version": 1, "define": {"x": 1}}),
         json!({"version": 1, "strategies": ["cpu"]}),
+        json!({"version": 1, "mode": "on"}),
+        json!({"version": 1, "guards": {"cool_down": "5m"}}),
+        json!({"version": 1, "guards": {"cool_down": {"up": 5}}}),
+        json!({"version": 1, "guards": {"restarts_per_day": 0}}),
+        json!({"version": 1, "guards": {"freeze_on_missing": true}}),
+        json!({"version": 1, "sizing": {"align": {"most_over": 0.2}}}),
+        json!({"version": 1, "limits": {"total": {"cores": "1GiB"}}}),
+        json!({"version": 1, "rules": [{"name": "up", "when": "true", "alert": "x", "urgent": "yes"}]}),
         json!({"version": 1, "strategies": [{"as": "cpu"}]}),
         json!({"version": 1, "strategies": [{"use": "cpu", "as": "a.b"}]}),
         json!({"version": 1, "limits": {"parallelism": {"max": 0}}}),

@@ -110,6 +110,11 @@ impl Compiler {
         self.root(*self.outputs.get(output)?)
     }
 
+    /// The names that expressions see.
+    pub(crate) fn scope(&self) -> &Scope {
+        &self.scope
+    }
+
     /// Which names the expressions used.
     pub(crate) fn used(&self) -> &BTreeSet<String> {
         &self.used

@@ -6,12 +6,15 @@
 
 mod assignment;
 mod attributes;
+mod bounds;
 mod constant;
 mod document;
+mod guards;
 mod library;
 mod limits;
 mod merge;
 mod read;
+mod read_guards;
 mod read_metric;
 mod reader;
 mod resolved;
@@ -22,10 +25,14 @@ mod tree;
 pub use crate::resources::Resource;
 pub use assignment::{Assignment, Assignments};
 pub use attributes::{AttributeType, BUILT_IN_ATTRIBUTES, BuiltInAttribute, built_in_attribute};
+pub use bounds::{Bounds, Limits};
 pub use constant::{BadConstant, Constant};
 pub use document::{
-    AcrossInstances, AttributeDeclaration, Bounds, Document, Hold, Limits, MetricDeclaration, Param, Rule, StrategyUse,
+    AcrossInstances, AttributeDeclaration, Document, Hold, MetricDeclaration, Param, Rule, StrategyUse,
     Version, WindowSettings,
+};
+pub use guards::{
+    Align, CoolDown, Freeze, Guards, Ineffective, LargestSteps, Mode, Oscillation, Rescale, Sizing, Stabilisation, Tolerance,
 };
 pub use library::Library;
 pub use limits::DocumentLimits;

@@ -8,6 +8,7 @@ mod table;
 use serde_json::{Map, Value, json};
 
 use crate::names::MAX_NAME_BYTES;
+use crate::resources::Resource;
 use crate::units::{DATA_UNITS, TIME_UNITS, Unit};
 
 /// A field of an object.
@@ -27,6 +28,8 @@ pub(super) enum Need {
     Required,
     /// It must be there, unless the document extends others that may say it.
     Alone,
+    /// At least one of the fields with this need must be there.
+    OneOf,
 }
 
 /// An object with fixed fields.
@@ -35,8 +38,19 @@ pub(super) struct Object {
     name: &'static str,
     doc: &'static str,
     fields: &'static [Field],
-    /// Whether at least one field must be there.
-    not_empty: bool,
+    /// A field for each resource, besides.
+    resources: Resources,
+}
+
+/// What an object says of each resource.
+#[derive(Clone, Copy, PartialEq)]
+pub(super) enum Resources {
+    /// Nothing.
+    None,
+    /// What to set it to; at least one.
+    Targets,
+    /// The least and the most.
+    Bounds,
 }
 
 /// What a field holds.
@@ -62,12 +76,14 @@ pub(super) enum Kind {
     Quantity(Unit),
     /// A duration, or the name of a parameter that holds one.
     Hold,
-    /// From 0 to 1.
-    Share,
+    /// From 0 to this.
+    Share(f64),
     /// The unit of a metric or attribute.
     WireUnit,
     /// A whole number in a range.
     Whole(i64, i64),
+    /// True or false.
+    Truth,
     /// One of a few words.
     Choice(&'static dyn Words),
     /// Two constants.
@@ -112,12 +128,7 @@ impl<T: Sync, const N: usize> Words for [(&'static str, T); N] {
 pub fn schema() -> Value {
     let mut definitions = Map::new();
     let mut root = object(&table::DOCUMENT, &mut definitions);
-    let mut alone = Map::new();
-    for field in table::DOCUMENT.fields {
-        if let Some(inner) = inner_alone(&field.kind) {
-            alone.insert(field.name.to_owned(), inner);
-        }
-    }
+    let alone = inner_alone(&Kind::Object(&table::DOCUMENT)).unwrap_or_default();
     if let Value::Object(root) = &mut root {
         root.insert(
             "$schema".to_owned(),
@@ -125,7 +136,7 @@ pub fn schema() -> Value {
         );
         root.insert("title".to_owned(), json!("Rule document of dras"));
         root.insert("if".to_owned(), json!({ "required": ["extends"] }));
-        root.insert("else".to_owned(), json!({ "properties": alone }));
+        root.insert("else".to_owned(), alone);
         root.insert("dependentRequired".to_owned(), json!({ "remove": ["extends"] }));
         root.insert("$defs".to_owned(), Value::Object(definitions));
     }
@@ -135,11 +146,23 @@ pub fn schema() -> Value {
 /// What is required inside a field where the document extends nothing.
 fn inner_alone(kind: &Kind) -> Option<Value> {
     match kind {
-        // Of values that are no objects, `required` asks nothing.
+        // Of values that are no objects, `required` and `properties` ask nothing.
         Kind::Object(object) | Kind::ConstantOr(object) => {
             let fields = object.fields.iter().filter(|f| f.need == Need::Alone);
             let names: Vec<&str> = fields.map(|f| f.name).collect();
-            (!names.is_empty()).then(|| json!({ "required": names }))
+            let deeper = object
+                .fields
+                .iter()
+                .filter_map(|f| Some((f.name.to_owned(), inner_alone(&f.kind)?)));
+            let deeper: Map<String, Value> = deeper.collect();
+            let mut asked = Map::new();
+            if !names.is_empty() {
+                asked.insert("required".to_owned(), json!(names));
+            }
+            if !deeper.is_empty() {
+                asked.insert("properties".to_owned(), Value::Object(deeper));
+            }
+            (!asked.is_empty()).then_some(Value::Object(asked))
         }
         Kind::Map(values) => inner_alone(values).map(|inner| json!({ "additionalProperties": inner })),
         Kind::List(elements) => inner_alone(elements).map(|inner| json!({ "items": inner })),
@@ -157,12 +180,24 @@ fn object(object: &'static Object, definitions: &mut Map<String, Value>) -> Valu
         }
         properties.insert(field.name.to_owned(), value);
     }
-    let required: Vec<&str> = object
-        .fields
-        .iter()
-        .filter(|f| f.need == Need::Required)
-        .map(|f| f.name)
-        .collect();
+    for resource in Resource::ALL {
+        let value = match object.resources {
+            Resources::None => break,
+            Resources::Targets => json!({ "type": "string" }),
+            Resources::Bounds if resource.unit() == Unit::BYTES => reference(&table::MEMORY_BOUNDS, definitions),
+            Resources::Bounds => reference(&table::SUBTASK_BOUNDS, definitions),
+        };
+        properties.insert(resource.name().to_owned(), value);
+        properties[resource.name()]["description"] = match object.resources {
+            Resources::Targets => format!("{} (expression: {})", resource.doc(), resource.unit().describe()).into(),
+            _ => resource.doc().into(),
+        };
+    }
+    let needed = |need: Need| -> Vec<&str> {
+        let fields = object.fields.iter().filter(|f| f.need == need);
+        fields.map(|f| f.name).collect()
+    };
+    let (required, one_of) = (needed(Need::Required), needed(Need::OneOf));
     let mut schema = json!({
         "description": object.doc,
         "type": "object",
@@ -172,7 +207,11 @@ fn object(object: &'static Object, definitions: &mut Map<String, Value>) -> Valu
     if !required.is_empty() {
         schema["required"] = json!(required);
     }
-    if object.not_empty {
+    if !one_of.is_empty() {
+        let choices: Vec<Value> = one_of.iter().map(|name| json!({ "required": [name] })).collect();
+        schema["anyOf"] = json!(choices);
+    }
+    if object.resources == Resources::Targets {
         schema["minProperties"] = json!(1);
     }
     schema
@@ -183,7 +222,7 @@ fn describe(field: &Field) -> String {
         Kind::Expression(gives) => format!("expression: {gives}"),
         Kind::Quantity(unit) => unit.describe(),
         Kind::Hold => "a duration, or the name of a parameter".to_owned(),
-        Kind::Share => "a share, 0 … 1 or \"0%\" … \"100%\"".to_owned(),
+        Kind::Share(most) => format!("a share, 0 … {most} or \"0%\" … \"{}%\"", most * 100.0),
         Kind::Constant | Kind::ConstantOr(_) => {
             "a constant: 0.8, \"80%\", \"5m\", \"2GiB\", \"1000/s\", true, \"'text'\"".to_owned()
         }
@@ -214,13 +253,14 @@ fn kind(of: &'static Kind, definitions: &mut Map<String, Value>) -> Value {
         Kind::Number => number_or_literal(),
         Kind::Quantity(unit) => quantity(*unit),
         Kind::Hold => json!({ "type": "string", "pattern": format!("{}|{NAME}", pattern(Unit::SECONDS)) }),
-        Kind::Share => {
-            json!({ "anyOf": [{ "type": "number", "minimum": 0, "maximum": 1 }, text(&pattern(Unit::NUMBER))] })
+        Kind::Share(most) => {
+            json!({ "anyOf": [{ "type": "number", "minimum": 0, "maximum": most }, text(&pattern(Unit::NUMBER))] })
         }
         Kind::WireUnit => {
             json!({ "type": "string", "pattern": "^\\s*[A-Za-z1%]+\\s*(/\\s*[A-Za-z1%]+\\s*)?$", "examples": table::UNITS })
         }
         Kind::Whole(min, max) => json!({ "type": "integer", "minimum": min, "maximum": max }),
+        Kind::Truth => json!({ "type": "boolean" }),
         Kind::Choice(words) => json!({ "enum": words.words() }),
         Kind::Range => json!({ "type": "array", "items": number_or_literal(), "minItems": 2, "maxItems": 2 }),
         Kind::Object(object) => reference(object, definitions),
