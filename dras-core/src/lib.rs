@@ -61,6 +61,7 @@
 //! The language, the windows and the documents are described in the repository, under `docs/`.
 
 pub mod action;
+pub mod backtest;
 pub mod calendar;
 pub mod diagnostic;
 pub mod engine;

@@ -11,7 +11,7 @@ use crate::calendar::{Cadence, Periods};
 use crate::diagnostic::{Diagnostic, Diagnostics, codes};
 use crate::lang::{Compiled, Limits, VariableId};
 use crate::metrics::sources::QueryTemplate;
-use crate::metrics::{MetricId, Plan};
+use crate::metrics::{Kind, MetricId, Plan};
 use crate::rules::{self, Document, DocumentLimits, Guards, Mode, Reading, Rescale, Resolved, Sizing};
 use crate::units::Millis;
 
@@ -266,6 +266,13 @@ impl Policy {
     /// a handle too, and its samples are counted as unused.
     pub fn metric(&self, name: &str) -> Option<MetricId> {
         self.inner.plan.catalogue().id(name)
+    }
+
+    /// The metrics whose samples are texts, and that rules use.
+    pub fn event_metrics(&self) -> impl Iterator<Item = MetricId> {
+        let plan = &self.inner.plan;
+        let events = plan.catalogue().iter().filter(|(_, spec)| spec.kind == Kind::Event);
+        events.map(|(id, _)| id).filter(|id| plan.used(*id))
     }
 
     /// The handle of the attribute called `name`; `None` where there is none.
