@@ -3,9 +3,9 @@
 use std::collections::HashMap;
 
 use super::super::graph::{Compare, Graph, GraphId, Input, Op, Place};
-use super::super::row::VariableSlot;
+use super::super::row::{NO_NUMBER, VariableSlot};
 use super::super::types::Type;
-use super::{ATOMS, Atoms, Code, Literal, NumberOp, Other, Output, Pair, Part, Program, Register, Stage};
+use super::{Atoms, Code, Literal, NumberOp, Other, Output, Pair, Part, Program, Register, Single, Stage, TOGETHER};
 
 /// Where a node's value is while it is lowered.
 #[derive(Debug, Clone, Copy)]
@@ -252,7 +252,7 @@ impl<'g> Lowering<'g> {
 
     /// `slot ≥ bound`
     fn at_least(&mut self, slot: Slot, stage: u32, bound: f64) -> Lowered {
-        // −0 and 0 are equal; see `Atoms::test` for the sign.
+        // −0 and 0 are equal, so their atoms are one.
         let bound = if bound == 0.0 { -0.0 } else { bound };
         let key = (slot, bound.to_bits());
         let (literal, stage) = if let Some(&known) = self.known_atoms.get(&key) {
@@ -392,12 +392,12 @@ impl<'g> Lowering<'g> {
 
     pub(super) fn finish(mut self, outputs: &[GraphId], variables: usize) -> Program {
         let inputs = self.graph.inputs.len();
-        let constants_at = inputs + self.temporaries as usize;
+        let temporaries_at = (inputs + self.constants.len()).next_multiple_of(TOGETHER);
         let register = |slot: Slot| -> Register {
             (match slot {
                 Slot::Input(i) => i as usize,
-                Slot::Temporary(i) => inputs + i as usize,
-                Slot::Constant(i) => constants_at + i as usize,
+                Slot::Temporary(i) => temporaries_at + i as usize,
+                Slot::Constant(i) => inputs + i as usize,
             }) as Register
         };
         let stages = std::mem::take(&mut self.stages).into_iter().map(|draft| {
@@ -414,11 +414,6 @@ impl<'g> Lowering<'g> {
                 into: register(into),
                 body,
             };
-            let op = |&(code, into, operands): &(Code, Slot, [Slot; 3])| NumberOp {
-                code,
-                into: register(into),
-                operands: operands.map(register),
-            };
             let mut stage = Stage {
                 others: draft
                     .selects
@@ -426,13 +421,17 @@ impl<'g> Lowering<'g> {
                     .map(select)
                     .chain(draft.exact_numbers.iter().map(exact))
                     .collect(),
-                ops: draft.ops.iter().map(op).collect(),
+                ops: chained(
+                    draft
+                        .ops
+                        .iter()
+                        .map(|(code, into, operands)| (*code, register(*into), operands.map(register))),
+                ),
                 ..Stage::default()
             };
             stage.others.extend(draft.texts);
-            for (slot, bound, bit) in draft.atoms {
-                add_atom(&mut stage.atoms, register(slot), bound, bit);
-            }
+            let atoms = draft.atoms.iter();
+            (stage.atoms, stage.singles) = together(atoms.map(|(slot, bound, bit)| (register(*slot), *bound, *bit)));
             for (left, right, bit) in draft.pairs {
                 stage.pairs.push(Pair {
                     left: register(left),
@@ -440,15 +439,28 @@ impl<'g> Lowering<'g> {
                     bit,
                 });
             }
-            for (bit, literals) in draft.terms {
-                add_parts(&mut stage.parts, bit, &literals);
-            }
+            stage.levels = levels(&draft.terms);
+            stage.compares = !(stage.atoms.is_empty() && stage.singles.is_empty() && stage.pairs.is_empty());
             stage
         });
         let stages: Vec<Stage> = stages.collect();
 
-        let mut start = vec![0.0; constants_at];
-        start.extend_from_slice(&self.constants);
+        let mut start = vec![0.0; temporaries_at + self.temporaries as usize + TOGETHER - 1];
+        start[inputs..inputs + self.constants.len()].copy_from_slice(&self.constants);
+        let mut tested = vec![false; start.len()];
+        for atoms in &stages[0].atoms {
+            tested[atoms.first as usize..][..TOGETHER].fill(true);
+        }
+        for single in &stages[0].singles {
+            tested[single.register as usize] = true;
+        }
+        for op in &stages[0].ops {
+            tested[op.operands[0] as usize] = true;
+            tested[op.operands[1] as usize] = true;
+        }
+        let untested = (0..inputs as Register)
+            .filter(|input| !tested[*input as usize])
+            .collect();
         let with_bodies = self.graph.needed(outputs.iter().copied(), true);
         let needed: Vec<bool> = self
             .graph
@@ -468,7 +480,7 @@ impl<'g> Lowering<'g> {
                 };
             }
             if needed[index] {
-                start[index] = f64::NAN;
+                start[index] = NO_NUMBER;
             }
         }
         let outputs = outputs
@@ -486,6 +498,7 @@ impl<'g> Lowering<'g> {
         let words = (self.bits as usize).div_ceil(64).max(1);
         Program {
             start,
+            untested,
             needed,
             stages,
             exact_nodes: self.graph.in_order(self.exact.iter().copied()),
@@ -498,28 +511,77 @@ impl<'g> Lowering<'g> {
     }
 }
 
-/// Appends an atom; bits rise.
-fn add_atom(atoms: &mut Vec<Atoms>, register: Register, bound: f64, bit: u32) {
-    let word = bit / 64;
-    let place = match atoms.last().map(|last| last.mask.iter().position(|mask| *mask == 0)) {
-        Some(Some(place)) if atoms.last().is_some_and(|last| last.word == word) => place,
-        _ => {
-            // Those that are not used compare an input with what no number reaches.
-            let bound = [f64::INFINITY; ATOMS];
-            atoms.push(Atoms {
-                register: [0; ATOMS],
-                bound,
-                mask: [0; ATOMS],
-                word,
-            });
-            0
+/// Notes which operations go on with the result of the one before.
+fn chained(drafts: impl ExactSizeIterator<Item = (Code, Register, [Register; 3])>) -> Vec<NumberOp> {
+    let mut ops: Vec<NumberOp> = Vec::with_capacity(drafts.len());
+    for (code, into, mut operands) in drafts {
+        let last = ops.last().map(|op| op.into);
+        if matches!(code, Code::Add | Code::Multiply) && Some(operands[1]) == last {
+            operands.swap(0, 1);
         }
-    };
-    if let Some(last) = atoms.last_mut() {
-        last.register[place] = register;
-        last.bound[place] = bound;
-        last.mask[place] = 1 << (bit % 64);
+        ops.push(NumberOp {
+            code,
+            into,
+            operands,
+            chained: Some(operands[0]) == last,
+        });
     }
+    ops
+}
+
+/// Puts atoms into groups that are tested at once.
+fn together(atoms: impl ExactSizeIterator<Item = (Register, f64, u32)>) -> (Vec<Atoms>, Vec<Single>) {
+    // How many atoms of the same word and register come before each: those of one rank can stand beside each other.
+    let mut ranks: HashMap<(u32, Register), u32> = HashMap::new();
+    let mut ranked: Vec<(u32, u32, Register, f64, u32)> = Vec::with_capacity(atoms.len());
+    for (register, bound, bit) in atoms {
+        let rank = ranks.entry((bit / 64, register)).or_insert(0);
+        ranked.push((bit / 64, *rank, register, bound, bit));
+        *rank += 1;
+    }
+    ranked.sort_by_key(|(word, rank, register, ..)| (*word, *rank, *register));
+    let (mut groups, mut singles) = (Vec::new(), Vec::new());
+    let mut rest = &ranked[..];
+    while let Some(&(word, rank, first, ..)) = rest.first() {
+        let near = |&(w, r, register, ..): &(u32, u32, Register, f64, u32)| {
+            w == word && r == rank && register < first + TOGETHER as Register
+        };
+        let (group, others) = rest.split_at(rest.partition_point(near));
+        rest = others;
+        if let [(_, _, register, bound, bit)] = *group {
+            singles.push(Single { bound, register, bit });
+            continue;
+        }
+        let mut atoms = Atoms {
+            bound: [0.0; TOGETHER],
+            mask: [0; TOGETHER],
+            first,
+            word,
+        };
+        for (_, _, register, bound, bit) in group {
+            let place = (register - first) as usize;
+            atoms.bound[place] = *bound;
+            atoms.mask[place] = 1 << (bit % 64);
+        }
+        groups.push(atoms);
+    }
+    (groups, singles)
+}
+
+/// The parts of terms, by level: a term comes in a later level than the terms that it needs.
+fn levels(terms: &[(u32, Vec<Literal>)]) -> Vec<Vec<Part>> {
+    let mut level_of: HashMap<u32, usize> = HashMap::with_capacity(terms.len());
+    let mut levels: Vec<Vec<Part>> = Vec::new();
+    for (bit, literals) in terms {
+        let needed = literals.iter().filter_map(|literal| level_of.get(&literal.bit));
+        let level = needed.max().map_or(0, |level| level + 1);
+        level_of.insert(*bit, level);
+        if levels.len() <= level {
+            levels.resize_with(level + 1, Vec::new);
+        }
+        add_parts(&mut levels[level], *bit, literals);
+    }
+    levels
 }
 
 /// Appends the parts of the term that is written to `bit`; `literals` are in the order of their bits.

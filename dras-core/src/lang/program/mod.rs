@@ -114,9 +114,12 @@ macro_rules! define_code {
 
         impl NumberOp {
             #[inline(always)]
-            fn apply(&self, numbers: &[f64]) -> f64 {
+            fn apply(&self, numbers: &[f64], last: f64, sums: &mut [f64; 3]) -> f64 {
                 let [a, b, c] = self.operands.map(|register| register as usize);
-                let (a, b) = (numbers[a], numbers[b]);
+                let a = if self.chained { last } else { numbers[a] };
+                let b = numbers[b];
+                sums[0] += a;
+                sums[1] += b;
                 match self.code {
                     $(Code::$one => Fn1::$one.apply(a),)*
                     $(Code::$two => Fn2::$two.apply(a, b),)*
@@ -135,47 +138,86 @@ pub(in crate::lang) struct NumberOp {
     pub(in crate::lang) into: Register,
     /// Those that the function does not take repeat the first.
     pub(in crate::lang) operands: [Register; 3],
+    /// Whether the first operand is the result of the operation before, which need not be fetched from where it was just put.
+    chained: bool,
 }
 
-/// Tests `register ≥ bound` that are made together, without branches: the results of four comparisons are four masks.
+/// Tests `register ≥ bound` of registers that stand beside each other; they are made together, as operations on vectors.
 #[derive(Debug, Clone, Copy)]
+#[repr(C)]
 pub(in crate::lang) struct Atoms {
-    pub(in crate::lang) register: [Register; ATOMS],
-    pub(in crate::lang) bound: [f64; ATOMS],
+    bound: [f64; TOGETHER],
     /// The bit of each, all in one word; 0 for those that are not used.
-    pub(in crate::lang) mask: [u64; ATOMS],
-    pub(in crate::lang) word: u32,
+    mask: [u64; TOGETHER],
+    first: Register,
+    word: u32,
 }
 
-/// How many atoms are tested together.
-const ATOMS: usize = 4;
+/// How many registers are looked at together.
+const TOGETHER: usize = 4;
 
 impl Atoms {
+    /// Adds the masks of those that hold, and the values.
     #[inline(always)]
-    fn test(&self, numbers: &[f64]) -> u64 {
-        let values = self.register.map(|register| numbers[register as usize]);
-        let mut hits = [0; ATOMS];
-        for k in 0..ATOMS {
-            // All ones where the value is below. A comparison would become a jump that nobody can predict. The sign of a difference of
-            // finite numbers is always right: subnormal differences do not vanish, one that overflows keeps its sign, and a bound of
-            // −0 makes the difference of both zeros +0.
-            let below = ((values[k] - self.bound[k]).to_bits() as i64 >> 63) as u64;
-            hits[k] = !below & self.mask[k];
+    fn test(&self, numbers: &[f64], hits: &mut [u64; TOGETHER], sums: &mut [f64; TOGETHER]) {
+        let values = together(self.first, numbers);
+        // Not a condition, which would become a jump that nobody can predict.
+        let holds: [u64; TOGETHER] = std::array::from_fn(|k| u64::from(values[k] >= self.bound[k]).wrapping_neg());
+        for k in 0..TOGETHER {
+            hits[k] |= holds[k] & self.mask[k];
         }
-        (hits[0] | hits[1]) | (hits[2] | hits[3])
+        for k in 0..TOGETHER {
+            sums[k] += values[k];
+        }
     }
 
     /// The atoms with their bits.
-    pub(in crate::lang) fn each(&self) -> impl Iterator<Item = (Register, f64, usize)> {
-        let used = (0..ATOMS).filter(|k| self.mask[*k] != 0);
+    fn each(&self) -> impl Iterator<Item = (Register, f64, usize)> {
+        let used = (0..TOGETHER).filter(|k| self.mask[*k] != 0);
         used.map(|k| {
-            (
-                self.register[k],
-                self.bound[k],
-                self.word as usize * 64 + self.mask[k].trailing_zeros() as usize,
-            )
+            let bit = self.word as usize * 64 + self.mask[k].trailing_zeros() as usize;
+            (self.first + k as Register, self.bound[k], bit)
         })
     }
+}
+
+/// The registers from `first` on. The register file is long enough: see [`Program::start`].
+#[inline(always)]
+fn together(first: Register, numbers: &[f64]) -> &[f64; TOGETHER] {
+    numbers[first as usize..].first_chunk().unwrap_or(&[0.0; TOGETHER])
+}
+
+// Not inlined: loops stay in vectors only where they stand alone.
+
+/// Tests atoms of one word; also gives the sum of all the registers that were looked at.
+#[inline(never)]
+fn test_all(atoms: &[Atoms], numbers: &[f64]) -> (u64, f64) {
+    let (mut hits, mut sums) = ([0; TOGETHER], [0.0; TOGETHER]);
+    for atoms in atoms {
+        atoms.test(numbers, &mut hits, &mut sums);
+    }
+    let hits = (hits[0] | hits[1]) | (hits[2] | hits[3]);
+    (hits, (sums[0] + sums[1]) + (sums[2] + sums[3]))
+}
+
+/// Computes; also gives the sum of all results and of the first two operands of everything.
+#[inline(never)]
+fn compute(ops: &[NumberOp], numbers: &mut [f64]) -> f64 {
+    let (mut sums, mut last) = ([0.0; 3], 0.0);
+    for op in ops {
+        last = op.apply(numbers, last, &mut sums);
+        numbers[op.into as usize] = last;
+        sums[2] += last;
+    }
+    sums[0] + sums[1] + sums[2]
+}
+
+/// The test `register ≥ bound` of a register that no other atom stands beside.
+#[derive(Debug, Clone, Copy)]
+pub(in crate::lang) struct Single {
+    pub(in crate::lang) bound: f64,
+    pub(in crate::lang) register: Register,
+    pub(in crate::lang) bit: u32,
 }
 
 /// The test `left ≥ right`, written to a bit.
@@ -222,10 +264,21 @@ pub(in crate::lang) enum Other {
 pub(in crate::lang) struct Stage {
     pub(in crate::lang) others: Vec<Other>,
     pub(in crate::lang) ops: Vec<NumberOp>,
+    /// Whether anything below is there.
+    compares: bool,
     pub(in crate::lang) atoms: Vec<Atoms>,
+    pub(in crate::lang) singles: Vec<Single>,
     pub(in crate::lang) pairs: Vec<Pair>,
-    /// The parts of all terms, one term after the other.
-    pub(in crate::lang) parts: Vec<Part>,
+    /// The parts of all terms, one term after the other; terms only need earlier levels.
+    pub(in crate::lang) levels: Vec<Vec<Part>>,
+}
+
+impl Stage {
+    /// All atoms `register ≥ bound` with their bits.
+    pub(in crate::lang) fn every_atom(&self) -> impl Iterator<Item = (Register, f64, usize)> {
+        let singles = self.singles.iter().map(|s| (s.register, s.bound, s.bit as usize));
+        self.atoms.iter().flat_map(Atoms::each).chain(singles)
+    }
 }
 
 /// Where an output is found.
@@ -241,8 +294,11 @@ pub(in crate::lang) enum Output {
 /// See the module's documentation.
 #[derive(Debug, Clone)]
 pub(crate) struct Program {
-    /// The register file to begin with: inputs, temporaries, constants.
+    /// The register file to begin with: inputs, constants, zeros up to a multiple of [`TOGETHER`], temporaries, and zeros so that [`TOGETHER`]
+    /// registers can be read from each.
     start: Vec<f64>,
+    /// The inputs that no atom of the first stage looks at, and no operation as one of its first two operands.
+    untested: Vec<Register>,
     /// Inputs that some output needs.
     pub(crate) needed: Vec<bool>,
     pub(in crate::lang) stages: Vec<Stage>,
@@ -264,26 +320,20 @@ impl Program {
 
     /// An empty row for this program: every needed input undefined.
     pub(crate) fn row<'t>(&self) -> Row<'t> {
-        let inputs = self.needed.len();
-        Row {
-            numbers: self.start.clone(),
-            undefined: self.start[..inputs].iter().filter(|x| x.is_nan()).count() as u32,
-            texts: vec![None; inputs],
-            reasons: self
-                .needed
-                .iter()
-                .map(|needed| Missing {
-                    reason: if *needed {
-                        Undefined::NoAttribute
-                    } else {
-                        Undefined::NotNeeded
-                    },
-                    origin: OWN,
-                })
-                .collect(),
-            bits: vec![0; self.words],
-            variables: self.variables.clone(),
-        }
+        let undefined = |needed: &bool| Missing {
+            reason: if *needed {
+                Undefined::NoAttribute
+            } else {
+                Undefined::NotNeeded
+            },
+            origin: OWN,
+        };
+        Row::new(
+            self.start.clone(),
+            self.needed.iter().map(undefined).collect(),
+            self.words,
+            &self.variables,
+        )
     }
 
     pub(in crate::lang) fn output(&self, index: usize) -> (GraphId, Output) {
@@ -312,8 +362,51 @@ impl Program {
     }
 
     /// Runs the program. `true`: everything was defined and the outputs hold; `false`: ask the exact evaluator.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn run(&self, graph: &Graph, row: &mut Row<'_>) -> bool {
+        match &self.stages[..] {
+            [stage] if self.words == 1 && stage.others.is_empty() => self.run_numbers(stage, row),
+            _ => self.run_stages(graph, row),
+        }
+    }
+
+    /// The usual program: numbers, their comparisons and few enough of them.
+    #[inline(always)]
+    fn run_numbers(&self, stage: &Stage, row: &mut Row<'_>) -> bool {
+        let numbers = row.numbers.as_mut_slice();
+        // Finite if all inputs and results are, unless they are so large that each must be looked at.
+        let mut sum = 0.0;
+        for register in &self.untested {
+            sum += numbers[*register as usize];
+        }
+        if !stage.ops.is_empty() {
+            sum += compute(&stage.ops, numbers);
+        }
+        if stage.compares {
+            let (mut word, tested) = test_all(&stage.atoms, numbers);
+            sum += tested;
+            for single in &stage.singles {
+                let value = numbers[single.register as usize];
+                word.put(single.bit, value >= single.bound);
+                sum += value;
+            }
+            for pair in &stage.pairs {
+                word.put(pair.bit, numbers[pair.left as usize] >= numbers[pair.right as usize]);
+            }
+            for level in &stage.levels {
+                // All at once: none waits for the bit of another.
+                let before = word;
+                for part in level {
+                    word.put(part.bit, before & part.mask == part.want);
+                }
+            }
+            row.bits[0] = word;
+        }
+        sum.is_finite() || self.all_finite(row)
+    }
+
+    #[inline(never)]
+    fn run_stages(&self, graph: &Graph, row: &mut Row<'_>) -> bool {
         if self.words == 1 {
             let mut word = 0_u64;
             let complete = self.run_with(graph, row, &mut word);
@@ -327,12 +420,11 @@ impl Program {
         complete
     }
 
-    #[inline(always)]
     fn run_with<B: Bits>(&self, graph: &Graph, row: &mut Row<'_>, bits: &mut B) -> bool {
         if row.is_incomplete() {
             return false;
         }
-        let mut complete = true;
+        let mut sum = 0.0;
         for stage in &self.stages {
             if !stage.others.is_empty() {
                 // Taken, so that it is not the bits themselves that must have an address.
@@ -344,19 +436,18 @@ impl Program {
                 }
             }
             let numbers = row.numbers.as_mut_slice();
-            for op in &stage.ops {
-                let result = op.apply(numbers);
-                numbers[op.into as usize] = result;
-                complete &= result.is_finite();
+            sum += compute(&stage.ops, numbers);
+            for atoms in stage.atoms.chunk_by(|a, b| a.word == b.word) {
+                bits.add(atoms[0].word, test_all(atoms, numbers).0);
             }
-            for atoms in &stage.atoms {
-                bits.add(atoms.word, atoms.test(numbers));
+            for single in &stage.singles {
+                bits.put(single.bit, numbers[single.register as usize] >= single.bound);
             }
             for pair in &stage.pairs {
                 bits.put(pair.bit, numbers[pair.left as usize] >= numbers[pair.right as usize]);
             }
             let mut holds = true;
-            for part in &stage.parts {
+            for part in stage.levels.iter().flatten() {
                 holds &= bits.word(part.word) & part.mask == part.want;
                 if B::ONE_WORD || !part.continues {
                     bits.put(part.bit, holds);
@@ -364,7 +455,13 @@ impl Program {
                 }
             }
         }
-        complete
+        sum.is_finite() || self.all_finite(row)
+    }
+
+    /// Whether all inputs and results are finite.
+    #[cold]
+    fn all_finite(&self, row: &Row<'_>) -> bool {
+        row.numbers.iter().all(|x| x.is_finite())
     }
 
     #[inline(never)]
