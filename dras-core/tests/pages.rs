@@ -256,6 +256,7 @@ fn pages_are_there_that_others_link_to() {
         "docs/language.md",
         "docs/windows.md",
         "docs/documents.md",
+        "docs/instructions.md",
         "docs/design.md",
     ] {
         let text = std::fs::read_to_string(root.join(page)).unwrap();
@@ -301,7 +302,7 @@ fn anchor_of(heading: &str) -> String {
 fn rules_become_a_decision_as_the_document_page_says() {
     let document = |rules: &str, limits: &str| {
         policy(&format!(
-            r#"{{"version": 1, "rules": [{rules}], "limits": {{"parallelism": {limits}}}}}"#
+            r#"{{"version": 1, "rules": [{rules}], "limits": {{"parallelism": {limits}}}, "guards": {{"stabilisation": {{"down": "0s"}}}}}}"#
         ))
     };
     let rule = |name: &str, target: &str, priority: i32| {
@@ -320,7 +321,7 @@ fn rules_become_a_decision_as_the_document_page_says() {
         decision
             .changes()
             .iter()
-            .map(|c| c.to / c.resource.step())
+            .map(|c| c.to / c.resource.step() as f64)
             .collect::<Vec<f64>>()
     };
     let to = |n: f64| format!(r#""parallelism": "{n}""#);

@@ -10,16 +10,23 @@
 //! All times are in ms since the epoch (UTC) and come from the caller: `now` is the present, which must not go back for one task; `t` is when
 //! a sample was taken. To decide about many tasks on many threads, share the policy and give each thread tasks of its own.
 
+mod act;
 mod attributes;
+mod build;
 mod decide;
 mod decision;
 mod policy;
 mod reading;
+mod report;
 mod task;
 
 pub use attributes::{Attribute, AttributeId, AttributeValue};
-pub use decide::{DecideError, decide, decide_into};
-pub use decision::{ChangeReport, Decision, DecisionReport, ProposalReport, RuleReport, RuleState};
+pub use decide::{DecideError, decide, decide_into, decide_short};
+pub use decision::{AlertKind, Decision, Fitted, Held, LookKind, RuleState};
 pub use policy::{Policy, RuleInfo};
-pub use reading::{ReadError, ReadReport};
+pub use reading::{NextLook, ReadError, ReadReport};
+pub use report::{
+    AlertReport, ChangeReport, DecisionReport, DirectionReport, GuardReport, HeldReport, HoldReport, MemoryReport,
+    ProposalReport, RuleReport,
+};
 pub use task::{Task, TaskError};

@@ -4,10 +4,13 @@
 //! two are merged into one flat document by [`expand`], in which every name knows its [`Origin`].
 
 mod attributes;
+mod bounds;
 mod constant;
 mod document;
+mod guards;
 mod limits;
 mod read;
+mod read_guards;
 mod read_metric;
 mod reader;
 mod template;
@@ -15,10 +18,14 @@ mod tree;
 
 pub use crate::resources::Resource;
 pub use attributes::{AttributeType, BUILT_IN_ATTRIBUTES, BuiltInAttribute, built_in_attribute};
+pub use bounds::{Bounds, Limits};
 pub use constant::{BadConstant, Constant};
 pub use document::{
-    AcrossInstances, AttributeDeclaration, Bounds, Document, Hold, Limits, MetricDeclaration, Param, Rule, StrategyUse,
+    AcrossInstances, AttributeDeclaration, Document, Hold, MetricDeclaration, Param, Rule, StrategyUse,
     Version, WindowSettings,
+};
+pub use guards::{
+    Align, CoolDown, Excluded, Freeze, Guards, Ineffective, LargestSteps, Mode, Oscillation, Rescale, Sizing, Stabilisation, Timing, Tolerance,
 };
 pub use limits::DocumentLimits;
 pub use read::Reading;

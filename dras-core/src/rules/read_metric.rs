@@ -115,9 +115,9 @@ impl DocumentReader<'_> {
         }
         let (_, doc) = optional!("doc", |at| self.reader.text(at));
         let (unit_at, unit) = optional!("unit", |at| self.unit(at));
-        let (_, kind) = optional!("kind", |at| self.reader.choice(at, &KINDS));
+        let (kind_at, kind) = optional!("kind", |at| self.reader.choice(at, &KINDS));
         let (_, across) = optional!("across", |at| self.reader.choice(at, &ACROSS));
-        let (_, per) = optional!("per", |at| self.reader.choice(at, &PER));
+        let (per_at, per) = optional!("per", |at| self.reader.choice(at, &PER));
         let dimension = unit.as_ref().map_or(Unit::NUMBER, |u: &WireUnit| u.dimension);
         let unit_known = unit_at.is_some() == unit.is_some();
         let (range_at, range) = optional!("range", |at| {
@@ -156,9 +156,27 @@ impl DocumentReader<'_> {
         let (nan_at, not_a_number) = optional!("nan", |at| self.reader.choice(at, &NAN));
         let (infinite_at, infinite) = optional!("infinite", |at| self.reader.choice(at, &INFINITE));
         let (duplicates_at, duplicates) = optional!("duplicates", |at| self.reader.choice(at, &DUPLICATES));
-        let (_, query) = optional!("query", |at| self.query(at, attributes));
-        let (_, instance_label) = optional!("instance_label", |at| self.label(at));
-        let (_, flink) = optional!("flink", |at| self.non_empty(at));
+        let (query_at, query) = optional!("query", |at| self.query(at, attributes));
+        let (label_at, instance_label) = optional!("instance_label", |at| self.label(at));
+        let (flink_at, flink) = optional!("flink", |at| self.non_empty(at));
+        let (record_at, record) = optional!("record", |at| self.non_empty(at));
+        if record_at.is_some() {
+            for (at, what) in [(&query_at, "read by a query"), (&flink_at, "read from Flink"), (&label_at, "split by a label")] {
+                let Some(at) = at else { continue };
+                let message = format!("a recorded metric is computed at each look, and not {what}");
+                self.reader
+                    .at(codes::BAD_FIELD_VALUE, at, message, Some("remove it, or `record`".to_owned()));
+                sound = false;
+            }
+            let of_task = per.is_none_or(|per| per == Per::Task);
+            for (at, good) in [(&kind_at, kind.is_none_or(|k| k == Kind::Gauge)), (&per_at, of_task)] {
+                let Some(at) = at.as_ref().filter(|_| !good) else { continue };
+                let message = "a recorded metric is a gauge of the task: one value at each look";
+                self.reader
+                    .at(codes::BAD_FIELD_VALUE, at, message, Some("remove it".to_owned()));
+                sound = false;
+            }
+        }
         if kind == Some(Kind::Event) {
             for at in [unit_at, range_at, nan_at, infinite_at, duplicates_at]
                 .into_iter()
@@ -187,6 +205,7 @@ impl DocumentReader<'_> {
             query,
             instance_label,
             flink,
+            record,
         })
     }
 
