@@ -29,4 +29,4 @@ pub use guards::{
 };
 pub use limits::DocumentLimits;
 pub use read::Reading;
-pub use template::{Expanded, ExpandedRule, Origin, Template, expand};
+pub use template::{Expanded, ExpandedRule, Origin, Parameter, Template, expand};
