@@ -353,6 +353,7 @@ impl Task {
             }
             if process == FlinkProcess::TaskManager {
                 set(known.framework_heap, breakdown.get(Component::FrameworkHeap));
+                set(known.framework_off_heap, breakdown.get(Component::FrameworkOffHeap));
             }
         }
     }
