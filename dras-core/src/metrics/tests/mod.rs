@@ -4,6 +4,7 @@ mod edges;
 mod long;
 mod model;
 mod oracle;
+mod saved;
 
 use super::*;
 use crate::undefined::Undefined;
