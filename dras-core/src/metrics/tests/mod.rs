@@ -4,6 +4,7 @@ mod edges;
 mod long;
 mod model;
 mod oracle;
+mod rebind;
 mod saved;
 
 use super::*;

@@ -7,18 +7,18 @@ use super::model::{INSTANCES, Step, bits, long_material, material, script};
 use super::*;
 use crate::snapshot::{Reader, SectionKind, SnapshotError, Writer};
 
-fn bytes(task: &Task) -> Vec<u8> {
+pub(super) fn bytes(task: &Task) -> Vec<u8> {
     let mut writer = Writer::new();
     task.windows.write(&task.plan, &mut writer).unwrap();
     writer.finish()
 }
 
-fn read(plan: &Plan, bytes: &[u8]) -> Result<(Windows, Carried), SnapshotError> {
+pub(super) fn read(plan: &Plan, bytes: &[u8]) -> Result<(Windows, Carried), SnapshotError> {
     Windows::read(plan, &Reader::new(bytes)?)
 }
 
 /// The same task out of its snapshot, and that it writes the same again.
-fn restored(task: &Task) -> Task {
+pub(super) fn restored(task: &Task) -> Task {
     let written = bytes(task);
     let (windows, carried) = read(&task.plan, &written).unwrap();
     assert_eq!(carried, Carried::default());
@@ -372,7 +372,7 @@ proptest! {
 }
 
 /// Changes one section, and puts its checksum right.
-fn forged(bytes: &[u8], section: SectionKind, change: impl FnOnce(&mut Vec<u8>)) -> Vec<u8> {
+pub(super) fn forged(bytes: &[u8], section: SectionKind, change: impl FnOnce(&mut Vec<u8>)) -> Vec<u8> {
     let reader = Reader::new(bytes).unwrap();
     let mut writer = Writer::new();
     let mut change = Some(change);
@@ -388,7 +388,7 @@ fn forged(bytes: &[u8], section: SectionKind, change: impl FnOnce(&mut Vec<u8>))
 }
 
 /// A small task that has some of everything.
-fn sample() -> Task {
+pub(super) fn sample() -> Task {
     let mut task = task_of(everything());
     let id = task.instance("tm-1");
     for i in 0..60 {
