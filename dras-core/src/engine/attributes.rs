@@ -21,6 +21,18 @@ pub struct Attribute {
     pub(crate) derived: bool,
 }
 
+impl Attribute {
+    /// What the caller's numbers are multiplied with to be in seconds, bytes or plain numbers: 0.001 for an attribute in ms.
+    pub fn factor(&self) -> f64 {
+        self.factor
+    }
+
+    /// Whether dras computes it, so that it cannot be set.
+    pub fn is_derived(&self) -> bool {
+        self.derived
+    }
+}
+
 /// The value of an attribute, in the attribute's declared unit (seconds and bytes for the built-in ones).
 #[derive(Debug, Clone, PartialEq)]
 pub enum AttributeValue {
