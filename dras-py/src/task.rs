@@ -110,33 +110,13 @@ pub(crate) fn labels_of(given: &Bound<'_, PyAny>) -> PyResult<Vec<(String, Strin
 
 impl State {
     /// All of the attributes, or none.
-    pub(crate) fn set(&mut self, attributes: Attributes) -> Result<(), engine::TaskError> {
-        let policy = self.policy.core();
-        let before: Vec<_> = attributes
-            .iter()
-            .filter_map(|(name, _)| Some((policy.attribute(name)?, name)))
-            .map(|(id, _)| (id, self.task.attribute(id).cloned()))
-            .collect();
-        for (name, value) in attributes {
-            let done = match (value, policy.attribute(&name)) {
-                (Some(value), _) => self.task.set(policy, &name, value),
-                (None, Some(id)) => self.task.unset(policy, id),
-                // Says that there is no such attribute.
-                (None, None) => self.task.set(policy, &name, 0.0),
-            };
-            if let Err(error) = done {
-                for (id, value) in before {
-                    self.task.put_back(policy, id, value)?;
-                }
-                return Err(error);
-            }
-        }
-        Ok(())
+    pub(crate) fn set(&mut self, attributes: &Attributes) -> Result<(), engine::TaskError> {
+        let all = attributes.iter().map(|(name, value)| (name.as_str(), value.clone()));
+        self.task.set_all(self.policy.core(), all)
     }
 
     pub(crate) fn metric(&self, name: &str) -> Result<MetricId, engine::TaskError> {
-        let policy = self.policy.core();
-        policy.metric(name).ok_or_else(|| engine::TaskError::unknown_metric(policy, name))
+        self.policy.core().metric_named(name)
     }
 
     pub(crate) fn decide(&mut self, now: Millis, kind: LookKind) -> Result<engine::Decision, DecideError> {
@@ -200,7 +180,7 @@ impl Task {
         }
         if let Some(attributes) = attributes {
             let attributes = attributes_of(policy.get().core(), attributes)?;
-            task.with(py, |state| state.set(attributes))?;
+            task.with(py, |state| state.set(&attributes))?;
         }
         Ok(task)
     }
@@ -227,7 +207,7 @@ impl Task {
         if let Some(more) = more {
             all.extend(attributes_of(policy.core(), more)?);
         }
-        self.with(py, |state| state.set(all))
+        self.with(py, |state| state.set(&all))
     }
 
     fn set_labels(&self, py: Python<'_>, labels: &Bound<'_, PyAny>) -> PyResult<()> {
@@ -271,10 +251,7 @@ impl Task {
         let mut row: Vec<(MetricId, f64)> = Vec::new();
         for (name, value) in items(values, "the values")? {
             let name = str_of(&name, "the name of a metric")?;
-            let Some(metric) = policy.core().metric(name) else {
-                let error = engine::TaskError::unknown_metric(policy.core(), name);
-                return Err(task_error(py, &error));
-            };
+            let metric = policy.core().metric_named(name).map_err(|error| task_error(py, &error))?;
             let unit = &policy.core().plan().catalogue().spec(metric).unit;
             let value = if value.is_none() {
                 // Asked for, and not available.

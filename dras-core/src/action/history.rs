@@ -383,6 +383,37 @@ impl History {
         Adopted::External(steps)
     }
 
+    /// Takes over what happened to the task under the live document; what was recommended here and what ran out stay.
+    pub(crate) fn follow(&mut self, live: &History) {
+        self.generation = live.generation;
+        self.records.clone_from(&live.records);
+        self.known.clone_from(&live.known);
+        self.effects.clone_from(&live.effects);
+        self.pending = None;
+    }
+
+    /// Whether this can be the history of a task; what is wrong, if not.
+    pub(crate) fn check(&self) -> Result<(), &'static str> {
+        let in_order = self.records.iter().zip(self.records.iter().skip(1)).all(|(a, b)| a.at <= b.at);
+        let steps = self.records.iter().flat_map(|r| &r.steps);
+        let pending = self.pending.iter().flat_map(|p| &p.steps);
+        let finite = steps.chain(pending).all(|s| s.from.is_finite() && s.to.is_finite())
+            && self.known.iter().all(|k| k.1.is_finite())
+            && self.recommendations.iter().flat_map(|r| &r.log).all(|r| r.1.is_finite())
+            && self.ran_out.iter().all(|r| r.size.is_finite());
+        let bounded = self.records.len() <= MAX_RECORDS
+            && self.ran_out.len() <= MAX_RAN_OUT
+            && self.known.len() <= Resource::COUNT
+            && self.recommendations.len() <= Resource::COUNT
+            && self.recommendations.iter().all(|r| r.log.len() <= MAX_RECOMMENDATIONS);
+        match () {
+            () if !in_order => Err("its records are not in the order of time"),
+            () if !finite => Err("an amount is not a finite number"),
+            () if !bounded => Err("it has more entries than a history keeps"),
+            () => Ok(()),
+        }
+    }
+
     fn learn_all(&mut self, has: &impl Fn(Resource) -> Option<f64>) {
         for resource in Resource::ALL {
             if let Some(to) = has(resource) {

@@ -9,6 +9,7 @@ use serde::{Serialize, Serializer};
 use super::cron::{Cron, Without};
 use super::error::check_length;
 use super::{CalendarError, DAY, MAX_TIME, TimeZone};
+use crate::fingerprint::fnv1a;
 use crate::literal::{exact_duration, parse_quantity};
 use crate::units::{Millis, Unit};
 
@@ -191,13 +192,6 @@ fn moment(cron: &Cron, zone: TimeZone, after: Millis) -> Option<Millis> {
         }
         from = switch + 1;
     }
-}
-
-/// The FNV-1a hash of a text, 64 bits (Fowler, Noll and Vo; RFC 9923).
-fn fnv1a(text: &str) -> u64 {
-    text.bytes().fold(0xcbf2_9ce4_8422_2325, |hash, byte| {
-        (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3)
-    })
 }
 
 /// Reads a duration or a cron pattern in UTC.

@@ -225,8 +225,8 @@ mod tests {
     /// What `switch` rests on: two switches are never within one of its steps.
     #[test]
     fn no_zone_switches_twice_in_a_few_days() {
-        let step = DAY / 2;
-        let (start, end) = (-2_208_988_800_000, 4_102_444_800_000); // 1900, 2100
+        let step = DAY + DAY / 2;
+        let (start, end) = (0, 4_102_444_800_000); // 1970 to 2100
         for zone in TZ_VARIANTS {
             let zone = TimeZone { zone };
             let (mut last, mut old) = (None, zone.offset(start));
@@ -235,10 +235,7 @@ mod tests {
                 at += step;
                 let offset = zone.offset(at);
                 if offset != old {
-                    assert!(
-                        last.is_none_or(|last| at - last > SWITCHES_APART + 2 * step),
-                        "{zone} {at}"
-                    );
+                    assert!(last.is_none_or(|last| at - last > SWITCHES_APART + step), "{zone} {at}");
                     (last, old) = (Some(at), offset);
                 }
             }

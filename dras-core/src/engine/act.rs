@@ -7,8 +7,8 @@ use super::task::Task;
 use crate::action::guard::{self, Direction, Facts, OPEN};
 use crate::action::instruction::{self, Instruction, MemoryStep, Restart};
 use crate::action::{Change, Fate, Guard, History, Pending, Promise, Proposal, Room, Step, Wish, merge, size};
-use crate::resources::allocation::{Allocation, AllocationError, Cores, ProcessMemory};
-use crate::resources::memory::{Component, FlinkProcess, MemoryConfig, MemoryError, Resized};
+use crate::resources::allocation::{Allocation, AllocationError, Cores, ProcessMemory, Quota};
+use crate::resources::memory::{Component, FlinkProcess, MemoryConfig, MemoryError, Resized, Total, plan_total};
 use crate::resources::ratio::{AlignTo, Alignment};
 use crate::resources::{Resource, Scope};
 use crate::rules::{Mode, Rescale};
@@ -404,7 +404,7 @@ impl Acting<'_, '_> {
                 }
                 self.decision.changes.retain(|c| !of_process(c));
             }
-            Err(error) => self.hold_process(process, (Guard::Refused, OPEN), Some(error.to_string())),
+            Err(error) => self.hold_process(process, (Guard::Refused, OPEN), Some(&error.to_string())),
         }
     }
 
@@ -428,7 +428,7 @@ impl Acting<'_, '_> {
         Some((Guard::RanOut, fallen.until))
     }
 
-    fn hold_process(&mut self, process: FlinkProcess, by: (Guard, Millis), why: Option<String>) {
+    fn hold_process(&mut self, process: FlinkProcess, by: (Guard, Millis), why: Option<&str>) {
         let (of_process, others): (Vec<Change>, Vec<Change>) = std::mem::take(&mut self.decision.changes)
             .into_iter()
             .partition(|c| c.resource.process() == Some(process));
@@ -437,7 +437,7 @@ impl Acting<'_, '_> {
             self.decision.held.push(Held {
                 change,
                 by: vec![by],
-                why: why.clone(),
+                why: why.map(str::to_owned),
             });
         }
     }
@@ -445,7 +445,7 @@ impl Acting<'_, '_> {
     /// Holds the final allocation against what the task may have in all: growth that does not fit is cut, or held.
     fn within_quota(&mut self) {
         let quota = self.inner.limits.total;
-        if quota == Default::default() || !self.decision.changes.iter().any(Change::is_up) {
+        if quota == Quota::default() || !self.decision.changes.iter().any(Change::is_up) {
             return;
         }
         let changes = &self.decision.changes;
@@ -762,11 +762,12 @@ fn fit_within(config: &MemoryConfig, changes: &[&Change], most: Option<u64>) -> 
             let to = if change.is_up() && share < 1.0 { part(change, share) } else { change.to };
             match change.resource.scope() {
                 Scope::Component(_, component) => components.push((component, to as u64)),
-                Scope::Process(_) => total = Some(to as u64),
+                Scope::Process(_) if change.is_up() => total = Some(Total::AtLeast(to as u64)),
+                Scope::Process(_) => total = Some(Total::AtMost(to as u64)),
                 Scope::Subtasks => {}
             }
         }
-        let resized = crate::resources::memory::plan(config, &components, total, PROCESS_STEP)?;
+        let resized = plan_total(config, &components, total, PROCESS_STEP)?;
         if most.is_none_or(|most| resized.breakdown.process() <= most) {
             return Ok(Some((resized, share)));
         }

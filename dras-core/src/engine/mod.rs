@@ -2,6 +2,7 @@
 //!
 //! - [`Policy::compile`] makes a [`Policy`] of a [document](crate::rules::Document): immutable, `Send + Sync`, cheap to clone, shared by all
 //!   tasks of a kind.
+//! - An [`Assigner`] chooses a document for a task by the task's attributes, where there are several.
 //! - A [`Task`] is one running job: attributes, windows of samples, and how long each rule's condition has held. It belongs to one policy.
 //! - [`Task::queries`] says what to ask Prometheus before a look; [`Task::read_prometheus`], [`Task::read_flink_metrics`] and
 //!   [`Task::read_flink_exceptions`] read answers; [`Task::row`], [`Task::column`] and [`Task::event`] take samples as they are.
@@ -11,8 +12,10 @@
 //! a sample was taken. To decide about many tasks on many threads, share the policy and give each thread tasks of its own.
 
 mod act;
+mod assignment;
 mod attributes;
 mod build;
+mod codes;
 mod decide;
 mod decision;
 mod policy;
@@ -20,6 +23,7 @@ mod reading;
 mod report;
 mod task;
 
+pub use assignment::{Assigned, Assigner, UndefinedAssignment};
 pub use attributes::{Attribute, AttributeId, AttributeValue};
 pub use decide::{DecideError, decide, decide_into, decide_short};
 pub use decision::{AlertKind, Decision, Fitted, Held, LookKind, RuleState};

@@ -54,8 +54,8 @@ pub struct Task {
     pub(crate) windows: Windows,
     pub(crate) rules: Vec<RuleProgress>,
     pub(crate) history: History,
-    pub(crate) task_manager: Option<MemoryConfig>,
-    pub(crate) job_manager: Option<MemoryConfig>,
+    pub(crate) manager_memory: Option<MemoryConfig>,
+    pub(crate) job_manager_memory: Option<MemoryConfig>,
     pub(crate) first_seen: Option<Millis>,
     pub(crate) last_look: Option<Millis>,
     pub(crate) last_long: Option<Millis>,
@@ -182,8 +182,8 @@ impl Task {
             windows: Windows::new(&inner.plan),
             rules: vec![RuleProgress::default(); inner.rules.len()],
             history: History::default(),
-            task_manager: None,
-            job_manager: None,
+            manager_memory: None,
+            job_manager_memory: None,
             first_seen: None,
             last_look: None,
             last_long: None,
@@ -237,8 +237,8 @@ impl Task {
         let name = || attribute.name.clone();
         let whole = |resource: Resource| policy.inner().known.resources[resource as usize] == Some(id.0);
         if attribute.derived
-            || (whole(Resource::TaskManagerMemory) && self.task_manager.is_some())
-            || (whole(Resource::JobManagerMemory) && self.job_manager.is_some())
+            || (whole(Resource::TaskManagerMemory) && self.manager_memory.is_some())
+            || (whole(Resource::JobManagerMemory) && self.job_manager_memory.is_some())
         {
             return Err(TaskError::Derived { name: name() });
         }
@@ -314,10 +314,10 @@ impl Task {
             self.values[id.index()] = Some(AttributeValue::Number(f64::from(slots)));
         }
         if task_manager.is_some() {
-            self.task_manager = task_manager;
+            self.manager_memory = task_manager;
         }
         if job_manager.is_some() {
-            self.job_manager = job_manager;
+            self.job_manager_memory = job_manager;
         }
         self.derive_memory(policy);
         Ok(())
@@ -326,8 +326,8 @@ impl Task {
     /// The memory configuration of a process, where it is known.
     pub fn memory(&self, process: FlinkProcess) -> Option<&MemoryConfig> {
         match process {
-            FlinkProcess::TaskManager => self.task_manager.as_ref(),
-            FlinkProcess::JobManager => self.job_manager.as_ref(),
+            FlinkProcess::TaskManager => self.manager_memory.as_ref(),
+            FlinkProcess::JobManager => self.job_manager_memory.as_ref(),
         }
     }
 
@@ -378,8 +378,8 @@ impl Task {
             // Flink's model gave these entries; what it cannot read it would not have given.
             if let Ok(config) = MemoryConfig::from_entries(process, old.chain(new)) {
                 match process {
-                    FlinkProcess::TaskManager => self.task_manager = Some(config),
-                    FlinkProcess::JobManager => self.job_manager = Some(config),
+                    FlinkProcess::TaskManager => self.manager_memory = Some(config),
+                    FlinkProcess::JobManager => self.job_manager_memory = Some(config),
                 }
             }
         }
