@@ -301,7 +301,7 @@ impl Expression {
                 let message = format!("{what} has {length} rows, and the ones before it have {}", rows.unwrap_or(0));
                 return Err(bad_input(py, "column_length", message));
             }
-            if let Some(variable) = self.used.iter().find(|v| v.name.bind(py).eq(name).unwrap_or(false)) {
+            if let Some(variable) = self.used.iter().find(|v| v.name.bind(py) == name) {
                 let factor = match variable.kind {
                     Kind::Number(_, factor) => factor,
                     Kind::Bool => 1.0,

@@ -81,7 +81,8 @@ struct Series {
 #[derive(Default)]
 struct SeriesTable {
     all: Vec<Series>,
-    known: BTreeMap<(Arc<str>, MetricId, Box<str>), usize>,
+    /// By task, metric and instance.
+    known: HashMap<Arc<str>, BTreeMap<(MetricId, Box<str>), usize>>,
 }
 
 /// A task for which a call failed, while it went on for the others.
@@ -324,11 +325,7 @@ impl Fleet {
         let member = self.member(py, id)?;
         self.members.with(py, |members| members.remove(id))?;
         self.series.with(py, |series| {
-            let first = (Arc::clone(&member.id), MetricId::default(), Box::default());
-            let gone: Vec<_> = series.known.range(first..).take_while(|(key, _)| key.0 == member.id).collect();
-            let gone: Vec<_> = gone.into_iter().map(|(key, place)| (key.clone(), *place)).collect();
-            for (key, place) in gone {
-                series.known.remove(&key);
+            for place in series.known.remove(&member.id).into_iter().flat_map(BTreeMap::into_values) {
                 series.all[place].member = None;
             }
         })
@@ -407,9 +404,9 @@ impl Fleet {
             return Err(task_error(py, &error.into()));
         }
         self.series.with(py, |series| {
-            let key = (Arc::clone(&member.id), id, Box::from(instance));
             let next = series.all.len();
-            let place = *series.known.entry(key).or_insert(next);
+            let of_task = series.known.entry(Arc::clone(&member.id)).or_default();
+            let place = *of_task.entry((id, instance.into())).or_insert(next);
             if place == next {
                 series.all.push(Series {
                     member: Some(member),
@@ -545,13 +542,13 @@ impl Fleet {
             for member in tasks.iter().flatten() {
                 // The last look that is due in between; a long one takes the place of short ones.
                 let kind = member.state.with_unattached(|state| {
-                    let policy = state.policy.core();
-                    let first = state.task.next_look(policy, after)?;
-                    if first.at > until {
-                        return Ok(None);
+                    let mut due = None;
+                    let mut next = state.task.next_look(state.policy.core(), after)?;
+                    while next.at <= until && due != Some(LookKind::Long) {
+                        due = Some(next.kind);
+                        next = state.task.next_look(state.policy.core(), next.at)?;
                     }
-                    let long = state.task.next_long_look(policy, after)?;
-                    Ok(Some(if long <= until { LookKind::Long } else { first.kind }))
+                    Ok(due)
                 });
                 match kind {
                     Ok(Ok(Some(LookKind::Long))) => due[0].push(member),
@@ -778,7 +775,7 @@ impl FleetDecisions {
         Ok(all.try_iter()?.into_any())
     }
 
-    fn __getitem__(&self, py: Python<'_>, key: &Bound<'_, PyAny>) -> PyResult<Decision> {
+    fn __getitem__(&self, key: &Bound<'_, PyAny>) -> PyResult<Decision> {
         if let Ok(id) = key.cast::<PyString>() {
             let id = str_of(id, "id")?;
             let found = self.kept.iter().find(|d| d.task() == id);
@@ -795,14 +792,13 @@ impl FleetDecisions {
         })
     }
 
-    fn __repr__(&self, py: Python<'_>) -> PyResult<String> {
-        let _ = py;
+    fn __repr__(&self) -> String {
         let mut text = format!("<FleetDecisions of {} tasks: {} to look at", self.looked, self.kept.len());
         if !self.failures.is_empty() {
             text.push_str(&format!(", {} failed", self.failures.len()));
         }
         text.push('>');
-        Ok(text)
+        text
     }
 
     fn _repr_html_<'py>(slf: &Bound<'py, FleetDecisions>) -> PyResult<Bound<'py, PyAny>> {

@@ -163,7 +163,7 @@ impl Policy {
     }
 
     #[pyo3(signature = (task_managers=1))]
-    fn bytes_per_task(&self, py: Python<'_>, task_managers: u32) -> PyResult<usize> {
+    fn bytes_per_task(&self, py: Python<'_>, task_managers: usize) -> PyResult<usize> {
         caught(py, || self.core().plan().bytes_per_task(task_managers))
     }
 

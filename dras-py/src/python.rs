@@ -15,7 +15,6 @@ pub(crate) enum Data {
     Function,
     Metric,
     NextLook,
-    Part,
     Query,
     ReadReport,
     Rule,
@@ -33,7 +32,7 @@ impl Data {
             Data::Function => "Function",
             Data::Metric => "Metric",
             Data::NextLook => "NextLook",
-            Data::Part => "Part",
+
             Data::Query => "Query",
             Data::ReadReport => "ReadReport",
             Data::Rule => "Rule",
