@@ -15,6 +15,7 @@ mod act;
 mod assignment;
 mod attributes;
 mod build;
+mod codes;
 mod compare;
 mod decide;
 mod decision;
