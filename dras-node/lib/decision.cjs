@@ -2,7 +2,7 @@
 
 const { inspect } = require('node:util');
 const native = require('./native.cjs');
-const { freeze } = require('./policy.cjs');
+const { freeze } = require('./freeze.cjs');
 const { translate } = require('./errors.cjs');
 const { Instruction } = require('./instruction.cjs');
 
@@ -15,13 +15,15 @@ class Decision {
   #flags;
   #report;
   #instruction;
+  #policy;
 
-  constructor(handle) {
+  constructor(handle, policy) {
     if (!(handle instanceof native.NativeDecision)) throw new TypeError('decisions are made by Task.decide and Fleet.decide');
     this.#native = handle;
     this.#flags = handle.flags();
     Object.defineProperty(this, 'task', { value: handle.task(), enumerable: true });
     Object.defineProperty(this, 'at', { value: handle.at(), enumerable: true });
+    this.#policy = policy;
     Object.defineProperty(this, 'look', { value: this.#flags & BIT.short ? 'short' : 'long', enumerable: true });
   }
 
@@ -84,7 +86,8 @@ class Decision {
   }
 
   get states() {
-    return JSON.parse(this.#native.states());
+    const states = JSON.parse(this.#native.states());
+    return Object.fromEntries(this.#policy.rules.map((rule, i) => [rule.name, states[i]]));
   }
 
   get rules() {
@@ -100,11 +103,11 @@ class Decision {
   }
 
   get policy() {
-    return this.#data().policy;
+    return this.#policy;
   }
 
-  get fingerprint() {
-    return this.#data().fingerprint;
+  get time() {
+    return new Date(this.at);
   }
 
   explain() {

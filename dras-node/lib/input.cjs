@@ -154,6 +154,20 @@ function times(value, what) {
   throw wrongType(value, what, 'a BigInt64Array or a Float64Array of ms since the epoch');
 }
 
+/** Handles of series as a `Uint32Array`. */
+function handles(value, what) {
+  if (Array.isArray(value)) return Uint32Array.from(value, (handle) => count(handle, `a handle in ${what}`));
+  if (tag(value) !== 'Uint32Array') throw wrongType(value, what, 'a Uint32Array, or an array of handles');
+  return readable(value, what, Uint32Array);
+}
+
+/** Times as a `BigInt64Array`; a `Float64Array` is converted. */
+function wholeTimes(value, what) {
+  const given = times(value, what);
+  if (isBigInts(given)) return given;
+  return BigInt64Array.from(given, (t) => BigInt(Math.floor(time(t, `a time in ${what}`))));
+}
+
 const isBigInts = (value) => tagOf.call(value) === 'BigInt64Array';
 
 /** Bytes, if it is any kind of these. */
@@ -237,4 +251,4 @@ function json(value, what) {
   return write(value, '');
 }
 
-module.exports = { body, bytes, count, floats, isBigInts, json, look, number, options, text, time, times, typeName, word, wrongType };
+module.exports = { body, bytes, count, floats, handles, isBigInts, json, look, number, options, text, time, times, typeName, wholeTimes, word, wrongType };

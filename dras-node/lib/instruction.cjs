@@ -3,6 +3,7 @@
 const native = require('./native.cjs');
 const { translate } = require('./errors.cjs');
 const input = require('./input.cjs');
+const { freeze } = require('./freeze.cjs');
 
 const FIELDS = [
   'key',
@@ -26,64 +27,55 @@ function ask(work) {
   }
 }
 
-/** The vertices of a job: as they are, or in the body of `GET /jobs/:jobid`. */
-function vertexList(value) {
-  return input.json(Array.isArray(value) ? value : verticesOf(value), 'the vertices');
-}
-
-function verticesOf(body) {
-  const bytes = input.body(body, 'the body');
-  return ask(() => native.vertices(bytes));
-}
+/** The body of an answer of Flink, if there is one. */
+const bodyOr = (value, what) => (value === undefined || value === null ? undefined : input.body(value, what));
 
 class Instruction {
   constructor(data) {
-    const text = typeof data === 'string' ? input.text(data, 'the instruction') : input.json(data, 'the instruction');
-    let fields;
-    try {
-      // Checks it too.
-      native.describeInstruction(text);
-      fields = JSON.parse(text);
-    } catch (error) {
-      throw translate(error);
-    }
+    const text = input.bytes(data, 'the instruction') === undefined ? input.json(data, 'the instruction') : input.bytes(data).toString();
+    const fields = ask(() => native.checkInstruction(text));
     for (const name of FIELDS) {
-      const value = fields[name] ?? (name === 'reasons' ? [] : null);
-      Object.defineProperty(this, name, { value: Object.freeze(value), enumerable: true });
+      Object.defineProperty(this, name, { value: freeze(fields[name]), enumerable: true });
     }
+  }
+
+  get time() {
+    return new Date(this.at);
   }
 
   #json() {
     return JSON.stringify({ ...this });
   }
 
-  resourceRequirements(vertices, options = undefined) {
-    const given = input.options(options, ['scaling', 'lowerBound', 'present', 'scheduler', 'jobId'], 'resourceRequirements');
-    const present = given.present === undefined || given.present === null ? undefined : presentOf(given.present);
-    const all = vertexList(vertices);
-    const rest = input.json({ ...given, present }, 'the options');
-    return ask(() => native.requirements(this.#json(), all, rest));
+  resourceRequirements(job, options = undefined) {
+    const { present, ...given } = input.options(options, ['scaling', 'lowerBound', 'present'], 'resourceRequirements');
+    const body = input.body(job, 'job');
+    const bounds = bodyOr(present, 'present');
+    const rest = input.json(given, 'the options');
+    return ask(() => native.requirements(this.#json(), body, bounds, rest));
+  }
+
+  configuration(job = undefined, options = undefined) {
+    const given = input.options(options, ['scaling'], 'configuration');
+    const scaling = given.scaling === undefined ? 'follow_job' : input.word(given.scaling, 'scaling', ['follow_job', 'proportional']);
+    const body = bodyOr(job, 'job');
+    return ask(() => native.configurationEntries(this.#json(), body, scaling === 'proportional'));
   }
 
   restartWithSavepoint(jobId, options = undefined) {
     const given = input.options(options, ['targetDirectory', 'format'], 'restartWithSavepoint');
     const id = input.text(jobId, 'jobId');
-    const rest = input.json({ ...given }, 'the options');
+    const format = given.format === undefined ? undefined : input.word(given.format, 'format', ['canonical', 'native']).toUpperCase();
+    const rest = input.json({ targetDirectory: given.targetDirectory, format }, 'the options');
     return ask(() => native.restart(this.#json(), id, rest));
   }
 
-  configuration(options = undefined) {
-    const given = input.options(options, ['vertices', 'scaling'], 'configuration');
-    const scaling = given.scaling === undefined ? 'follow_job' : input.word(given.scaling, 'scaling', ['follow_job', 'proportional']);
-    const vertices = given.vertices === undefined ? undefined : vertexList(given.vertices);
-    return ask(() => native.configurationEntries(this.#json(), vertices, scaling === 'proportional'));
-  }
-
-  deploymentPatch(options = undefined) {
-    const given = input.options(options, ['deployment', 'vertices', 'scaling', 'autoscaler', 'allowStateless'], 'deploymentPatch');
-    const vertices = given.vertices === undefined ? undefined : JSON.parse(vertexList(given.vertices));
-    const rest = input.json({ ...given, vertices }, 'the options');
-    return ask(() => native.deploymentPatch(this.#json(), rest));
+  flinkDeploymentPatch(deployment = undefined, options = undefined) {
+    const { job, ...given } = input.options(options, ['job', 'scaling', 'autoscaler', 'allowStateless'], 'flinkDeploymentPatch');
+    const manifest = deployment === undefined || deployment === null ? undefined : input.json(deployment, 'the deployment');
+    const body = bodyOr(job, 'job');
+    const rest = input.json(given, 'the options');
+    return ask(() => native.deploymentPatch(this.#json(), manifest, body, rest));
   }
 
   toString() {
@@ -93,14 +85,6 @@ class Instruction {
   toJSON() {
     return { ...this };
   }
-}
-
-/** Present bounds as they are, or in the body of `GET /jobs/:jobid/resource-requirements`. */
-function presentOf(value) {
-  const plain = typeof value === 'object' && !ArrayBuffer.isView(value) && Object.values(value).every((b) => typeof b?.lower === 'number');
-  if (plain) return value;
-  const bytes = input.body(value, 'present');
-  return ask(() => native.presentRequirements(bytes));
 }
 
 const process_ = (value) => input.word(value, 'the process', ['task_manager', 'job_manager']);
@@ -136,4 +120,4 @@ function flinkEntries(configuration) {
   return entries;
 }
 
-module.exports = { Instruction, deriveMemory, flinkEntries, planMemory, verticesOf };
+module.exports = { Instruction, deriveMemory, flinkEntries, planMemory };

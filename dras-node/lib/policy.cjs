@@ -3,15 +3,7 @@
 const native = require('./native.cjs');
 const { translate, InputError } = require('./errors.cjs');
 const input = require('./input.cjs');
-
-/** Makes an object, and all that is in it, unchangeable. */
-function freeze(value) {
-  if (typeof value === 'object' && value !== null && !Object.isFrozen(value)) {
-    Object.freeze(value);
-    for (const inner of Object.values(value)) freeze(inner);
-  }
-  return value;
-}
+const { freeze } = require('./freeze.cjs');
 
 /** Calls one function with bytes, and the other with the JSON of an object. */
 function documentOf(document, what, fromText, fromObject) {
@@ -89,4 +81,4 @@ function templates() {
   return known;
 }
 
-module.exports = { Policy, Template, documentOf, freeze, metricsOf, nativePolicy: native_, policyOf };
+module.exports = { Policy, Template, documentOf, metricsOf, nativePolicy: native_, policyOf };

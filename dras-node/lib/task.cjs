@@ -1,9 +1,9 @@
 'use strict';
 
 const native = require('./native.cjs');
-const { translate, InputError, InputTypeError, TaskError } = require('./errors.cjs');
+const { translate, InputError, TaskError } = require('./errors.cjs');
 const input = require('./input.cjs');
-const { Policy, metricsOf, nativePolicy } = require('./policy.cjs');
+const { metricsOf, nativePolicy } = require('./policy.cjs');
 const { Decision } = require('./decision.cjs');
 const { Instruction, flinkEntries } = require('./instruction.cjs');
 
@@ -33,6 +33,11 @@ class Task {
 
   constructor(policy, id, options = undefined) {
     const handle = nativePolicy(policy);
+    if (id instanceof native.NativeTask) {
+      this.#native = id;
+      this.#begin(policy, id.id());
+      return;
+    }
     const name = input.text(id, 'id');
     const given = input.options(options, ['attributes', 'labels'], 'new Task');
     try {
@@ -40,12 +45,46 @@ class Task {
     } catch (error) {
       throw translate(error);
     }
-    this.#policy = policy;
-    this.#metrics = metricsOf(policy);
-    Object.defineProperty(this, 'id', { value: name, enumerable: true });
-    handles.set(this, this.#native);
+    this.#begin(policy, name);
     if (given.labels !== undefined) this.setLabels(given.labels);
     if (given.attributes !== undefined) this.set(given.attributes);
+  }
+
+  #begin(policy, id) {
+    this.#policy = policy;
+    this.#metrics = metricsOf(policy);
+    Object.defineProperty(this, 'id', { value: id, enumerable: true });
+    handles.set(this, this.#native);
+  }
+
+  static restore(policy, snapshot) {
+    const handle = nativePolicy(policy);
+    const bytes = typeof snapshot === 'string' ? undefined : input.bytes(snapshot, 'the snapshot');
+    if (bytes === undefined) throw input.wrongType(snapshot, 'the snapshot', 'a Buffer');
+    let restored;
+    try {
+      restored = native.NativeTask.restore(handle, bytes);
+    } catch (error) {
+      throw translate(error);
+    }
+    return { task: new Task(policy, restored), carried: JSON.parse(restored.carried()) };
+  }
+
+  snapshot() {
+    try {
+      return this.#native.snapshot();
+    } catch (error) {
+      throw translate(error);
+    }
+  }
+
+  replacePolicy(policy) {
+    const handle = nativePolicy(policy);
+    const carried = this.#ask(() => this.#native.replacePolicy(handle));
+    this.#policy = policy;
+    this.#metrics = metricsOf(policy);
+    this.#instances.clear();
+    return carried;
   }
 
   get policy() {
@@ -269,7 +308,7 @@ class Task {
     const short = options === undefined ? false : input.look(input.options(options, ['look'], 'decide').look);
     const at = input.time(now, 'now');
     try {
-      return new Decision(this.#native.decide(at, short));
+      return new Decision(this.#native.decide(at, short), this.#policy);
     } catch (error) {
       throw translate(error);
     }

@@ -4,18 +4,21 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::Arc;
 use std::thread;
 
-use dras_core::engine::{Decision, LookKind, decide_into};
+use dras_core::engine::{Decision, LookKind, decide_into, differences};
+use dras_core::metrics::ingest::MAX_NAME_BYTES;
+use dras_core::metrics::sources::{SourceLimits, prometheus};
+use dras_core::metrics::{Accepted, IngestError, InstanceId, Kind, MetricId};
 use dras_core::units::Millis;
-use napi::bindgen_prelude::AsyncTask;
+use napi::bindgen_prelude::{AsyncTask, BigInt64ArraySlice, Float64ArraySlice, Uint8ArraySlice, Uint32ArraySlice};
 use napi::{Env, Error, Result, Task};
 use napi_derive::napi;
 use serde_json::{Value, json};
 
 use crate::convert::{look, time};
 use crate::decision::NativeDecision;
-use crate::fault::{Class, fault, guarded, refused, to_json};
-use crate::policy::Loaded;
-use crate::task::{NativeTask, Shared};
+use crate::fault::{Class, fault, guarded, to_json};
+use crate::policy::{Loaded, NativePolicy};
+use crate::task::{NativeTask, Shared, accepted_json, decide_error, read_error, task_error};
 
 /// Tasks that one thread takes at a time: long enough that threads seldom meet, short enough that they end together.
 const BLOCK: usize = 64;
@@ -26,16 +29,203 @@ const MAX_THREADS: usize = 256;
 /// A set of tasks, in the order in which the façade numbers them. Places of tasks that were taken out stay empty until they are used again.
 #[napi]
 pub struct NativeFleet {
+    policy: Arc<Loaded>,
     tasks: Vec<Option<Arc<Shared>>>,
+    series: Vec<Option<Series>>,
+}
+
+/// One series of one task, resolved once.
+struct Series {
+    place: u32,
+    metric: MetricId,
+    instance: String,
+    /// The core's handle, which ends when the instance has had no data for long.
+    handle: Option<InstanceId>,
+}
+
+/// What was taken for many tasks, and the tasks that refused.
+#[derive(Default)]
+struct Taken {
+    accepted: Accepted,
+    series: usize,
+    errors: Vec<(u32, String)>,
+    notes: Vec<String>,
+}
+
+impl Taken {
+    fn json(&self) -> Result<String> {
+        to_json(&json!({
+            "accepted": accepted_json(self.accepted),
+            "series": self.series,
+            "errors": self.errors,
+            "notes": self.notes,
+        }))
+    }
 }
 
 #[napi]
 impl NativeFleet {
     /// An empty fleet.
     #[napi(constructor, catch_unwind)]
-    #[allow(clippy::new_without_default, reason = "JavaScript has no defaults")]
-    pub fn new() -> NativeFleet {
-        NativeFleet { tasks: Vec::new() }
+    pub fn new(policy: &NativePolicy) -> NativeFleet {
+        NativeFleet {
+            policy: Arc::clone(&policy.loaded),
+            tasks: Vec::new(),
+            series: Vec::new(),
+        }
+    }
+
+    fn task(&self, place: u32) -> Result<&Arc<Shared>> {
+        let task = self.tasks.get(place as usize).and_then(Option::as_ref);
+        task.ok_or_else(|| fault(Class::Input, "unknown_task", "the fleet has no such task"))
+    }
+
+    /// The handle of a series.
+    #[napi(catch_unwind)]
+    pub fn add_series(&mut self, place: u32, metric: String, instance: String) -> Result<u32> {
+        let policy = &self.policy.policy;
+        let id = policy.metric_named(&metric).map_err(task_error)?;
+        if policy.plan().catalogue().spec(id).kind == Kind::Event {
+            return Err(task_error(IngestError::NotANumberMetric { metric }.into()));
+        }
+        // The instance is made with the first sample; a name that cannot be is refused now.
+        if instance.len() > MAX_NAME_BYTES {
+            return Err(task_error(IngestError::NameTooLong { bytes: instance.len() }.into()));
+        }
+        self.task(place)?;
+        self.series.push(Some(Series {
+            place,
+            metric: id,
+            instance,
+            handle: None,
+        }));
+        Ok(self.series.len() as u32 - 1)
+    }
+
+    /// Handles that are handles no more.
+    #[napi(catch_unwind)]
+    pub fn drop_series(&mut self, handles: Vec<u32>) {
+        for handle in handles {
+            if let Some(series) = self.series.get_mut(handle as usize) {
+                *series = None;
+            }
+        }
+    }
+
+    /// Takes samples of many series: a handle, a time and a value each. One time is for all.
+    #[napi(catch_unwind)]
+    pub fn ingest(
+        &mut self,
+        handles: Uint32ArraySlice<'_>,
+        times: BigInt64ArraySlice<'_>,
+        values: Float64ArraySlice<'_>,
+        now: f64,
+    ) -> Result<String> {
+        let now = time(now, "now")?;
+        let one = times.len() == 1;
+        if handles.len() != values.len() || !(one || times.len() == values.len()) {
+            let message = format!("{} handles, {} times and {} values were given", handles.len(), times.len(), values.len());
+            return Err(fault(Class::Input, "column_length", message));
+        }
+        let known = |handle: &u32| self.series.get(*handle as usize).is_some_and(Option::is_some);
+        if let Some(handle) = handles.iter().find(|handle| !known(handle)) {
+            let message = format!("{handle} is not, or no longer, the handle of a series of this fleet");
+            return Err(fault(Class::Input, "unknown_series", message));
+        }
+        let mut taken = Taken::default();
+        let mut all_times: Vec<Millis> = Vec::new();
+        let mut from = 0;
+        while from < handles.len() {
+            let handle = handles[from];
+            let to = handles[from..].iter().position(|h| *h != handle).map_or(handles.len(), |n| from + n);
+            let times = if one {
+                all_times.resize((to - from).max(all_times.len()), times[0]);
+                &all_times[..to - from]
+            } else {
+                &times[from..to]
+            };
+            self.take_samples(handle, now, times, &values[from..to], &mut taken);
+            from = to;
+        }
+        taken.json()
+    }
+
+    fn take_samples(&mut self, handle: u32, now: Millis, times: &[Millis], values: &[f64], taken: &mut Taken) {
+        let Some(series) = self.series.get_mut(handle as usize).and_then(Option::as_mut) else { return };
+        let Some(task) = self.tasks.get(series.place as usize).and_then(Option::as_ref) else { return };
+        let done = task.task(|loaded, task| {
+            let known = series.handle.filter(|id| match series.instance.as_str() {
+                // Handles that are out of use have the empty name, as the task itself has.
+                "" => task.windows().find("") == Some(*id),
+                name => task.windows().instance_name(*id) == name,
+            });
+            let id = match known {
+                Some(id) => id,
+                None => task.instance(&loaded.policy, &series.instance)?,
+            };
+            series.handle = Some(id);
+            task.column(&loaded.policy, now, id, series.metric, times, values)
+        });
+        match done {
+            Ok(accepted) => {
+                taken.series += 1;
+                taken.accepted += accepted;
+            }
+            Err(error) => taken.errors.push((series.place, error.reason.clone())),
+        }
+    }
+
+    /// The label's values in an answer of Prometheus about many tasks: each series goes to the task of that id; the façade knows the places.
+    #[napi(catch_unwind)]
+    pub fn read_prometheus(
+        &self,
+        metric: String,
+        label: String,
+        now: f64,
+        ids: Vec<String>,
+        places: Vec<u32>,
+        body: Uint8ArraySlice<'_>,
+    ) -> Result<String> {
+        let now = time(now, "now")?;
+        self.policy.policy.metric_named(&metric).map_err(task_error)?;
+        let answer = prometheus::parse(&body, &SourceLimits::default()).map_err(|error| read_error(error.into()))?;
+        let (mut parts, without) = answer.split(&label);
+        let mut taken = Taken::default();
+        if without > 0 {
+            taken.notes.push(format!("{without} series have no label `{label}`"));
+        }
+        for (id, place) in ids.iter().zip(places) {
+            let Some(part) = parts.remove(id) else { continue };
+            let done = self.task(place)?.with(|state| {
+                state.task.take_prometheus(&state.loaded.policy, now, &metric, &part).map_err(read_error)
+            });
+            match done.and_then(|done| done) {
+                Ok(report) => {
+                    taken.series += report.series;
+                    taken.accepted += report.accepted;
+                    taken.notes.extend(report.notes);
+                }
+                Err(error) => taken.errors.push((place, error.reason.clone())),
+            }
+        }
+        taken.notes.sort_unstable();
+        taken.notes.dedup();
+        if !parts.is_empty() {
+            taken.notes.push(format!("{} tasks in the answer are not in the fleet", parts.len()));
+        }
+        taken.json()
+    }
+
+    /// What another policy would decide otherwise, as JSON.
+    #[napi(catch_unwind)]
+    pub fn differences(&self, other: &NativePolicy, now: f64) -> Result<String> {
+        let now = time(now, "now")?;
+        let mut found = Vec::new();
+        for task in self.tasks.iter().flatten() {
+            let done = task.with(|state| differences(&state.loaded.policy, &other.loaded.policy, [&state.task], now))?;
+            found.extend(done.map_err(decide_error)?);
+        }
+        to_json(&found)
     }
 
     /// Puts a task at a place.
@@ -64,8 +254,7 @@ impl NativeFleet {
         for (place, task) in self.tasks.iter().enumerate() {
             let Some(task) = task else { continue };
             let next = task
-                .with(|policy, state| state.task.next_look(policy, after))?
-                .map_err(refused(Class::Task))?;
+                .task(|loaded, task| task.next_look(&loaded.policy, after))?;
             if next.at <= until {
                 due.push((next.at, place, next.kind));
             }
@@ -191,15 +380,17 @@ impl Tick {
                     found.cancelled = true;
                     return found;
                 }
-                let mut decision = space.take().unwrap_or_else(|| Decision::new(&task.loaded.policy));
-                let done = task.with(|policy, state| {
-                    decide_into(policy, &mut state.task, self.now, self.kind, &mut decision)
+                let done = task.with(|state| {
+                    let policy = &state.loaded.policy;
+                    let mut decision = space.take().unwrap_or_else(|| Decision::new(policy));
+                    decide_into(policy, &mut state.task, self.now, self.kind, &mut decision).map_err(decide_error)?;
+                    Ok((decision, Arc::clone(&state.loaded)))
                 });
-                match done.and_then(|done| done.map_err(refused(Class::Task))) {
-                    Ok(()) => {
+                match done.and_then(|done| done) {
+                    Ok((decision, loaded)) => {
                         found.count(&decision);
                         if self.all || decision.matters() {
-                            found.decisions.push((*place, Arc::clone(&task.loaded), decision));
+                            found.decisions.push((*place, loaded, decision));
                         } else {
                             space = Some(decision);
                         }

@@ -1,30 +1,27 @@
 //! What an instruction says to Flink, to a configuration and to the Kubernetes operator. Plain data in and out, as JSON.
 
-use std::collections::BTreeMap;
-
 use dras_core::action::instruction::{
     AutoscalerPolicy, ConfigurationEntries, DeploymentOptions, Instruction, LowerBound, RequirementsOptions,
     SavepointFormat, SavepointOptions, TranslationError, configuration, configuration_of_vertices, flink_deployment_patch,
-    resource_requirements, restart_with_savepoint,
+    resource_requirements, restart_with_savepoint, vertices_of,
 };
-use dras_core::metrics::sources::flink::ParallelismBounds;
+use dras_core::metrics::sources::SourceLimits;
+use dras_core::metrics::sources::flink::{Job, parse_job, parse_resource_requirements};
 use dras_core::resources::allocation::{Vertex, VertexScaling};
 use napi::Result;
+use napi::bindgen_prelude::Uint8ArraySlice;
 use napi_derive::napi;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use crate::fault::{Class, data, refused, to_json};
+use crate::fault::{Class, data, fault, to_json};
+
+fn translation_error(error: TranslationError) -> napi::Error {
+    fault(Class::Translation, error.code(), error.to_string())
+}
 
 fn instruction(text: &str) -> Result<Instruction> {
     data(text, "the instruction")
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Bounds {
-    lower: u32,
-    upper: u32,
 }
 
 #[derive(Deserialize, Default)]
@@ -32,39 +29,46 @@ struct Bounds {
 struct Requirements {
     scaling: VertexScaling,
     lower_bound: LowerBound,
-    present: Option<BTreeMap<String, Bounds>>,
-    scheduler: Option<String>,
-    job_id: Option<String>,
+}
+
+/// What Flink says of the job.
+fn job(body: &[u8]) -> Result<Job> {
+    parse_job(body, &SourceLimits::default()).map_err(|error| fault(Class::Read, error.code(), format!("job: {error}")))
+}
+
+/// The vertices of `GET /jobs/:jobid`, none where there is no body.
+fn vertices(body: Option<Uint8ArraySlice<'_>>) -> Result<Vec<Vertex>> {
+    body.map_or(Ok(Vec::new()), |body| Ok(vertices_of(&job(&body)?)))
 }
 
 /// The resource requirements that an instruction asks for.
 #[napi(catch_unwind)]
-pub fn requirements(instruction: String, vertices: String, options: String) -> Result<String> {
+pub fn requirements(
+    instruction: String,
+    job: Uint8ArraySlice<'_>,
+    present: Option<Uint8ArraySlice<'_>>,
+    options: String,
+) -> Result<String> {
     let instruction = self::instruction(&instruction)?;
-    let vertices: Vec<Vertex> = data(&vertices, "the vertices")?;
     let options: Requirements = data(&options, "the options")?;
-    let present = options.present.map(|all| {
-        let bounds = all.into_iter().map(|(id, b)| {
-            (id, ParallelismBounds {
-                lower: b.lower,
-                upper: b.upper,
-            })
-        });
-        bounds.collect::<BTreeMap<_, _>>()
-    });
+    let job = self::job(&job)?;
+    let present = present.map(|body| parse_resource_requirements(&body, &SourceLimits::default())).transpose();
+    let present = present.map_err(|error| fault(Class::Read, error.code(), format!("present: {error}")))?;
     let core = RequirementsOptions {
         scaling: options.scaling,
         lower_bound: options.lower_bound,
         present: present.as_ref(),
-        scheduler: options.scheduler.as_deref(),
+        scheduler: job.scheduler.as_deref(),
     };
-    let translated = || {
-        let requirements = resource_requirements(&instruction, &vertices, &core)?;
-        let call = options.job_id.as_deref().map(|id| requirements.call(id)).transpose()?;
-        Ok::<_, TranslationError>((requirements, call))
-    };
-    let (requirements, call) = translated().map_err(refused(Class::Translation))?;
-    to_json(&json!({ "body": requirements, "spread": requirements.spread(), "call": call }))
+    let requirements =
+        resource_requirements(&instruction, &vertices_of(&job), &core).map_err(translation_error)?;
+    let call = requirements.call(&job.id).map_err(translation_error)?;
+    let vertices: Vec<Value> = requirements
+        .spread()
+        .iter()
+        .map(|v| json!({ "id": v.id, "from": v.from, "to": v.to, "note": v.note.map(|note| note.to_string()) }))
+        .collect();
+    to_json(&json!({ "call": call, "body": requirements, "vertices": vertices }))
 }
 
 #[derive(Deserialize, Default)]
@@ -83,7 +87,7 @@ pub fn restart(instruction: String, job_id: String, options: String) -> Result<S
         target_directory: options.target_directory,
         format: options.format,
     };
-    let steps = restart_with_savepoint(&instruction, &job_id, &options).map_err(refused(Class::Translation))?;
+    let steps = restart_with_savepoint(&instruction, &job_id, &options).map_err(translation_error)?;
     to_json(&steps)
 }
 
@@ -92,30 +96,32 @@ fn entries_json(entries: &ConfigurationEntries) -> Value {
         "set": entries.set,
         "remove": entries.remove,
         "args": entries.args(),
-        "text": entries.flink_conf(),
+        "flinkConf": entries.flink_conf(),
     })
 }
 
 /// The entries of Flink's configuration that an instruction asks for.
 #[napi(catch_unwind)]
-pub fn configuration_entries(instruction: String, vertices: Option<String>, proportional: bool) -> Result<String> {
+pub fn configuration_entries(
+    instruction: String,
+    job: Option<Uint8ArraySlice<'_>>,
+    proportional: bool,
+) -> Result<String> {
     let instruction = self::instruction(&instruction)?;
-    let entries = match vertices {
+    let entries = match job {
         None => configuration(&instruction),
-        Some(vertices) => {
-            let vertices: Vec<Vertex> = data(&vertices, "the vertices")?;
+        Some(job) => {
+            let vertices = vertices_of(&self::job(&job)?);
             let scaling = if proportional { VertexScaling::Proportional } else { VertexScaling::FollowJob };
             configuration_of_vertices(&instruction, &vertices, scaling)
         }
     };
-    to_json(&entries_json(&entries.map_err(refused(Class::Translation))?))
+    to_json(&entries_json(&entries.map_err(translation_error)?))
 }
 
 #[derive(Deserialize, Default)]
 #[serde(default, deny_unknown_fields, rename_all = "camelCase")]
 struct Deployment {
-    deployment: Option<Value>,
-    vertices: Vec<Vertex>,
     scaling: VertexScaling,
     autoscaler: AutoscalerPolicy,
     allow_stateless: bool,
@@ -123,17 +129,24 @@ struct Deployment {
 
 /// The merge patch of a `FlinkDeployment`.
 #[napi(catch_unwind)]
-pub fn deployment_patch(instruction: String, options: String) -> Result<String> {
+pub fn deployment_patch(
+    instruction: String,
+    deployment: Option<String>,
+    job: Option<Uint8ArraySlice<'_>>,
+    options: String,
+) -> Result<String> {
     let instruction = self::instruction(&instruction)?;
     let options: Deployment = data(&options, "the options")?;
+    let deployment: Option<Value> = deployment.map(|text| data(&text, "the deployment")).transpose()?;
+    let vertices = self::vertices(job)?;
     let options = DeploymentOptions {
-        deployment: options.deployment.as_ref(),
-        vertices: &options.vertices,
+        deployment: deployment.as_ref(),
+        vertices: &vertices,
         scaling: options.scaling,
         autoscaler: options.autoscaler,
         allow_stateless: options.allow_stateless,
     };
-    let patch = flink_deployment_patch(&instruction, &options).map_err(refused(Class::Translation))?;
+    let patch = flink_deployment_patch(&instruction, &options).map_err(translation_error)?;
     to_json(&patch)
 }
 
@@ -141,4 +154,10 @@ pub fn deployment_patch(instruction: String, options: String) -> Result<String> 
 #[napi(catch_unwind)]
 pub fn describe_instruction(instruction: String) -> Result<String> {
     Ok(self::instruction(&instruction)?.to_string())
+}
+
+/// The instruction as the core writes it, so that what was left out stands there.
+#[napi(catch_unwind)]
+pub fn check_instruction(instruction: String) -> Result<String> {
+    to_json(&self::instruction(&instruction)?)
 }

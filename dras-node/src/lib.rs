@@ -15,7 +15,7 @@ mod decision;
 mod documents;
 mod expression;
 mod fault;
-mod flink;
+mod memory;
 mod fleet;
 mod instruction;
 mod language;

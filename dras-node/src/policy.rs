@@ -4,7 +4,6 @@ use std::sync::Arc;
 
 use dras_core::diagnostic::Diagnostics;
 use dras_core::engine::Policy;
-use dras_core::lang::Type;
 use dras_core::metrics::MetricId;
 use dras_core::rules::{Document, DocumentLimits, Template, expand};
 use napi::Result;
@@ -154,9 +153,4 @@ pub fn templates() -> Result<String> {
 /// A name that a document does not have.
 pub(crate) fn unknown_metric() -> napi::Error {
     fault(Class::Task, "unknown_metric", "the handle is not that of a metric of this policy")
-}
-
-/// What a type is called in the façade.
-pub(crate) fn type_name(ty: Type) -> String {
-    ty.to_string()
 }

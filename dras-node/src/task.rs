@@ -3,25 +3,28 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use dras_core::engine::{AttributeValue, Decision, Policy, ReadError, ReadReport, Task, TaskError, decide_into};
+use dras_core::engine::{
+    AttributeValue, Carried, DecideError, Decision, Policy, ReadError, ReadReport, Task, TaskError, decide_into,
+};
 use dras_core::lang::Type;
 use dras_core::metrics::{Accepted, IngestError, InstanceId, MetricId};
-use napi::bindgen_prelude::{BigInt64ArraySlice, Float64ArraySlice, Uint8ArraySlice};
-use napi::{Either, Error, Result};
+use napi::bindgen_prelude::{BigInt64ArraySlice, Buffer, Either4, Float64ArraySlice, Null, Uint8ArraySlice};
+use napi::{Error, Result};
 use napi_derive::napi;
 use serde_json::{Map, Value, json};
 
 use crate::convert::{look, mark, quantity, time};
 use crate::decision::NativeDecision;
-use crate::fault::{Class, fault, guarded, refused, to_json};
+use crate::fault::{Class, fault, guarded, to_json};
 use crate::policy::{Loaded, NativePolicy, unknown_metric};
 
 /// Bits of each count of what became of a row. A row has a value for each metric of a policy, of which there are at most 1000, and all counts
 /// together fit the 53 bits of a number.
 const COUNT_BITS: u32 = 10;
 
-/// A task, and the handles that the façade has of its instances.
+/// A task with its policy, and the handles that the façade has of its instances.
 pub(crate) struct State {
+    pub(crate) loaded: Arc<Loaded>,
     pub(crate) task: Task,
     instances: Vec<(String, InstanceId)>,
     /// Space of rows, used again.
@@ -30,7 +33,6 @@ pub(crate) struct State {
 
 /// A task that a fleet may look at on other threads. The lock is held for as long as one call takes: microseconds.
 pub(crate) struct Shared {
-    pub(crate) loaded: Arc<Loaded>,
     /// `None` after it was disposed of.
     state: Mutex<Option<State>>,
     /// Whether a call failed in the middle of it.
@@ -40,8 +42,8 @@ pub(crate) struct Shared {
 impl Shared {
     fn new(loaded: &Arc<Loaded>, task: Task) -> Arc<Shared> {
         Arc::new(Shared {
-            loaded: Arc::clone(loaded),
             state: Mutex::new(Some(State {
+                loaded: Arc::clone(loaded),
                 task,
                 instances: Vec::new(),
                 row: Vec::new(),
@@ -56,7 +58,7 @@ impl Shared {
     }
 
     /// Calls `work` with the task.
-    pub(crate) fn with<T>(&self, work: impl FnOnce(&Policy, &mut State) -> T) -> Result<T> {
+    pub(crate) fn with<T>(&self, work: impl FnOnce(&mut State) -> T) -> Result<T> {
         let mut state = self.lock();
         if self.broken.load(Ordering::Relaxed) {
             let message = "an earlier call failed inside of this task: make it anew, or restore it from a snapshot";
@@ -66,28 +68,68 @@ impl Shared {
             let message = "the task was disposed of, and cannot be used any more";
             return Err(fault(Class::State, "disposed", message));
         };
-        guarded(|| work(&self.loaded.policy, state)).inspect_err(|_| self.broken.store(true, Ordering::Relaxed))
+        guarded(|| work(state)).inspect_err(|_| self.broken.store(true, Ordering::Relaxed))
     }
 
     /// The same for what the task may refuse.
-    fn task<T>(
+    pub(crate) fn task<T>(
         &self,
-        work: impl FnOnce(&Policy, &mut State) -> std::result::Result<T, TaskError>,
+        work: impl FnOnce(&Loaded, &mut Task) -> std::result::Result<T, TaskError>,
     ) -> Result<T> {
-        self.with(work)?.map_err(refused(Class::Task))
+        self.with(|state| work(&state.loaded, &mut state.task))?.map_err(task_error)
+    }
+
+    /// The same for what is about an instance.
+    fn instance<T>(
+        &self,
+        number: u32,
+        work: impl FnOnce(&Loaded, &mut Task, InstanceId) -> std::result::Result<T, Fault>,
+    ) -> Result<T> {
+        let done = self.with(|state| {
+            let instance = instance_of(&mut state.task, &mut state.instances, &state.loaded.policy, number)?;
+            work(&state.loaded, &mut state.task, instance)
+        })?;
+        done.map_err(Error::from)
     }
 
     fn read(
         &self,
         work: impl FnOnce(&Policy, &mut Task) -> std::result::Result<ReadReport, ReadError>,
     ) -> Result<String> {
-        let report = self.with(|policy, state| work(policy, &mut state.task))?.map_err(read_error)?;
-        to_json(&json!({
-            "series": report.series,
-            "accepted": accepted_json(report.accepted),
-            "notes": report.notes,
-        }))
+        let report = self.with(|state| work(&state.loaded.policy, &mut state.task))?.map_err(read_error)?;
+        to_json(&report_json(&report))
     }
+}
+
+/// Why a call about an instance fails.
+pub(crate) enum Fault {
+    Task(TaskError),
+    /// The number of a metric is none.
+    Metric,
+}
+
+impl From<TaskError> for Fault {
+    fn from(error: TaskError) -> Fault {
+        Fault::Task(error)
+    }
+}
+
+impl From<Fault> for Error {
+    fn from(fault: Fault) -> Error {
+        match fault {
+            Fault::Task(error) => task_error(error),
+            Fault::Metric => unknown_metric(),
+        }
+    }
+}
+
+pub(crate) fn task_error(error: TaskError) -> Error {
+    let class = if matches!(error, TaskError::Snapshot(_)) { Class::Snapshot } else { Class::Task };
+    fault(class, error.code(), error.to_string())
+}
+
+pub(crate) fn report_json(report: &ReadReport) -> Value {
+    json!({ "series": report.series, "accepted": accepted_json(report.accepted), "notes": report.notes })
 }
 
 /// The instance that the façade calls by this number; asked for again where it was freed for want of data.
@@ -114,10 +156,10 @@ pub(crate) fn read_error(error: ReadError) -> Error {
         ReadError::Task(_) | ReadError::Render { .. } => Class::Task,
         _ => Class::Read,
     };
-    refused(class)(error)
+    fault(class, error.code(), error.to_string())
 }
 
-fn accepted_json(a: Accepted) -> Value {
+pub(crate) fn accepted_json(a: Accepted) -> Value {
     json!({ "stored": a.stored, "ignored": a.ignored, "resolved": a.resolved, "refused": a.refused, "unused": a.unused })
 }
 
@@ -125,14 +167,49 @@ fn accepted(a: Accepted) -> Vec<f64> {
     [a.stored, a.ignored, a.resolved, a.refused, a.unused].map(|n| n as f64).to_vec()
 }
 
-fn metric(loaded: &Loaded, index: u32) -> Result<MetricId> {
-    loaded.metrics.get(index as usize).copied().ok_or_else(unknown_metric)
+fn metric(loaded: &Loaded, index: u32) -> std::result::Result<MetricId, Fault> {
+    loaded.metrics.get(index as usize).copied().ok_or(Fault::Metric)
 }
+
+/// The value of an attribute as JavaScript gives it; a text for a number is a quantity with its unit.
+fn attribute(policy: &Policy, name: &str, value: Given) -> Result<Option<AttributeValue>> {
+    let text = match value {
+        Either4::A(number) => return Ok(Some(AttributeValue::Number(number))),
+        Either4::B(truth) => return Ok(Some(AttributeValue::Bool(truth))),
+        Either4::C(text) => text,
+        Either4::D(_) => return Ok(None),
+    };
+    match policy.attributes().iter().find(|a| a.name == name) {
+        Some(attribute) => match attribute.ty {
+            Type::Number(unit) => {
+                let number = quantity(&text, unit, &format!("the attribute `{name}`"))?;
+                Ok(Some(AttributeValue::Number(number / attribute.factor())))
+            }
+            Type::Text | Type::Bool => Ok(Some(AttributeValue::Text(text))),
+        },
+        None => Ok(Some(AttributeValue::Text(text))),
+    }
+}
+
+/// A value of an attribute.
+type Given = Either4<f64, bool, String, Null>;
 
 /// A Flink job.
 #[napi]
 pub struct NativeTask {
     pub(crate) shared: Arc<Shared>,
+    carried: Option<Carried>,
+}
+
+pub(crate) fn carried_json(carried: &Carried) -> Value {
+    json!({
+        "attributesDropped": carried.attributes_dropped,
+        "rulesBegunAnew": carried.rules_begun_anew,
+    })
+}
+
+pub(crate) fn decide_error(error: DecideError) -> Error {
+    fault(Class::Task, error.code(), error.to_string())
 }
 
 #[napi]
@@ -140,9 +217,10 @@ impl NativeTask {
     /// A task without attributes and samples.
     #[napi(constructor, catch_unwind)]
     pub fn new(policy: &NativePolicy, id: String) -> Result<NativeTask> {
-        let task = Task::new(&policy.loaded.policy, &id).map_err(refused(Class::Task))?;
+        let task = Task::new(&policy.loaded.policy, &id).map_err(task_error)?;
         Ok(NativeTask {
             shared: Shared::new(&policy.loaded, task),
+            carried: None,
         })
     }
 
@@ -152,41 +230,48 @@ impl NativeTask {
         self.shared.lock().take();
     }
 
-    /// Sets an attribute. A text for a number is a quantity with its unit.
+    /// Sets attributes, all or none; null makes one undefined again.
     #[napi(catch_unwind)]
-    pub fn set(&self, name: String, value: Either<f64, Either<bool, String>>) -> Result<()> {
-        let policy = &self.shared.loaded.policy;
-        let value = match value {
-            Either::A(number) => AttributeValue::Number(number),
-            Either::B(Either::A(truth)) => AttributeValue::Bool(truth),
-            Either::B(Either::B(text)) => match policy.attributes().iter().find(|a| a.name == name) {
-                Some(attribute) => match attribute.ty {
-                    Type::Number(unit) => {
-                        let what = format!("the attribute `{name}`");
-                        AttributeValue::Number(quantity(&text, unit, &what)? / attribute.factor())
-                    }
-                    Type::Text | Type::Bool => AttributeValue::Text(text),
-                },
-                None => AttributeValue::Text(text),
-            },
-        };
-        self.shared.task(|policy, state| state.task.set(policy, &name, value))
+    pub fn set(&self, names: Vec<String>, values: Vec<Given>) -> Result<()> {
+        self.shared.with(|state| {
+            let policy = &state.loaded.policy;
+            let pairs = names.iter().zip(values);
+            let all: Vec<(&str, Option<AttributeValue>)> = pairs
+                .map(|(name, value)| Ok((name.as_str(), attribute(policy, name, value)?)))
+                .collect::<Result<_>>()?;
+            state.task.set_all(policy, all).map_err(task_error)
+        })?
     }
 
-    /// Forgets an attribute.
+    /// What is set, in seconds, bytes and plain numbers, as JSON.
     #[napi(catch_unwind)]
-    pub fn unset(&self, name: String) -> Result<()> {
-        self.shared.task(|policy, state| match policy.attribute(&name) {
-            Some(id) => state.task.unset(policy, id),
-            // Says that there is no such attribute.
-            None => state.task.set(policy, &name, 0.0),
-        })
+    pub fn attributes(&self) -> Result<String> {
+        let all = self.shared.with(|state| {
+            let policy = &state.loaded.policy;
+            let set = policy.attributes().iter().filter_map(|a| {
+                let value = state.task.attribute(policy.attribute(&a.name)?)?;
+                Some((a.name.clone(), json!(value)))
+            });
+            set.collect::<Map<String, Value>>()
+        })?;
+        to_json(&all)
+    }
+
+    /// A text with a unit as a value of a metric, in the metric's declared unit.
+    #[napi(catch_unwind)]
+    pub fn quantity(&self, metric: u32, text: String) -> Result<f64> {
+        self.shared.with(|state| {
+            let metric = self::metric(&state.loaded, metric)?;
+            let spec = state.loaded.policy.plan().catalogue().spec(metric);
+            let value = quantity(&text, spec.unit.dimension, &format!("the metric `{}`", spec.name))?;
+            Ok(value / spec.unit.factor)
+        })?
     }
 
     /// Sets a label.
     #[napi(catch_unwind)]
     pub fn set_label(&self, name: String, value: String) -> Result<()> {
-        self.shared.task(|_, state| state.task.set_label(&name, &value))
+        self.shared.task(|_, task| task.set_label(&name, &value))
     }
 
     /// Takes the Flink configuration: keys and values in turn.
@@ -194,38 +279,39 @@ impl NativeTask {
     pub fn set_flink_configuration(&self, entries: Vec<String>) -> Result<()> {
         let (pairs, _) = entries.as_chunks::<2>();
         let entries = pairs.iter().map(|[key, value]| (key, value));
-        self.shared.task(|policy, state| state.task.set_flink_configuration(policy, entries))
+        self.shared.task(|loaded, task| task.set_flink_configuration(&loaded.policy, entries))
     }
 
     /// A number for an instance, for as long as the façade keeps it.
     #[napi(catch_unwind)]
     pub fn instance(&self, name: String) -> Result<u32> {
-        self.shared.task(|policy, state| {
-            let id = state.task.instance(policy, &name)?;
+        self.shared.with(|state| {
+            let id = state.task.instance(&state.loaded.policy, &name).map_err(task_error)?;
             state.instances.push((name, id));
             Ok(state.instances.len() as u32 - 1)
-        })
+        })?
     }
 
     /// Forgets all numbers of instances; the instances stay.
     #[napi(catch_unwind)]
     pub fn forget_instances(&self) -> Result<()> {
-        self.shared.with(|_, state| state.instances.clear())
+        self.shared.with(|state| state.instances.clear())
     }
 
     /// Takes one scrape: pairs of a metric's number and a value. What became of them is one number, ten bits for each count.
     #[napi(catch_unwind)]
     pub fn row(&self, now: f64, instance: u32, at: f64, count: u32, pairs: &[f64]) -> Result<f64> {
         let (now, at) = (time(now, "now")?, time(at, "at")?);
-        let done = self.shared.with(|policy, state| {
-            let State { task, instances, row } = state;
+        let done = self.shared.with(|state| {
+            let State { loaded, task, instances, row } = state;
             row.clear();
             for [index, value] in pairs.as_chunks::<2>().0.iter().take(count as usize) {
-                row.push((metric(&self.shared.loaded, *index as u32)?, *value));
+                row.push((metric(loaded, *index as u32)?, *value));
             }
-            let instance = instance_of(task, instances, policy, instance).map_err(refused(Class::Task))?;
-            task.row(policy, now, instance, at, row).map_err(refused(Class::Task))
-        })??;
+            let instance = instance_of(task, instances, &loaded.policy, instance)?;
+            Ok::<_, Fault>(task.row(&loaded.policy, now, instance, at, row)?)
+        })?;
+        let done = done.map_err(Error::from)?;
         let counts = [done.stored, done.ignored, done.resolved, done.refused, done.unused];
         let packed = counts.iter().rev().fold(0, |packed, n| packed << COUNT_BITS | n.min(&1023));
         Ok(packed as f64)
@@ -273,10 +359,9 @@ impl NativeTask {
         values: &[f64],
     ) -> Result<Vec<f64>> {
         let now = time(now, "now")?;
-        let metric = metric(&self.shared.loaded, index)?;
-        let done = self.shared.task(|policy, state| {
-            let instance = instance_of(&mut state.task, &mut state.instances, policy, instance)?;
-            state.task.column(policy, now, instance, metric, times, values)
+        let done = self.shared.instance(instance, |loaded, task, instance| {
+            let metric = metric(loaded, index)?;
+            Ok(task.column(&loaded.policy, now, instance, metric, times, values)?)
         })?;
         Ok(accepted(done))
     }
@@ -285,10 +370,9 @@ impl NativeTask {
     #[napi(catch_unwind)]
     pub fn event(&self, now: f64, instance: u32, metric: u32, at: f64, text: String) -> Result<Vec<f64>> {
         let (now, at) = (time(now, "now")?, time(at, "at")?);
-        let metric = self::metric(&self.shared.loaded, metric)?;
-        let done = self.shared.task(|policy, state| {
-            let instance = instance_of(&mut state.task, &mut state.instances, policy, instance)?;
-            state.task.event(policy, now, instance, metric, at, &text)
+        let done = self.shared.instance(instance, |loaded, task, instance| {
+            let metric = self::metric(loaded, metric)?;
+            Ok(task.event(&loaded.policy, now, instance, metric, at, &text)?)
         })?;
         Ok(accepted(done))
     }
@@ -297,18 +381,20 @@ impl NativeTask {
     #[napi(catch_unwind)]
     pub fn observed(&self, now: f64, metric: u32, until: f64) -> Result<()> {
         let (now, until) = (time(now, "now")?, time(until, "until")?);
-        let metric = self::metric(&self.shared.loaded, metric)?;
-        self.shared.task(|policy, state| state.task.observed(policy, now, metric, until))
+        let done = self.shared.with(|state| {
+            let metric = self::metric(&state.loaded, metric)?;
+            Ok::<_, Fault>(state.task.observed(&state.loaded.policy, now, metric, until)?)
+        })?;
+        done.map_err(Error::from)
     }
 
     /// Says that an instance has ended, or one metric of it.
     #[napi(catch_unwind)]
     pub fn end(&self, instance: u32, metric: Option<u32>, at: f64) -> Result<()> {
         let at = time(at, "at")?;
-        let metric = metric.map(|index| self::metric(&self.shared.loaded, index)).transpose()?;
-        self.shared.task(|policy, state| {
-            let instance = instance_of(&mut state.task, &mut state.instances, policy, instance)?;
-            state.task.end(policy, instance, metric, at)
+        self.shared.instance(instance, |loaded, task, instance| {
+            let metric = metric.map(|index| self::metric(loaded, index)).transpose()?;
+            Ok(task.end(&loaded.policy, instance, metric, at)?)
         })
     }
 
@@ -316,7 +402,7 @@ impl NativeTask {
     #[napi(catch_unwind)]
     pub fn mark(&self, kind: String, at: f64) -> Result<()> {
         let (mark, at) = (mark(&kind)?, time(at, "at")?);
-        self.shared.with(|_, state| state.task.mark(at, mark))
+        self.shared.with(|state| state.task.mark(at, mark))
     }
 
     /// What to ask Prometheus before a look, as JSON.
@@ -325,7 +411,7 @@ impl NativeTask {
         let now = time(now, "now")?;
         let queries = self
             .shared
-            .with(|policy, state| state.task.queries_for(policy, now, look(short)))?
+            .with(|state| state.task.queries_for(&state.loaded.policy, now, look(short)))?
             .map_err(read_error)?;
         let all: Vec<Value> = queries
             .iter()
@@ -376,7 +462,7 @@ impl NativeTask {
     #[napi(catch_unwind)]
     pub fn next_look(&self, after: f64) -> Result<String> {
         let after = time(after, "after")?;
-        let next = self.shared.task(|policy, state| state.task.next_look(policy, after))?;
+        let next = self.shared.task(|loaded, task| task.next_look(&loaded.policy, after))?;
         to_json(&json!({ "at": next.at, "look": next.kind }))
     }
 
@@ -384,32 +470,32 @@ impl NativeTask {
     #[napi(catch_unwind)]
     pub fn decide(&self, now: f64, short: bool) -> Result<NativeDecision> {
         let now = time(now, "now")?;
-        let decision = self.shared.with(|policy, state| {
+        self.shared.with(|state| {
+            let policy = &state.loaded.policy;
             let mut decision = Decision::new(policy);
-            decide_into(policy, &mut state.task, now, look(short), &mut decision).map(|()| decision)
-        })?;
-        let decision = decision.map_err(refused(Class::Task))?;
-        Ok(NativeDecision::new(decision, &self.shared.loaded))
+            decide_into(policy, &mut state.task, now, look(short), &mut decision).map_err(decide_error)?;
+            Ok(NativeDecision::new(decision, &state.loaded))
+        })?
     }
 
     /// Takes the report that an instruction was applied.
     #[napi(catch_unwind)]
     pub fn applied(&self, now: f64, key: String, at: f64) -> Result<()> {
         let (now, at) = (time(now, "now")?, time(at, "at")?);
-        self.shared.task(|policy, state| state.task.applied(policy, now, &key, at))
+        self.shared.task(|loaded, task| task.applied(&loaded.policy, now, &key, at))
     }
 
     /// Takes the report that an instruction could not be applied.
     #[napi(catch_unwind)]
     pub fn failed(&self, now: f64, key: String, at: f64, reason: String) -> Result<()> {
         let (now, at) = (time(now, "now")?, time(at, "at")?);
-        self.shared.task(|policy, state| state.task.failed(policy, now, &key, at, &reason))
+        self.shared.task(|loaded, task| task.failed(&loaded.policy, now, &key, at, &reason))
     }
 
     /// What happened to the task, as JSON.
     #[napi(catch_unwind)]
     pub fn history(&self) -> Result<String> {
-        let history = self.shared.with(|_, state| state.task.history().clone())?;
+        let history = self.shared.with(|state| state.task.history().clone())?;
         let mut value: Map<String, Value> = crate::fault::data(&to_json(&history)?, "the history")?;
         value.insert("last_change".to_owned(), json!(history.last_change()));
         to_json(&value)
@@ -418,6 +504,47 @@ impl NativeTask {
     /// What became of all samples, as JSON.
     #[napi(catch_unwind)]
     pub fn counters(&self) -> Result<String> {
-        to_json(&self.shared.with(|_, state| state.task.counters())?)
+        to_json(&self.shared.with(|state| state.task.counters())?)
+    }
+
+    /// Everything about the task, as bytes.
+    #[napi(catch_unwind)]
+    pub fn snapshot(&self) -> Result<Buffer> {
+        Ok(self.shared.task(|loaded, task| task.snapshot(&loaded.policy))?.into())
+    }
+
+    /// A task of a snapshot.
+    #[napi(factory, catch_unwind)]
+    pub fn restore(policy: &NativePolicy, bytes: Uint8ArraySlice<'_>) -> Result<NativeTask> {
+        let (task, carried) = Task::restore(&policy.loaded.policy, &bytes).map_err(task_error)?;
+        Ok(NativeTask {
+            shared: Shared::new(&policy.loaded, task),
+            carried: Some(carried),
+        })
+    }
+
+    /// What did not go along when it was restored, as JSON.
+    #[napi(catch_unwind)]
+    pub fn carried(&self) -> Result<String> {
+        to_json(&carried_json(&self.carried.clone().unwrap_or_default()))
+    }
+
+    /// Its id.
+    #[napi(catch_unwind)]
+    pub fn id(&self) -> Result<String> {
+        self.shared.with(|state| state.task.id().to_owned())
+    }
+
+    /// Puts it under another policy, and says what does not go along, as JSON.
+    #[napi(catch_unwind)]
+    pub fn replace_policy(&self, policy: &NativePolicy) -> Result<String> {
+        let carried = self.shared.with(|state| {
+            let (moved, carried) = state.task.rebind(&state.loaded.policy, &policy.loaded.policy)?;
+            state.task = moved;
+            state.loaded = Arc::clone(&policy.loaded);
+            state.instances.clear();
+            Ok(carried)
+        })?;
+        to_json(&carried_json(&carried.map_err(task_error)?))
     }
 }

@@ -1,35 +1,15 @@
-//! Flink's answers about jobs, and its model of memory.
+//! Flink's model of memory.
 
 use std::collections::BTreeMap;
 
-use dras_core::action::instruction::vertices_of;
-use dras_core::metrics::sources::SourceLimits;
-use dras_core::metrics::sources::flink::{parse_job, parse_resource_requirements};
 use dras_core::resources::memory::{
     Component, FlinkProcess, MemoryBreakdown, MemoryConfig, MemoryError, derive, plan,
 };
 use napi::Result;
-use napi::bindgen_prelude::Uint8ArraySlice;
 use napi_derive::napi;
 use serde_json::{Value, json};
 
 use crate::fault::{Class, data, refused, to_json};
-
-/// The vertices of `GET /jobs/:jobid`, as JSON.
-#[napi(catch_unwind)]
-pub fn vertices(body: Uint8ArraySlice<'_>) -> Result<String> {
-    let job = parse_job(&body, &SourceLimits::default()).map_err(refused(Class::Read))?;
-    to_json(&vertices_of(&job))
-}
-
-/// The bounds of `GET /jobs/:jobid/resource-requirements`, as JSON.
-#[napi(catch_unwind)]
-pub fn present_requirements(body: Uint8ArraySlice<'_>) -> Result<String> {
-    let bounds = parse_resource_requirements(&body, &SourceLimits::default()).map_err(refused(Class::Read))?;
-    let bounds: BTreeMap<&String, Value> =
-        bounds.iter().map(|(id, b)| (id, json!({ "lower": b.lower, "upper": b.upper }))).collect();
-    to_json(&bounds)
-}
 
 fn config(process: &str, entries: &str) -> Result<MemoryConfig> {
     let process: FlinkProcess = data(&json!(process).to_string(), "the process")?;
