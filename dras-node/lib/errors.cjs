@@ -18,7 +18,8 @@ class InputError extends DrasError {}
 class CompileError extends DrasError {
   constructor(message, diagnostics = [], code = '') {
     super(message, code || (diagnostics.find((d) => d.severity === 'error')?.code ?? ''));
-    Object.defineProperty(this, 'diagnostics', { value: diagnostics, enumerable: true, configurable: true, writable: true });
+    // Not enumerable: whoever prints the error sees it all in the message.
+    Object.defineProperty(this, 'diagnostics', { value: diagnostics, enumerable: false, configurable: true, writable: true });
   }
 }
 
