@@ -41,3 +41,26 @@ fmt: ## format all Rust code
 
 docs: ## the API documentation, as target/doc/dras_core/index.html
 	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --locked --workspace --no-deps
+
+# --- the npm package (dras-node) -------------------------------------------------------------------------------------------------------------
+.PHONY: node test-node docs-node bench-node
+NPM ?= npm
+
+dras-node/node_modules/.package-lock.json: dras-node/package-lock.json
+	cd dras-node && $(NPM) ci --ignore-scripts --no-audit --no-fund --loglevel=error
+	@touch $@
+
+node: dras-node/node_modules/.package-lock.json ## build the addon of the npm package
+	cd dras-node && $(NPM) run --silent build
+
+test: test-node
+test-node: node ## pack the npm package, install it in an empty folder, and test it there
+	node dras-node/scripts/test.mjs
+
+docs: docs-node
+docs-node: dras-node/node_modules/.package-lock.json ## the documentation of the npm package, as target/doc/dras-node/index.html
+	cd dras-node && $(NPM) run --silent docs
+
+bench-node: node ## the npm package against other rule engines for Node
+	cd benches/node && $(NPM) ci --ignore-scripts --no-audit --no-fund --loglevel=error
+	node --expose-gc benches/node/peers.mjs

@@ -283,7 +283,7 @@ export class Assigner {
   readonly documents: readonly string[];
   /** What is odd about the assignments. */
   readonly warnings: readonly Diagnostic[];
-  /** The document for a task with these attributes, and why. @throws {@link TaskError} where an attribute is unknown or of another type. */
+  /** The document for a task with these attributes, and why; others are not looked at. @throws {@link TaskError} where one is of another type. */
   assign(attributes: Readonly<Record<string, number | boolean | string>>): Assigned;
   /** What is wrong where a library does not have a document. */
   check(library: Library): Diagnostic[];

@@ -15,10 +15,15 @@ const UNDEFINED = 2;
 
 /** Variables with what they hold, as declared: names with units, or names alone for plain numbers. */
 function declarations(variables) {
-  if (variables === undefined || variables === null) return {};
+  if (variables === undefined || variables === null) return Object.create(null);
   if (typeof variables !== 'object') throw input.wrongType(variables, 'the variables', 'an object of names and units, or an array of names');
   if (Array.isArray(variables)) {
-    return Object.fromEntries(variables.map((name) => [input.text(name, 'the name of a variable'), 'number']));
+    const declared = Object.create(null);
+    for (const name of variables) {
+      if (input.text(name, 'the name of a variable') in declared) throw new InputError(`the variable \`${name}\` is declared twice`, 'name');
+      declared[name] = 'number';
+    }
+    return declared;
   }
   const declared = Object.create(null);
   for (const name of Object.keys(variables)) {
@@ -32,8 +37,7 @@ class Expression {
   #native;
   #names;
   #kinds;
-  #row;
-  #said;
+  #space = null;
   #places;
   #condition;
 
@@ -50,8 +54,6 @@ class Expression {
     }
     this.#names = names;
     this.#kinds = names.map((name) => (declared[name] === 'text' || declared[name] === 'bool' ? declared[name] : 'number'));
-    this.#row = new Float64Array(names.length);
-    this.#said = new Uint8Array(names.length);
     this.#places = new Map(names.map((name, place) => [name, place]));
     this.#condition = info.type === 'bool' ? true : info.type === 'text' ? undefined : false;
     const fields = { source: text, type: info.type, variables: Object.freeze(declared), used: freeze(info.used), warnings: freeze(info.warnings) };
@@ -59,11 +61,10 @@ class Expression {
   }
 
   /** Fills the row with what was given. Whether everything is there as a number is the answer; texts are gathered. */
-  #fill(values, texts) {
+  #fill(values, space, texts) {
     if (typeof values !== 'object' || values === null || Array.isArray(values)) throw input.wrongType(values, 'the values', 'an object');
     const names = this.#names;
-    const row = this.#row;
-    const said = this.#said;
+    const { row, said } = space;
     let plain = true;
     for (let i = 0; i < names.length; i++) {
       const value = values[names[i]];
@@ -71,53 +72,62 @@ class Expression {
         row[i] = value;
         said[i] = NUMBER;
       } else {
-        plain &&= this.#other(i, value, texts);
+        plain = this.#other(i, value, space, texts) && plain;
       }
     }
     return plain;
   }
 
   /** A value that is not simply a number for a number. Whether it stands in the row is the answer. */
-  #other(i, value, texts) {
+  #other(i, value, { row, said }, texts) {
     const what = `the variable \`${this.#names[i]}\``;
     const kind = this.#kinds[i];
     if (value === undefined || value === null) {
       // What objects inherit, such as `toString`, is no value, and neither is a name that is not there.
-      this.#said[i] = value === null ? NULL : ABSENT;
+      said[i] = value === null ? NULL : ABSENT;
       return false;
     }
     if (kind === 'bool' && typeof value === 'boolean') {
-      this.#row[i] = value ? 1 : 0;
-      this.#said[i] = NUMBER;
+      row[i] = value ? 1 : 0;
+      said[i] = NUMBER;
       return true;
     }
     if (kind === 'number' && typeof value === 'bigint') {
-      this.#row[i] = input.number(value, what);
-      this.#said[i] = NUMBER;
+      row[i] = input.number(value, what);
+      said[i] = NUMBER;
       return true;
     }
     if (kind !== 'bool' && typeof value === 'string') {
-      texts.push([i, input.text(value, what)]);
-      this.#said[i] = TEXT;
+      texts.push(input.text(value, what));
+      said[i] = TEXT;
       return false;
     }
     const wanted = { number: 'a number, or a text with its unit such as "5m"', bool: 'a boolean', text: 'a string' }[kind];
     throw input.wrongType(value, what, wanted);
   }
 
+  /** Space for one evaluation. It is nobody else's until it is given back: a getter among the values may evaluate as well. */
+  #take() {
+    const space = this.#space ?? { row: new Float64Array(this.#names.length), said: new Uint8Array(this.#names.length) };
+    this.#space = null;
+    return space;
+  }
+
   evaluate(values) {
     const texts = [];
-    const plain = this.#fill(values, texts);
+    const space = this.#take();
+    const plain = this.#fill(values, space, texts);
+    this.#space = space;
     try {
       if (plain && this.#condition === true) {
-        const truth = this.#native.condition(this.#row);
+        const truth = this.#native.condition(space.row);
         return truth === UNDEFINED ? undefined : truth === TRUE;
       }
       if (plain && this.#condition === false) {
-        const number = this.#native.number(this.#row);
+        const number = this.#native.number(space.row);
         return number === number ? number : undefined;
       }
-      return this.#native.evaluate(this.#row, this.#said, texts.map((t) => t[1])) ?? undefined;
+      return this.#native.evaluate(space.row, space.said, texts) ?? undefined;
     } catch (error) {
       throw translate(error);
     }
@@ -142,9 +152,11 @@ class Expression {
 
   explain(values) {
     const texts = [];
-    this.#fill(values, texts);
+    const space = this.#take();
+    this.#fill(values, space, texts);
+    this.#space = space;
     try {
-      return new Explanation(JSON.parse(this.#native.explain(this.#row, this.#said, texts.map((t) => t[1]))));
+      return new Explanation(JSON.parse(this.#native.explain(space.row, space.said, texts)));
     } catch (error) {
       throw translate(error);
     }

@@ -56,6 +56,8 @@ const metricsOf = (policy) => metrics.get(policy);
 const policyOf = (handle) => new Policy({ [FROM_NATIVE]: handle });
 
 class Template {
+  #text;
+
   constructor(name) {
     const wanted = input.text(name, 'the name of a template');
     const all = templates();
@@ -64,21 +66,21 @@ class Template {
       const names = all.map((template) => template.name).join(', ');
       throw new InputError(`there is no template called ${JSON.stringify(wanted.slice(0, 60))}; there are ${names}`, 'unknown_template');
     }
-    Object.defineProperties(this, Object.getOwnPropertyDescriptors(found));
+    const { text, ...fields } = found;
+    this.#text = text;
+    for (const [field, value] of Object.entries(fields)) Object.defineProperty(this, field, { value, enumerable: true });
   }
 
   static all() {
     return templates().map((template) => new Template(template.name));
   }
+
+  toJson() {
+    return this.#text;
+  }
 }
 
 let known;
-function templates() {
-  known ??= JSON.parse(native.templates()).map(({ text, ...rest }) => {
-    const template = freeze(rest);
-    return Object.freeze(Object.defineProperty({ ...template }, 'toJson', { value: () => text, enumerable: false }));
-  });
-  return known;
-}
+const templates = () => (known ??= freeze(JSON.parse(native.templates())));
 
 module.exports = { Policy, Template, documentOf, metricsOf, nativePolicy: native_, policyOf };

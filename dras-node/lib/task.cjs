@@ -29,7 +29,7 @@ class Task {
   #policy;
   #metrics;
   #instances = new Map();
-  #pairs = new Float64Array(64);
+  #pairs = null;
 
   constructor(policy, id, options = undefined) {
     const handle = nativePolicy(policy);
@@ -161,11 +161,10 @@ class Task {
     const at = given.at === undefined ? now : input.time(given.at, 'at');
     if (typeof values !== 'object' || values === null || Array.isArray(values)) throw input.wrongType(values, 'the values', 'an object');
     const names = Object.keys(values);
+    // Nobody else's until it is given back: a getter among the values may hand over a row as well.
     let pairs = this.#pairs;
-    if (names.length * 2 > pairs.length) {
-      pairs = new Float64Array(names.length * 2);
-      this.#pairs = pairs;
-    }
+    this.#pairs = null;
+    if (pairs === null || names.length * 2 > pairs.length) pairs = new Float64Array(Math.max(64, names.length * 2));
     let n = 0;
     for (let i = 0; i < names.length; i++) {
       const value = values[names[i]];
@@ -176,6 +175,7 @@ class Task {
       pairs[n++] = index;
       pairs[n++] = number;
     }
+    this.#pairs = pairs;
     let packed;
     try {
       packed = this.#native.row(now, this.#instance(given.instance), at, n / 2, pairs);

@@ -10,8 +10,9 @@ use napi::bindgen_prelude::Uint8ArraySlice;
 use napi_derive::napi;
 use serde_json::{Value, json};
 
-use crate::fault::{Class, compile_error, data, diagnostics, refused, to_json};
+use crate::fault::{Class, compile_error, data, diagnostics, to_json};
 use crate::policy::{Loaded, NativePolicy};
+use crate::task::task_error;
 
 /// Documents by name.
 #[napi]
@@ -162,7 +163,7 @@ impl NativeAssigner {
     #[napi(catch_unwind)]
     pub fn assign(&self, attributes: String) -> Result<String> {
         let attributes: BTreeMap<String, AttributeValue> = data(&attributes, "the attributes")?;
-        let assigned = self.assigner.assign(&attributes).map_err(refused(Class::Task))?;
+        let assigned = self.assigner.assign(&attributes).map_err(task_error)?;
         let mut value = json!(assigned);
         value["text"] = json!(assigned.to_string());
         to_json(&value)

@@ -60,10 +60,8 @@ struct Variable {
     kind: Kind,
 }
 
-/// How a value is said to be, one byte for each variable.
+/// How a value is said to be, one byte for each variable; 0 where nothing was said.
 mod said {
-    /// Nothing was said.
-    pub(super) const ABSENT: u8 = 0;
     /// The number in the array; for a truth value, 0 or 1.
     pub(super) const NUMBER: u8 = 1;
     /// Asked for, and not available.
@@ -182,24 +180,18 @@ impl NativeExpression {
                             let what = format!("the variable `{}`", variable.name);
                             row.set_number(variable.id, quantity(text, unit, &what)?);
                         }
-                        Kind::Bool => return Err(self.another_type(variable)),
+                        Kind::Bool => return Err(another_type(variable)),
                     }
                 }
                 (said::NUMBER, Kind::Number(_, factor)) => row.set_number(variable.id, value * factor),
                 (said::NUMBER, Kind::Bool) => row.set_bool(variable.id, *value != 0.0),
-                (said::NUMBER, Kind::Text) => return Err(self.another_type(variable)),
+                (said::NUMBER, Kind::Text) => return Err(another_type(variable)),
                 (said::NULL, _) => row.set_undefined(variable.id, Undefined::NotAvailable),
-                (said::ABSENT, _) | (_, _) => row.set_undefined(variable.id, Undefined::NoAttribute),
+                // Absent, or a byte that the façade does not write.
+                _ => row.set_undefined(variable.id, Undefined::NoAttribute),
             }
         }
         Ok(())
-    }
-
-    #[cold]
-    #[expect(clippy::unused_self, reason = "stands beside the other")]
-    fn another_type(&self, variable: &Variable) -> napi::Error {
-        let message = format!("the variable `{}` is {}", variable.name, variable.kind.ty().describe());
-        fault(Class::Input, "variable_type", message)
     }
 
     /// Its value, where something is not there or is a text; `null` where it is undefined.
@@ -294,6 +286,12 @@ impl NativeExpression {
         self.expression.numbers(&columns, &mut numbers).map_err(refused(Class::Input))?;
         Ok(Float64Array::new(numbers))
     }
+}
+
+#[cold]
+fn another_type(variable: &Variable) -> napi::Error {
+    let message = format!("the variable `{}` is {}", variable.name, variable.kind.ty().describe());
+    fault(Class::Input, "variable_type", message)
 }
 
 /// A column in seconds, bytes or plain numbers.

@@ -1,7 +1,7 @@
 //! Many tasks, looked at on the worker pool.
 
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
 
 use dras_core::engine::{Decision, LookKind, decide_into, differences};
@@ -18,7 +18,7 @@ use crate::convert::{look, time};
 use crate::decision::NativeDecision;
 use crate::fault::{Class, fault, guarded, to_json};
 use crate::policy::{Loaded, NativePolicy};
-use crate::task::{NativeTask, Shared, accepted_json, decide_error, read_error, task_error};
+use crate::task::{NativeTask, Shared, accepted_json, decide_error, instance_of, read_error, task_error};
 
 /// Tasks that one thread takes at a time: long enough that threads seldom meet, short enough that they end together.
 const BLOCK: usize = 64;
@@ -29,9 +29,39 @@ const MAX_THREADS: usize = 256;
 /// A set of tasks, in the order in which the façade numbers them. Places of tasks that were taken out stay empty until they are used again.
 #[napi]
 pub struct NativeFleet {
+    // A promise borrows the object that made it, so that nothing here can be borrowed mutably.
+    members: Mutex<Members>,
+}
+
+struct Members {
     policy: Arc<Loaded>,
     tasks: Vec<Option<Arc<Shared>>>,
     series: Vec<Option<Series>>,
+}
+
+impl Members {
+    fn task(&self, place: u32) -> Result<&Arc<Shared>> {
+        let task = self.tasks.get(place as usize).and_then(Option::as_ref);
+        task.ok_or_else(|| fault(Class::Input, "unknown_task", "the fleet has no such task"))
+    }
+
+    fn take(&mut self, handle: u32, now: Millis, times: &[Millis], values: &[f64], taken: &mut Taken) {
+        let Some(series) = self.series.get_mut(handle as usize).and_then(Option::as_mut) else { return };
+        let Some(task) = self.tasks.get(series.place as usize).and_then(Option::as_ref) else { return };
+        let done = task.task(|loaded, task| {
+            // The metric holds numbers, and there is a time for each: that was seen to before.
+            let fits = || Ok(());
+            let id = instance_of(task, &loaded.policy, &series.instance, &mut series.handle, now, fits)?;
+            task.column(&loaded.policy, now, id, series.metric, times, values)
+        });
+        match done {
+            Ok(accepted) => {
+                taken.series += 1;
+                taken.accepted += accepted;
+            }
+            Err(error) => taken.errors.push((series.place, error.reason.clone())),
+        }
+    }
 }
 
 /// One series of one task, resolved once.
@@ -69,21 +99,23 @@ impl NativeFleet {
     #[napi(constructor, catch_unwind)]
     pub fn new(policy: &NativePolicy) -> NativeFleet {
         NativeFleet {
-            policy: Arc::clone(&policy.loaded),
-            tasks: Vec::new(),
-            series: Vec::new(),
+            members: Mutex::new(Members {
+                policy: Arc::clone(&policy.loaded),
+                tasks: Vec::new(),
+                series: Vec::new(),
+            }),
         }
     }
 
-    fn task(&self, place: u32) -> Result<&Arc<Shared>> {
-        let task = self.tasks.get(place as usize).and_then(Option::as_ref);
-        task.ok_or_else(|| fault(Class::Input, "unknown_task", "the fleet has no such task"))
+    fn members(&self) -> MutexGuard<'_, Members> {
+        self.members.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The handle of a series.
     #[napi(catch_unwind)]
-    pub fn add_series(&mut self, place: u32, metric: String, instance: String) -> Result<u32> {
-        let policy = &self.policy.policy;
+    pub fn add_series(&self, place: u32, metric: String, instance: String) -> Result<u32> {
+        let mut members = self.members();
+        let policy = &members.policy.policy;
         let id = policy.metric_named(&metric).map_err(task_error)?;
         if policy.plan().catalogue().spec(id).kind == Kind::Event {
             return Err(task_error(IngestError::NotANumberMetric { metric }.into()));
@@ -92,21 +124,22 @@ impl NativeFleet {
         if instance.len() > MAX_NAME_BYTES {
             return Err(task_error(IngestError::NameTooLong { bytes: instance.len() }.into()));
         }
-        self.task(place)?;
-        self.series.push(Some(Series {
+        members.task(place)?;
+        members.series.push(Some(Series {
             place,
             metric: id,
             instance,
             handle: None,
         }));
-        Ok(self.series.len() as u32 - 1)
+        Ok(members.series.len() as u32 - 1)
     }
 
     /// Handles that are handles no more.
     #[napi(catch_unwind)]
-    pub fn drop_series(&mut self, handles: Vec<u32>) {
+    pub fn drop_series(&self, handles: Vec<u32>) {
+        let mut members = self.members();
         for handle in handles {
-            if let Some(series) = self.series.get_mut(handle as usize) {
+            if let Some(series) = members.series.get_mut(handle as usize) {
                 *series = None;
             }
         }
@@ -115,7 +148,7 @@ impl NativeFleet {
     /// Takes samples of many series: a handle, a time and a value each. One time is for all.
     #[napi(catch_unwind)]
     pub fn ingest(
-        &mut self,
+        &self,
         handles: Uint32ArraySlice<'_>,
         times: BigInt64ArraySlice<'_>,
         values: Float64ArraySlice<'_>,
@@ -127,7 +160,8 @@ impl NativeFleet {
             let message = format!("{} handles, {} times and {} values were given", handles.len(), times.len(), values.len());
             return Err(fault(Class::Input, "column_length", message));
         }
-        let known = |handle: &u32| self.series.get(*handle as usize).is_some_and(Option::is_some);
+        let mut members = self.members();
+        let known = |handle: &u32| members.series.get(*handle as usize).is_some_and(Option::is_some);
         if let Some(handle) = handles.iter().find(|handle| !known(handle)) {
             let message = format!("{handle} is not, or no longer, the handle of a series of this fleet");
             return Err(fault(Class::Input, "unknown_series", message));
@@ -144,35 +178,10 @@ impl NativeFleet {
             } else {
                 &times[from..to]
             };
-            self.take_samples(handle, now, times, &values[from..to], &mut taken);
+            members.take(handle, now, times, &values[from..to], &mut taken);
             from = to;
         }
         taken.json()
-    }
-
-    fn take_samples(&mut self, handle: u32, now: Millis, times: &[Millis], values: &[f64], taken: &mut Taken) {
-        let Some(series) = self.series.get_mut(handle as usize).and_then(Option::as_mut) else { return };
-        let Some(task) = self.tasks.get(series.place as usize).and_then(Option::as_ref) else { return };
-        let done = task.task(|loaded, task| {
-            let known = series.handle.filter(|id| match series.instance.as_str() {
-                // Handles that are out of use have the empty name, as the task itself has.
-                "" => task.windows().find("") == Some(*id),
-                name => task.windows().instance_name(*id) == name,
-            });
-            let id = match known {
-                Some(id) => id,
-                None => task.instance(&loaded.policy, &series.instance)?,
-            };
-            series.handle = Some(id);
-            task.column(&loaded.policy, now, id, series.metric, times, values)
-        });
-        match done {
-            Ok(accepted) => {
-                taken.series += 1;
-                taken.accepted += accepted;
-            }
-            Err(error) => taken.errors.push((series.place, error.reason.clone())),
-        }
     }
 
     /// The label's values in an answer of Prometheus about many tasks: each series goes to the task of that id; the façade knows the places.
@@ -187,7 +196,8 @@ impl NativeFleet {
         body: Uint8ArraySlice<'_>,
     ) -> Result<String> {
         let now = time(now, "now")?;
-        self.policy.policy.metric_named(&metric).map_err(task_error)?;
+        let members = self.members();
+        members.policy.policy.metric_named(&metric).map_err(task_error)?;
         let answer = prometheus::parse(&body, &SourceLimits::default()).map_err(|error| read_error(error.into()))?;
         let (mut parts, without) = answer.split(&label);
         let mut taken = Taken::default();
@@ -196,7 +206,7 @@ impl NativeFleet {
         }
         for (id, place) in ids.iter().zip(places) {
             let Some(part) = parts.remove(id) else { continue };
-            let done = self.task(place)?.with(|state| {
+            let done = members.task(place)?.with(|state| {
                 state.task.take_prometheus(&state.loaded.policy, now, &metric, &part).map_err(read_error)
             });
             match done.and_then(|done| done) {
@@ -221,7 +231,7 @@ impl NativeFleet {
     pub fn differences(&self, other: &NativePolicy, now: f64) -> Result<String> {
         let now = time(now, "now")?;
         let mut found = Vec::new();
-        for task in self.tasks.iter().flatten() {
+        for task in self.members().tasks.iter().flatten() {
             let done = task.with(|state| differences(&state.loaded.policy, &other.loaded.policy, [&state.task], now))?;
             found.extend(done.map_err(decide_error)?);
         }
@@ -230,18 +240,19 @@ impl NativeFleet {
 
     /// Puts a task at a place.
     #[napi(catch_unwind)]
-    pub fn put(&mut self, place: u32, task: &NativeTask) {
+    pub fn put(&self, place: u32, task: &NativeTask) {
         let place = place as usize;
-        if place >= self.tasks.len() {
-            self.tasks.resize(place + 1, None);
+        let tasks = &mut self.members().tasks;
+        if place >= tasks.len() {
+            tasks.resize(place + 1, None);
         }
-        self.tasks[place] = Some(Arc::clone(&task.shared));
+        tasks[place] = Some(Arc::clone(&task.shared));
     }
 
     /// Empties a place.
     #[napi(catch_unwind)]
-    pub fn take(&mut self, place: u32) {
-        if let Some(slot) = self.tasks.get_mut(place as usize) {
+    pub fn take(&self, place: u32) {
+        if let Some(slot) = self.members().tasks.get_mut(place as usize) {
             *slot = None;
         }
     }
@@ -251,7 +262,7 @@ impl NativeFleet {
     pub fn due(&self, after: f64, until: f64) -> Result<String> {
         let (after, until) = (time(after, "after")?, time(until, "until")?);
         let mut due: Vec<(Millis, usize, LookKind)> = Vec::new();
-        for (place, task) in self.tasks.iter().enumerate() {
+        for (place, task) in self.members().tasks.iter().enumerate() {
             let Some(task) = task else { continue };
             let next = task
                 .task(|loaded, task| task.next_look(&loaded.policy, after))?;
@@ -281,10 +292,11 @@ impl NativeFleet {
             0 => thread::available_parallelism().map_or(1, std::num::NonZero::get),
             threads => threads,
         };
-        let at = |place: usize| Some((place as u32, Arc::clone(self.tasks.get(place)?.as_ref()?)));
+        let members = self.members();
+        let at = |place: usize| Some((place as u32, Arc::clone(members.tasks.get(place)?.as_ref()?)));
         let tasks = match places {
             Some(places) => places.into_iter().filter_map(|place| at(place as usize)).collect(),
-            None => (0..self.tasks.len()).filter_map(at).collect(),
+            None => (0..members.tasks.len()).filter_map(at).collect(),
         };
         Ok(AsyncTask::new(Tick {
             tasks,
@@ -437,7 +449,8 @@ impl Task for Tick {
 
     fn resolve(&mut self, _env: Env, found: Found) -> Result<NativeLook> {
         Ok(NativeLook {
-            decisions: found.decisions.into_iter().map(|d| (d.0, d.1, Some(d.2))).collect(),
+            places: found.decisions.iter().map(|d| d.0).collect(),
+            decisions: Mutex::new(found.decisions.into_iter().map(|d| Some((d.1, d.2))).collect()),
             errors: found.errors,
             counts: [found.looked, found.changed, found.held, found.fired, found.undefined],
         })
@@ -448,10 +461,14 @@ impl Task for Tick {
     }
 }
 
+/// A decision that nobody has asked for yet.
+type Kept = Option<(Arc<Loaded>, Decision)>;
+
 /// What a look at many tasks came to.
 #[napi]
 pub struct NativeLook {
-    decisions: Vec<(u32, Arc<Loaded>, Option<Decision>)>,
+    places: Vec<u32>,
+    decisions: Mutex<Vec<Kept>>,
     errors: Vec<(u32, String)>,
     counts: [u32; 5],
 }
@@ -462,21 +479,22 @@ impl NativeLook {
     #[napi(catch_unwind)]
     pub fn counts(&self) -> Vec<u32> {
         let mut counts = self.counts.to_vec();
-        counts.push(self.decisions.len() as u32);
+        counts.push(self.places.len() as u32);
         counts
     }
 
     /// The place of the task of a decision.
     #[napi(catch_unwind)]
     pub fn place(&self, index: u32) -> Option<u32> {
-        self.decisions.get(index as usize).map(|d| d.0)
+        self.places.get(index as usize).copied()
     }
 
     /// A decision, which is then gone from here.
     #[napi(catch_unwind)]
-    pub fn decision(&mut self, index: u32) -> Option<NativeDecision> {
-        let (_, loaded, decision) = self.decisions.get_mut(index as usize)?;
-        decision.take().map(|decision| NativeDecision::new(decision, loaded))
+    pub fn decision(&self, index: u32) -> Option<NativeDecision> {
+        let mut decisions = self.decisions.lock().unwrap_or_else(PoisonError::into_inner);
+        let (loaded, decision) = decisions.get_mut(index as usize)?.take()?;
+        Some(NativeDecision::new(decision, &loaded))
     }
 
     /// The places of the tasks that could not be looked at, and why: texts of faults.

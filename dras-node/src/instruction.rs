@@ -138,7 +138,7 @@ pub fn deployment_patch(
     let instruction = self::instruction(&instruction)?;
     let options: Deployment = data(&options, "the options")?;
     let deployment: Option<Value> = deployment.map(|text| data(&text, "the deployment")).transpose()?;
-    let vertices = self::vertices(job)?;
+    let vertices = vertices(job)?;
     let options = DeploymentOptions {
         deployment: deployment.as_ref(),
         vertices: &vertices,

@@ -7,7 +7,8 @@ use dras_core::engine::{
     AttributeValue, Carried, DecideError, Decision, Policy, ReadError, ReadReport, Task, TaskError, decide_into,
 };
 use dras_core::lang::Type;
-use dras_core::metrics::{Accepted, IngestError, InstanceId, MetricId};
+use dras_core::metrics::{Accepted, IngestError, InstanceId, Kind, MetricId};
+use dras_core::units::Millis;
 use napi::bindgen_prelude::{BigInt64ArraySlice, Buffer, Either4, Float64ArraySlice, Null, Uint8ArraySlice};
 use napi::{Error, Result};
 use napi_derive::napi;
@@ -26,7 +27,7 @@ const COUNT_BITS: u32 = 10;
 pub(crate) struct State {
     pub(crate) loaded: Arc<Loaded>,
     pub(crate) task: Task,
-    instances: Vec<(String, InstanceId)>,
+    instances: Vec<(String, Option<InstanceId>)>,
     /// Space of rows, used again.
     row: Vec<(MetricId, f64)>,
 }
@@ -83,11 +84,11 @@ impl Shared {
     fn instance<T>(
         &self,
         number: u32,
-        work: impl FnOnce(&Loaded, &mut Task, InstanceId) -> std::result::Result<T, Fault>,
+        work: impl FnOnce(&Loaded, &mut Task, &str, &mut Option<InstanceId>) -> std::result::Result<T, Fault>,
     ) -> Result<T> {
         let done = self.with(|state| {
-            let instance = instance_of(&mut state.task, &mut state.instances, &state.loaded.policy, number)?;
-            work(&state.loaded, &mut state.task, instance)
+            let (name, handle) = numbered(&mut state.instances, number)?;
+            work(&state.loaded, &mut state.task, name, handle)
         })?;
         done.map_err(Error::from)
     }
@@ -132,23 +133,54 @@ pub(crate) fn report_json(report: &ReadReport) -> Value {
     json!({ "series": report.series, "accepted": accepted_json(report.accepted), "notes": report.notes })
 }
 
-/// The instance that the façade calls by this number; asked for again where it was freed for want of data.
-fn instance_of(
+/// The handle of an instance, which is made where there is none, or none any more. Whatever the core would refuse is refused before that, so that
+/// a call that fails leaves no empty instance behind.
+pub(crate) fn instance_of(
     task: &mut Task,
-    instances: &mut [(String, InstanceId)],
     policy: &Policy,
-    number: u32,
+    name: &str,
+    handle: &mut Option<InstanceId>,
+    now: Millis,
+    fits: impl FnOnce() -> std::result::Result<(), IngestError>,
 ) -> std::result::Result<InstanceId, TaskError> {
-    let Some((name, id)) = instances.get_mut(number as usize) else {
-        return Err(TaskError::Ingest(IngestError::UnknownInstance));
-    };
-    // Handles that are out of use have the empty name, as the task itself has.
     let windows = task.windows();
-    let known = if name.is_empty() { windows.find("") == Some(*id) } else { windows.instance_name(*id) == name };
-    if !known {
-        *id = task.instance(policy, name)?;
+    // Handles that are out of use have the empty name, as the task itself has.
+    let known = handle.filter(|id| match name {
+        "" => windows.find("") == Some(*id),
+        name => windows.instance_name(*id) == name,
+    });
+    if let Some(id) = known {
+        return Ok(id);
     }
-    Ok(*id)
+    if windows.find(name).is_none() {
+        windows.check_instances(policy.plan(), now, std::iter::once(name))?;
+        fits()?;
+    }
+    let id = task.instance(policy, name)?;
+    *handle = Some(id);
+    Ok(id)
+}
+
+/// Whether a metric holds numbers, or events.
+fn holds(policy: &Policy, metric: MetricId, events: bool) -> std::result::Result<(), IngestError> {
+    let spec = policy.plan().catalogue().spec(metric);
+    let metric = || spec.name.clone();
+    match (spec.kind == Kind::Event, events) {
+        (true, false) => Err(IngestError::NotANumberMetric { metric: metric() }),
+        (false, true) => Err(IngestError::NotAnEventMetric { metric: metric() }),
+        _ => Ok(()),
+    }
+}
+
+/// The instance that the façade calls by this number.
+fn numbered(
+    instances: &mut [(String, Option<InstanceId>)],
+    number: u32,
+) -> std::result::Result<(&str, &mut Option<InstanceId>), TaskError> {
+    match instances.get_mut(number as usize) {
+        Some((name, handle)) => Ok((name, handle)),
+        None => Err(TaskError::Ingest(IngestError::UnknownInstance)),
+    }
 }
 
 pub(crate) fn read_error(error: ReadError) -> Error {
@@ -286,10 +318,9 @@ impl NativeTask {
     #[napi(catch_unwind)]
     pub fn instance(&self, name: String) -> Result<u32> {
         self.shared.with(|state| {
-            let id = state.task.instance(&state.loaded.policy, &name).map_err(task_error)?;
-            state.instances.push((name, id));
-            Ok(state.instances.len() as u32 - 1)
-        })?
+            state.instances.push((name, None));
+            state.instances.len() as u32 - 1
+        })
     }
 
     /// Forgets all numbers of instances; the instances stay.
@@ -308,7 +339,9 @@ impl NativeTask {
             for [index, value] in pairs.as_chunks::<2>().0.iter().take(count as usize) {
                 row.push((metric(loaded, *index as u32)?, *value));
             }
-            let instance = instance_of(task, instances, &loaded.policy, instance)?;
+            let (name, handle) = numbered(instances, instance)?;
+            let fits = || row.iter().try_for_each(|(metric, _)| holds(&loaded.policy, *metric, false));
+            let instance = instance_of(task, &loaded.policy, name, handle, now, fits)?;
             Ok::<_, Fault>(task.row(&loaded.policy, now, instance, at, row)?)
         })?;
         let done = done.map_err(Error::from)?;
@@ -359,8 +392,13 @@ impl NativeTask {
         values: &[f64],
     ) -> Result<Vec<f64>> {
         let now = time(now, "now")?;
-        let done = self.shared.instance(instance, |loaded, task, instance| {
+        let done = self.shared.instance(instance, |loaded, task, name, handle| {
             let metric = metric(loaded, index)?;
+            let fits = || match (times.len(), values.len()) {
+                (times, values) if times != values => Err(IngestError::ColumnLengths { times, values }),
+                _ => holds(&loaded.policy, metric, false),
+            };
+            let instance = instance_of(task, &loaded.policy, name, handle, now, fits)?;
             Ok(task.column(&loaded.policy, now, instance, metric, times, values)?)
         })?;
         Ok(accepted(done))
@@ -370,8 +408,10 @@ impl NativeTask {
     #[napi(catch_unwind)]
     pub fn event(&self, now: f64, instance: u32, metric: u32, at: f64, text: String) -> Result<Vec<f64>> {
         let (now, at) = (time(now, "now")?, time(at, "at")?);
-        let done = self.shared.instance(instance, |loaded, task, instance| {
+        let done = self.shared.instance(instance, |loaded, task, name, handle| {
             let metric = self::metric(loaded, metric)?;
+            let fits = || holds(&loaded.policy, metric, true);
+            let instance = instance_of(task, &loaded.policy, name, handle, now, fits)?;
             Ok(task.event(&loaded.policy, now, instance, metric, at, &text)?)
         })?;
         Ok(accepted(done))
@@ -392,9 +432,13 @@ impl NativeTask {
     #[napi(catch_unwind)]
     pub fn end(&self, instance: u32, metric: Option<u32>, at: f64) -> Result<()> {
         let at = time(at, "at")?;
-        self.shared.instance(instance, |loaded, task, instance| {
+        self.shared.instance(instance, |loaded, task, name, _| {
             let metric = metric.map(|index| self::metric(loaded, index)).transpose()?;
-            Ok(task.end(&loaded.policy, instance, metric, at)?)
+            // An instance that is not there has ended.
+            match task.windows().find(name) {
+                Some(instance) => Ok(task.end(&loaded.policy, instance, metric, at)?),
+                None => Ok(()),
+            }
         })
     }
 

@@ -75,7 +75,7 @@ test('mistakes are told all at once', () => {
   });
   throws(() => new Expression('a', { a: 'parsec' }), InputError, 'unknown_unit', /the variable `a`/);
   throws(() => new Expression('a', { 'a b': 'number' }), InputError, 'name');
-  throws(() => new Expression('a', ['a', 'a']), ExpressionError, 'E0201');
+  throws(() => new Expression('a', ['a', 'a']), InputError, 'name', /declared twice/);
 });
 
 test('what a variable cannot hold is refused', () => {

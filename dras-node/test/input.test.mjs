@@ -92,7 +92,7 @@ test("errors of the caller's own getters, proxies and iterators come through", (
 
 test('a getter that uses the task does not disturb the call', () => {
   const task = busy();
-  const accepted = task.row({ get cpu() { task.row({ cpu: 1, delay: 5 }, { now: NOW + 1, instance: 'tm-9' }); return 86; }, delay: 7 }, { now: NOW + 1, instance: 'tm-1' });
+  const accepted = task.row({ cpu: 86, get delay() { task.row({ cpu: 1, delay: 5 }, { now: NOW + 1, instance: 'tm-9' }); return 7; } }, { now: NOW + 1, instance: 'tm-1' });
   assert.equal(accepted.stored, 2);
   const other = busy();
   other.row({ cpu: 1, delay: 5 }, { now: NOW + 1, instance: 'tm-9' });
@@ -146,13 +146,16 @@ test('wrong types of every argument', () => {
   throws(() => new Expression('\udfff'), InputError, 'not_well_formed');
   throws(() => new Library([5]), InputTypeError, 'type');
   assert.throws(() => new Decision({}), TypeError);
-  for (const method of ['decide', 'row', 'snapshot', 'dispose']) assert.throws(() => Task.prototype[method].call({}, NOW, { now: NOW }), TypeError);
+  for (const [method, args] of [['decide', [NOW]], ['row', [{ cpu: 1 }, { now: NOW }]], ['snapshot', []], ['dispose', []]]) {
+    assert.throws(() => Task.prototype[method].apply({}, args), TypeError);
+  }
   assert.throws(() => Task(policy(), 'x'), TypeError);
   assert.ok(task.snapshot().equals(before));
 });
 
-test('a call that fails in the middle leaves instances behind, and nothing else', () => {
+test('columns of another kind, and what says that it is one', () => {
   const task = busy();
+  const before = task.snapshot();
   throws(() => task.column('cpu', BigInt64Array.of(1n), new Float64Array(2), { now: NOW, instance: 'tm-1' }), TaskError, 'column_length');
   throws(() => task.column('cpu', Float64Array.of(NaN), new Float64Array(1), { now: NOW, instance: 'tm-1' }), InputError, 'time', /times\[0\]/);
   throws(() => task.column('nothing', BigInt64Array.of(1n), new Float64Array(1), { now: NOW }), TaskError, 'unknown_metric');
@@ -165,6 +168,10 @@ test('a call that fails in the middle leaves instances behind, and nothing else'
   // What says that it is an array, and is none.
   const liar = Object.create(Float64Array.prototype);
   throws(() => task.column('cpu', BigInt64Array.of(1n), liar, { now: NOW }), InputTypeError, 'type');
+  throws(() => task.column('cpu', BigInt64Array.of(1n), new Float64Array(2), { now: NOW, instance: 'new' }), TaskError, 'column_length');
+  throws(() => task.column('exceptions', BigInt64Array.of(1n), new Float64Array(1), { now: NOW, instance: 'new' }), TaskError, 'not_a_number_metric');
+  throws(() => task.column('cpu', BigInt64Array.of(1n), new Float64Array(1), { now: NOW - 1, instance: 'new' }), TaskError, 'time_went_back');
+  assert.ok(task.snapshot().equals(before), 'not even an empty instance is left behind');
 });
 
 test('detached, resized and shared memory', () => {

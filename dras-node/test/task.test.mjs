@@ -187,11 +187,11 @@ test('a snapshot is the task, and what is none is refused', () => {
 test('a task goes on under another document', () => {
   const task = busy();
   task.set({ team: 'orders' });
-  const next = new Policy({ version: 1, name: 'next', metrics: { cpu: { unit: 'percent', per: 'task_manager', range: [0, 1] } }, rules: [{ name: 'busy', when: 'avg(cpu[5m]) > 80%', then: { parallelism: '9' } }] });
+  const next = new Policy({ version: 1, name: 'next', metrics: { cpu: { unit: 'percent', per: 'task_manager', range: [0, 1] } }, rules: [{ name: 'busy', when: 'avg(cpu[5m]) > 80%', then: { parallelism: '7' } }] });
   const carried = task.replacePolicy(next);
   assert.deepEqual(carried.attributesDropped, ['team']);
   assert.equal(task.policy, next);
-  assert.equal(task.decide(NOW).changes[0].to, 9);
+  assert.equal(task.decide(NOW).changes[0].to, 7);
   task.row({ cpu: 10 }, { now: NOW, instance: 'tm-1' });
 });
 
