@@ -7,8 +7,10 @@ use dras_core::diagnostic::{ALL_CODES, Diagnostics, Example, codes};
 use dras_core::literal::Quantity;
 use dras_core::metrics::sources::QueryTemplate;
 use dras_core::metrics::{Across, Kind, Per};
+use dras_core::resources::allocation::{Cores, Quota};
+use dras_core::resources::ratio::AlignTo;
 use dras_core::rules::{
-    AcrossInstances, AttributeDeclaration, AttributeType, BUILT_IN_ATTRIBUTES, Bounds, Constant, Document,
+    AcrossInstances, Align, AttributeDeclaration, AttributeType, BUILT_IN_ATTRIBUTES, Bounds, Constant, CoolDown, Document, Freeze, Guards, Ineffective, LargestSteps, Mode, Oscillation, Sizing, Stabilisation, Tolerance,
     DocumentLimits, Hold, Limits, MetricDeclaration, Origin, Param, Reading, Resource, Rule, StrategyUse, Template,
     WindowSettings, expand,
 };
@@ -101,7 +103,7 @@ fn every_field_is_read() {
         "task_manager_memory + 1GiB"
     );
     assert_eq!(
-        d.limits.task_manager_memory,
+        d.limits.of(Resource::TaskManagerMemory),
         Bounds {
             min: Some(1 << 30),
             max: Some(16_000_000_000)
@@ -193,7 +195,7 @@ fn every_example_of_this_stage_gives_its_code() {
             );
         }
     }
-    assert_eq!(seen, 15);
+    assert_eq!(seen, 16);
 }
 
 #[test]
@@ -626,6 +628,12 @@ fn the_reference_names_every_field_and_its_example_works() {
             "rules[0][\"?\"]",
         ),
         (json!({"version": 1, "limits": {"?": 1}}), "limits[\"?\"]"),
+        (json!({"version": 1, "limits": {"total": {"?": 1}}}), "limits.total[\"?\"]"),
+        (json!({"version": 1, "sizing": {"tolerance": {"?": 1}}}), "sizing.tolerance[\"?\"]"),
+        (json!({"version": 1, "guards": {"?": 1}}), "guards[\"?\"]"),
+        (json!({"version": 1, "guards": {"cool_down": {"?": 1}}}), "guards.cool_down[\"?\"]"),
+        (json!({"version": 1, "guards": {"excluded": [{"daily": "01:00-02:00", "?": 1}]}}), "guards.excluded[0][\"?\"]"),
+        (json!({"version": 1, "timing": {"?": 1}}), "timing[\"?\"]"),
         (json!({"version": 1, "windows": {"?": 1}}), "windows[\"?\"]"),
     ] {
         let diagnostics = wrong(&text.to_string());
@@ -633,9 +641,10 @@ fn the_reference_names_every_field_and_its_example_works() {
         let help = diagnostics.0[0].help.clone().unwrap();
         let fields = help.strip_prefix("the fields here are ").unwrap();
         for field in fields.split(", ") {
-            let dotted = field.trim_matches('`').to_owned() + ".min";
+            let bare = field.trim_matches('`');
+            let dotted = [format!("{bare}.min"), format!(".{bare}`"), format!("`{bare}."), format!("\"{bare}\"")];
             assert!(
-                reference.contains(field) || reference.contains(&dotted),
+                reference.contains(field) || dotted.iter().any(|d| reference.contains(d)),
                 "{field} is missing in the reference"
             );
         }
@@ -711,8 +720,34 @@ prop_compose! {
                 when,
                 hold: Hold::For(hold),
                 priority,
+                urgent: memory,
+                no_shrink_for: if memory { Hold::For(hold) } else { Hold::NONE },
+                lowers: memory.then(|| "p_x".to_owned()),
+                alert: (!memory).then(|| "look".to_owned()),
+                ..Rule::default()
             }).collect(),
-            limits: Limits { parallelism: Bounds { min: Some(bounds.0), max: Some(bounds.1) }, task_manager_memory: Bounds { min: None, max: Some(bounds.2) } },
+            mode: coverage.map(|c: f64| if c > 0.5 { Mode::Active } else { Mode::Monitor }),
+            limits: Limits {
+                resources: BTreeMap::from([
+                    (Resource::Parallelism, Bounds { min: Some(bounds.0.into()), max: Some(bounds.1.into()) }),
+                    (Resource::TaskHeap, Bounds { min: None, max: Some(bounds.2) }),
+                ]),
+                total: Quota { task_managers: Some(bounds.1), memory: Some(bounds.2), cores: Cores::new(f64::from(bounds.0) / 4.0).ok(), parallelism: None },
+            },
+            sizing: Sizing {
+                tolerance: Tolerance { up: coverage.map(|c| c / 2.0), down: None },
+                align: coverage.map(|c| Align { to: if c > 0.5 { AlignTo::Partitions } else { AlignTo::KeyGroups }, most_over: Some(c) }),
+            },
+            guards: Guards {
+                cool_down: CoolDown { up: Some(bounds.0.into()), down: None, urgent: Some(bounds.1.into()) },
+                stabilisation: Stabilisation { up: None, down: Some(bounds.1.into()) },
+                largest_step: LargestSteps { up: coverage.map(|c| c * 9.0), down: coverage, urgent: None },
+                restarts_per_day: Some(bounds.0),
+                freeze_on_missing: coverage.map(|c| if c > 0.5 { Freeze::All } else { Freeze::Off }),
+                ineffective: Ineffective { least_gain: coverage, hold: Some(bounds.0.into()) },
+                oscillation: Oscillation { within: Some(bounds.1.into()) },
+                ..Guards::default()
+            },
             windows: WindowSettings { min_coverage: coverage, ..WindowSettings::default() },
             ..Document::default()
         }

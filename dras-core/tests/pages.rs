@@ -2,11 +2,13 @@
 
 #![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
-use dras_core::engine::{Decision, Policy, RuleState, Task, decide};
+use std::collections::BTreeMap;
+
+use dras_core::engine::{Assigner, AttributeValue, Decision, Policy, RuleState, Task, decide};
 use dras_core::metrics::{
     Aggregate, AggregateId, Catalogue, MetricSpec, Plan, Reduce, Scratch, Window, WindowSettings, Windows, saved,
 };
-use dras_core::rules::{Document, DocumentLimits};
+use dras_core::rules::{Document, DocumentLimits, Library};
 use dras_core::snapshot;
 
 const README: &str = include_str!("../../README.md");
@@ -317,6 +319,7 @@ fn pages_are_there_that_others_link_to() {
         "docs/language.md",
         "docs/windows.md",
         "docs/documents.md",
+        "docs/instructions.md",
         "docs/design.md",
     ] {
         let text = std::fs::read_to_string(root.join(page)).unwrap();
@@ -362,7 +365,7 @@ fn anchor_of(heading: &str) -> String {
 fn rules_become_a_decision_as_the_document_page_says() {
     let document = |rules: &str, limits: &str| {
         policy(&format!(
-            r#"{{"version": 1, "rules": [{rules}], "limits": {{"parallelism": {limits}}}}}"#
+            r#"{{"version": 1, "rules": [{rules}], "limits": {{"parallelism": {limits}}}, "guards": {{"stabilisation": {{"down": "0s"}}}}}}"#
         ))
     };
     let rule = |name: &str, target: &str, priority: i32| {
@@ -381,7 +384,7 @@ fn rules_become_a_decision_as_the_document_page_says() {
         decision
             .changes()
             .iter()
-            .map(|c| c.to / c.resource.step())
+            .map(|c| c.to / c.resource.step() as f64)
             .collect::<Vec<f64>>()
     };
     let to = |n: f64| format!(r#""parallelism": "{n}""#);
@@ -454,4 +457,35 @@ fn a_definition_is_one_value_as_the_language_page_says() {
     let document = Document::from_json(text, &DocumentLimits::default()).unwrap();
     let found = Policy::compile(&document).unwrap_err();
     assert_eq!(found.0.iter().map(|d| d.code.id()).collect::<Vec<_>>(), ["E0404"]);
+}
+
+#[test]
+fn documents_extend_others_as_the_document_page_says() {
+    let mut library = Library::new(DocumentLimits::default());
+    for text in &blocks(DOCUMENTS, "json")[..2] {
+        library.add(text).unwrap_or_else(|d| panic!("{d}"));
+    }
+    let orders = library.resolve("orders").unwrap_or_else(|d| panic!("{d}"));
+    let printed = orders.to_string();
+    let lines: Vec<String> = printed.lines().map(|l| l.split_whitespace().collect::<Vec<_>>().join(" ")).collect();
+    for line in blocks(DOCUMENTS, "text")[0].lines() {
+        let line = line.split_whitespace().collect::<Vec<_>>().join(" ");
+        assert!(lines.contains(&line), "{line}\n{printed}");
+    }
+    let policy = Policy::from_resolved(&orders).unwrap_or_else(|d| panic!("{d}"));
+    assert!(policy.warnings().0.is_empty(), "{}", policy.warnings());
+    let names: Vec<&str> = policy.rules().map(|r| r.name.as_str()).collect();
+    assert_eq!(names, ["cpu.up", "cpu.down", "faster"]);
+}
+
+#[test]
+fn assignments_go_as_the_document_page_says() {
+    let assigner = Assigner::from_json(blocks(DOCUMENTS, "json")[2], &DocumentLimits::default()).unwrap();
+    assert!(assigner.warnings().0.is_empty(), "{}", assigner.warnings());
+    let mut task = BTreeMap::from([("task_type".to_owned(), AttributeValue::from("sql"))]);
+    let assigned = assigner.assign(&task).unwrap();
+    assert_eq!((assigned.document.as_deref(), assigned.undefined.len()), (Some("sql"), 1));
+    task.insert("team".to_owned(), "orders".into());
+    task.insert("parallelism".to_owned(), 8.0.into());
+    assert_eq!(assigner.assign(&task).unwrap().document.as_deref(), Some("orders"));
 }

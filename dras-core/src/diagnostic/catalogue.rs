@@ -20,6 +20,8 @@ pub enum Example {
     Expression(&'static str),
     /// A whole rule document, as JSON.
     Document(&'static str),
+    /// Documents that extend each other, as a JSON list in the order in which they are added to a library.
+    Library(&'static str),
     /// A limit; the example would be too long to print, so this says how to make it.
     Generated(&'static str),
 }
@@ -67,7 +69,7 @@ macro_rules! codes {
     ($($name:ident = $id:literal, $title:literal, $explanation:literal, $example:expr;)*) => {
         /// The codes by name.
         pub mod codes {
-            use super::{Code, Example::{Document, Expression, Generated}};
+            use super::{Code, Example::{Document, Expression, Generated, Library}};
             $(#[doc = concat!("`", $id, "`: ", $title)]
             pub const $name: Code = Code { id: $id, title: $title, explanation: $explanation, example: $example };)*
         }
@@ -291,6 +293,21 @@ codes! {
     METRIC_MISFIT = "E0617", "a metric that does not fit the strategy that uses it",
         "A document may declare a strategy's metrics and attributes itself, with the kind and dimension that the strategy's expressions need.",
         Document("{\"version\": 1, \"metrics\": {\"cpu\": {\"unit\": \"MiB\"}}, \"strategies\": [{\"use\": \"cpu\"}]}");
+    UNKNOWN_DOCUMENT = "E0630", "an unknown document",
+        "A document extends, or an assignment names, a document that the library does not have.",
+        Library("[{\"version\": 1, \"name\": \"base\"}, {\"version\": 1, \"name\": \"orders\", \"extends\": \"bsae\"}]");
+    CYCLIC_EXTENDS = "E0631", "documents that extend each other in a circle",
+        "A document may extend others, but not itself, directly or through others.",
+        Library("[{\"version\": 1, \"name\": \"a\", \"extends\": \"b\"}, {\"version\": 1, \"name\": \"b\", \"extends\": \"a\"}]");
+    NOTHING_TO_REMOVE = "E0632", "removing what is not there",
+        "`remove` names what a document inherits and does not want; what is not inherited cannot be removed.",
+        Library("[{\"version\": 1, \"name\": \"base\", \"rules\": [{\"name\": \"up\", \"when\": \"uptime > 1h\", \"then\": {\"parallelism\": \"2\"}}]}, {\"version\": 1, \"name\": \"orders\", \"extends\": \"base\", \"remove\": {\"rules\": [\"upp\"]}}]");
+    NEEDS_LIBRARY = "E0633", "a document that extends others, read alone",
+        "What a document extends is known to a library: add the documents to one and resolve the document there.",
+        Document("{\"version\": 1, \"name\": \"orders\", \"extends\": \"base\"}");
+    DOCUMENT_IN_USE = "E0634", "a document that others extend cannot be removed",
+        "Remove or replace those that extend it first.",
+        Generated("removing from a library a document that another one extends");
     // Warnings.
     ALWAYS_TRUE = "W0101", "a condition that is always true",
         "It does not depend on anything that is measured.",

@@ -17,10 +17,13 @@ pub struct Attribute {
     pub ty: Type,
     /// What the caller's numbers are multiplied with to be in seconds, bytes or plain numbers.
     pub(crate) factor: f64,
+    /// Whether dras computes it, so that it cannot be set.
+    pub(crate) derived: bool,
 }
 
 /// The value of an attribute, in the attribute's declared unit (seconds and bytes for the built-in ones).
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, serde::Serialize, serde::Deserialize)]
+#[serde(untagged)]
 pub enum AttributeValue {
     /// A number, in the unit that the document declares for the attribute; in seconds and bytes for the built-in ones. It must be finite.
     Number(f64),

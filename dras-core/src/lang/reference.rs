@@ -155,7 +155,7 @@ fn error_page() -> String {
                     writeln!(page, "```text\n{found}\n```\n").unwrap();
                 }
             }
-            Example::Document(source) => writeln!(page, "```json\n{source}\n```\n").unwrap(),
+            Example::Document(source) | Example::Library(source) => writeln!(page, "```json\n{source}\n```\n").unwrap(),
             Example::Generated(how) => writeln!(page, "Example: {how}.\n").unwrap(),
         }
     }

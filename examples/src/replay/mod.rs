@@ -27,7 +27,7 @@ mod selector;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use dras_core::engine::{DecideError, Decision, Policy, ReadError, Task, TaskError, decide_into};
+use dras_core::engine::{DecideError, Decision, LookKind, Policy, ReadError, Task, TaskError, decide_into};
 use dras_core::metrics::{InstanceId, Kind, Mark, MetricId, Per};
 
 pub use platform::{Marked, Platform};
@@ -318,7 +318,7 @@ impl<'t> Replay<'t> {
                     self.tell(marks, &mut news)?;
                 }
                 Moment::Look => {
-                    decide_into(&self.policy, &mut self.task, time, &mut decision)?;
+                    decide_into(&self.policy, &mut self.task, time, LookKind::Long, &mut decision)?;
                     news.sort_by_key(|n| n.time);
                     see(&Look {
                         time,

@@ -289,7 +289,7 @@ mod tests {
         );
         assert_eq!(follow(6), [(6, None), (4, own), (6, None)]);
         let held = Some("had 4 of its own, above the job's new parallelism".to_owned());
-        assert_eq!(follow(2), [(2, None), (4.min(2), held), (2, None)]);
+        assert_eq!(follow(2), [(2, None), (2, held), (2, None)]);
         assert_eq!(follow(8).iter().map(|v| v.0).collect::<Vec<_>>(), [8, 4, 8]);
     }
 

@@ -32,9 +32,12 @@ pub enum Total {
 ///   follow their fractions. Where that is out of reach, only what the named components free is saved: the task heap is not squeezed for
 ///   a total that cannot be met.
 ///
-/// Sizes are written in whole steps, so that a result can be up to a step larger than asked, and a saving of less than a step changes
-/// nothing (no `changes`). The result was derived again and passes [`MemoryBreakdown::check_jvm`]. Asking for the same again, in the same
+/// Sizes are written in whole steps, so that a result can be up to a step larger than asked, and a saving of less than a step (of a share,
+/// two) changes nothing (no `changes`). The result was derived again and passes [`MemoryBreakdown::check_jvm`]. Asking for the same again, in the same
 /// direction, changes nothing, unless one request both raises one component and lowers a share: the share waits for the next request.
+///
+/// A growth may end a little above the total, in styles that cannot hit it. Where a limit must hold as well, plan again from the result,
+/// with [`Total::AtMost`] the limit.
 ///
 /// # What no configuration of a style can do
 ///
@@ -162,6 +165,10 @@ impl<'a> Present<'a> {
         }
     }
 
+    fn is_fixed_heap(&self, component: Component) -> bool {
+        component == Component::TaskHeap && self.config.configured(SizeOption::TaskHeap).is_some()
+    }
+
     /// One target for each component that is named. A saving that is no whole step is none.
     fn wanted(&self, targets: &[(Component, u64)]) -> Result<Vec<(Component, u64)>, MemoryError> {
         let process = self.config.process();
@@ -172,7 +179,14 @@ impl<'a> Present<'a> {
         let wanted = Component::ALL.into_iter().filter_map(|c| Some((c, largest(c)?)));
         let whole = wanted.map(|(c, bytes)| {
             let has = self.has(c);
-            let saves = bytes < has && round_up(bytes, self.step).is_some_and(|b| b < has);
+            // A share that was kept by its neighbours, rounded up, looks as if it could be a step smaller.
+            let slack = if self.is_own(c) || self.is_fixed_heap(c) {
+                0
+            } else {
+                2 * u128::from(self.step)
+            };
+            let rounded = round_up(bytes, self.step);
+            let saves = bytes < has && rounded.is_some_and(|b| u128::from(b) + slack < u128::from(has));
             (c, if bytes < has && !saves { has } else { bytes })
         });
         Ok(whole.collect())
@@ -309,7 +323,8 @@ fn enlarge(base: &Resized, style: Style, rest: Rest, total: u64, step: u64) -> R
     let high = low
         .checked_add(missing.div_ceil(step) + 1)
         .ok_or(MemoryError::Overflow)?;
-    let with_heap = |k: u64| with_heap(config, &[], k, Others::Keep, step);
+    let heap = (Component::TaskHeap, base.breakdown.task_heap);
+    let with_heap = |k: u64| with_heap(config, &[heap], k, Others::Keep, step);
     let too_small = |k: u64| Ok(with_heap(k)?.breakdown.process() < total);
     let heap = largest(low, high, too_small)?.map_or(low, |k| k + 1);
     let found = with_heap(heap)?;
@@ -378,6 +393,10 @@ mod tests {
         let flink = task_manager(&[("flink.size", "1280m")]);
         assert_eq!(written(&flink, &[], Some(2048)), ["flink.size=1588m"]);
         assert_eq!(written(&flink, &[], Some(1600)), ["flink.size=1152m"]);
+        // Up to a limit.
+        let above = plan(&flink, &[], Some(2048 * MIB), MIB).unwrap().config;
+        let within = plan_total(&above, &[], Some(Total::AtMost(2048 * MIB)), MIB).unwrap();
+        assert_eq!(within.config.configured(SizeOption::FlinkSize), Some(1587 * MIB));
         let fine = task_manager(&[("task.heap.size", "384m"), ("managed.size", "512m")]);
         let grown = plan(&fine, &[], Some(2048 * MIB), MIB).unwrap();
         assert_eq!(grown.changes.len(), 1);
