@@ -102,8 +102,8 @@ fn the_engine_takes_a_wish_for_less_in_its_own_time() {
     let mut lab = Lab::new(policy("cpu", "{}"));
     lab.set("parallelism", 12.0);
     let decisions = lab.run(3 * H, |s| load(0.04, 0.25, 0.0, s, 10.0));
-    // An hour of recommendations from the first look on; half at a time.
-    assert_eq!(first_change(&decisions, Parallelism), Some((95 * M, 12.0, 6.0)));
+    // An hour after the last look at which there was too little data to recommend less; half at a time.
+    assert_eq!(first_change(&decisions, Parallelism), Some((80 * M, 12.0, 6.0)));
 }
 
 #[test]
@@ -159,9 +159,9 @@ proptest! {
     /// More load never means less, and once it is done the same load asks for nothing more in that direction.
     #[test]
     fn more_load_means_no_fewer_slots_and_once_is_enough(
-        parallelism in 1_u32..60, cpu in 0.0_f64..0.5, more in 0.0_f64..0.2, reserve in 0_u32..70, of_capacity in any::<bool>(),
+        parallelism in 1_u32..60, cpu in 0.0_f64..0.5, more in 0.0_f64..0.2, reserve in 25_u32..70, of_capacity in any::<bool>(),
     ) {
-        let low = (60 - reserve.min(59)).min(30) / 2;
+        let low = (100 - reserve) / 4;
         let params = format!(
             r#"{{"reserve": "{reserve}%", "of_capacity": {of_capacity}, "window": "1m", "up_for": "0s", "low_for": "5m", "low": "{low}%"}}"#
         );
@@ -171,20 +171,12 @@ proptest! {
             lab.set("parallelism", f64::from(parallelism));
             let decisions = lab.run(10 * M, |s| load(cpu, cpu * 2.0, 0.0, s, 100.0));
             let wish = |rule| first_wish(&decisions, rule, Parallelism).map(|w| w.1);
-            wish("cpu.up").or(wish("cpu.down")).or(wish("cpu.waiting")).unwrap_or(f64::from(parallelism))
+            wish("cpu.up").or(wish("cpu.waiting")).or(wish("cpu.down")).unwrap_or(f64::from(parallelism))
         };
         let (one, two) = (wish(parallelism, cpu), wish(parallelism, (cpu + more).min(0.5)));
         prop_assert!(one <= two, "{} at {} and {} at {}", one, cpu, two, cpu + more);
         // The same work, spread over what was wanted.
-        let after = cpu * f64::from(parallelism) / one;
-        if after <= 0.4 || one > f64::from(parallelism) {
-            let again = wish(one as u32, after.min(0.5));
-            if one > f64::from(parallelism) && after * 2.0 <= 0.8 {
-                prop_assert!(again <= one, "{} to {} at {}, then {}", parallelism, one, cpu, again);
-            }
-            if one < f64::from(parallelism) {
-                prop_assert!(again <= one, "{} to {} at {}, then {}", parallelism, one, cpu, again);
-            }
-        }
+        let again = wish(one as u32, cpu * f64::from(parallelism) / one);
+        prop_assert!(again <= one, "{} to {} at {}, then {}", parallelism, one, cpu, again);
     }
 }
