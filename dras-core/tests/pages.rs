@@ -71,7 +71,7 @@ fn the_example_of_the_document_page_compiles_without_a_warning() {
     let policy = policy(blocks(DOCUMENTS, "json")[0]);
     assert!(policy.warnings().0.is_empty(), "{}", policy.warnings());
     let names: Vec<&str> = policy.rules().map(|r| r.name.as_str()).collect();
-    assert_eq!(names, ["cpu.up", "cpu.down", "catch-up"]);
+    assert_eq!(names, ["cpu.up", "cpu.waiting", "cpu.down", "catch-up"]);
 }
 
 const WINDOWS: &str = include_str!("../../docs/windows.md");
