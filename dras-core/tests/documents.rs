@@ -628,6 +628,12 @@ fn the_reference_names_every_field_and_its_example_works() {
             "rules[0][\"?\"]",
         ),
         (json!({"version": 1, "limits": {"?": 1}}), "limits[\"?\"]"),
+        (json!({"version": 1, "limits": {"total": {"?": 1}}}), "limits.total[\"?\"]"),
+        (json!({"version": 1, "sizing": {"tolerance": {"?": 1}}}), "sizing.tolerance[\"?\"]"),
+        (json!({"version": 1, "guards": {"?": 1}}), "guards[\"?\"]"),
+        (json!({"version": 1, "guards": {"cool_down": {"?": 1}}}), "guards.cool_down[\"?\"]"),
+        (json!({"version": 1, "guards": {"excluded": [{"daily": "01:00-02:00", "?": 1}]}}), "guards.excluded[0][\"?\"]"),
+        (json!({"version": 1, "timing": {"?": 1}}), "timing[\"?\"]"),
         (json!({"version": 1, "windows": {"?": 1}}), "windows[\"?\"]"),
     ] {
         let diagnostics = wrong(&text.to_string());
@@ -635,9 +641,10 @@ fn the_reference_names_every_field_and_its_example_works() {
         let help = diagnostics.0[0].help.clone().unwrap();
         let fields = help.strip_prefix("the fields here are ").unwrap();
         for field in fields.split(", ") {
-            let dotted = field.trim_matches('`').to_owned() + ".min";
+            let bare = field.trim_matches('`');
+            let dotted = [format!("{bare}.min"), format!(".{bare}`"), format!("`{bare}."), format!("\"{bare}\"")];
             assert!(
-                reference.contains(field) || reference.contains(&dotted),
+                reference.contains(field) || dotted.iter().any(|d| reference.contains(d)),
                 "{field} is missing in the reference"
             );
         }

@@ -2,7 +2,7 @@
 
 #![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
-use dras_core::engine::{DecideError, Decision, LookKind, Policy, ReadError, RuleState, Task, TaskError, decide, decide_into};
+use dras_core::engine::{DecideError, Decision, LookKind, Policy, ReadError, RuleState, Task, TaskError, decide, decide_short, decide_into};
 use dras_core::metrics::Mark;
 use dras_core::rules::{Document, DocumentLimits};
 
@@ -606,4 +606,63 @@ mod properties {
             }
         }
     }
+}
+
+#[test]
+fn looks_are_due_by_two_timers_and_ask_for_what_they_need() {
+    let policy = policy(
+        r#"{"version": 1,
+            "metrics": {"lag": {"query": "lag{{{labels}}}"}, "cpu": {"query": "cpu{{{labels}}}"}},
+            "define": {"late": "avg(lag[2m]) > 60"},
+            "rules": [
+                {"name": "late", "when": "late", "then": {"parallelism": "parallelism + 1"}, "urgent": true},
+                {"name": "idle", "when": "avg(cpu[5m]) < 0.1", "then": {"parallelism": "parallelism - 1"}}
+            ],
+            "timing": {"short": "30s", "long": "5m"}}"#,
+    );
+    let mut task = Task::new(&policy, "orders").unwrap();
+    task.set_label("job", "orders").unwrap();
+    let mut at = T0;
+    let mut kinds = Vec::new();
+    for _ in 0..22 {
+        let next = task.next_look(&policy, at).unwrap();
+        assert!(next.at > at && next.at - at <= 30 * S);
+        let asked = task.queries_for(&policy, next.at, next.kind).unwrap().len();
+        assert_eq!(asked, if next.kind == LookKind::Long { 2 } else { 1 });
+        kinds.push(next.kind);
+        at = next.at;
+    }
+    assert_eq!(kinds.iter().filter(|k| **k == LookKind::Long).count(), 2);
+
+    // A short look looks at urgent rules only, and at metrics of urgent rules behind definitions.
+    let decision = decide_short(&policy, &mut task, at).unwrap();
+    assert_eq!(
+        decision.states().collect::<Vec<_>>(),
+        [RuleState::Undefined, RuleState::NotLooked]
+    );
+    assert!(!decision.to_string().contains("idle"), "{decision}");
+}
+
+#[test]
+fn what_is_recorded_at_long_looks_can_be_asked_for_like_any_metric() {
+    let policy = policy(
+        r#"{"version": 1,
+            "metrics": {"demand": {"record": "load * parallelism", "unit": "number"}},
+            "attributes": {"load": {"type": "number"}},
+            "rules": [{"name": "peak", "when": "count(demand[1h across marks]) >= 4",
+                       "then": {"parallelism": "max(demand[1h across marks])"}}],
+            "windows": {"min_coverage": "0%"}}"#,
+    );
+    let mut task = Task::new(&policy, "orders").unwrap();
+    task.set(&policy, "parallelism", 4.0).unwrap();
+    for (i, load) in [0.5, 2.5, 1.0, 0.5].into_iter().enumerate() {
+        task.set(&policy, "load", load).unwrap();
+        let at = T0 + i as i64 * 5 * M;
+        assert!(decide(&policy, &mut task, at).unwrap().changes().is_empty());
+        // Short looks record nothing.
+        decide_short(&policy, &mut task, at + M).unwrap();
+    }
+    let decision = decide(&policy, &mut task, T0 + 20 * M).unwrap();
+    let change = &decision.changes()[0];
+    assert_eq!((change.wanted, change.to), (10.0, 8.0), "ten is more than twice as much");
 }

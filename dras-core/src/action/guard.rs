@@ -152,8 +152,8 @@ pub struct Facts {
     pub warm_up: Millis,
     /// Whether a rule cannot be answered for lack of data.
     pub missing: bool,
-    /// Until when there are no restarts, and whether urgent ones pass.
-    pub excluded: Option<(Millis, bool)>,
+    /// Until when there are no restarts, and until when not even urgent ones.
+    pub excluded: [Option<Millis>; 2],
     /// Whether this is a short look.
     pub short: bool,
 }
@@ -189,9 +189,8 @@ impl Standing {
                 [after(cool.up()), after(cool.down()), after(cool.urgent())],
             );
         }
-        if let Some((end, urgent_pass)) = facts.excluded {
-            state(Guard::ExcludedPeriod, [Some(end), Some(end), (!urgent_pass).then_some(end)]);
-        }
+        let [ordinary, urgent] = facts.excluded;
+        state(Guard::ExcludedPeriod, [ordinary, ordinary, urgent]);
         let budget = guards.restarts_per_day() as usize;
         let ordinary = budget_until(history, now, budget);
         let urgent = budget_until(history, now, budget * 2);
@@ -233,7 +232,8 @@ impl Standing {
 
 /// When the number of restarts of the last 24 hours falls below `budget` again, if it is not below it.
 fn budget_until(history: &History, now: Millis, budget: usize) -> Option<Millis> {
-    let restarts = history.records().rev().filter(|r| r.kind == RecordKind::Applied);
+    // What failed may have stopped the job as well, and a loop of failures is no less a loop.
+    let restarts = history.records().rev().filter(|r| r.kind.is_attempt());
     let oldest_that_counts = restarts.take_while(|r| r.at > now - DAY).nth(budget.checked_sub(1)?)?;
     Some(oldest_that_counts.at + DAY)
 }
@@ -293,8 +293,15 @@ pub fn gain(before: f64, promised: f64, now: f64) -> f64 {
     (now - before) / (promised - before)
 }
 
-/// Judges whether an action brought what its rule promised, now that the rule wants more again: until when the rule waits, if it does.
-pub fn judge(effect: &mut Effect, guards: &Guards, now: Millis, value: f64) -> Option<Millis> {
+/// Enters what an action has brought by now; the best counts.
+pub fn observe(effect: &mut Effect, value: f64) {
+    let gain = gain(effect.promise.before, effect.promise.promised, value);
+    effect.gain = Some(effect.gain.map_or(gain, |best| best.max(gain)));
+}
+
+/// Judges whether an action brought what its rule promised, now that the rule wants more again: until when the rule waits, if it does. Where
+/// nothing was [observed](observe), nothing is known against it.
+pub fn judge(effect: &mut Effect, guards: &Guards, now: Millis) -> Option<Millis> {
     let settings = &guards.ineffective;
     if settings.hold() == 0 {
         return None;
@@ -302,9 +309,7 @@ pub fn judge(effect: &mut Effect, guards: &Guards, now: Millis, value: f64) -> O
     if let Some(until) = effect.waits_until {
         return (until > now).then_some(until);
     }
-    let gain = gain(effect.promise.before, effect.promise.promised, value);
-    effect.gain = Some(gain);
-    if gain >= settings.least_gain() {
+    if effect.gain? >= settings.least_gain() {
         return None;
     }
     let until = now.saturating_add(settings.hold());
@@ -325,7 +330,7 @@ mod tests {
             newest_mark: None,
             warm_up: MINUTE,
             missing: false,
-            excluded: None,
+            excluded: [None; 2],
             short: false,
         }
     }
@@ -408,7 +413,7 @@ mod tests {
         let short = Facts { short: true, ..facts(0) };
         assert_eq!(standing(&guards, &history, &short), [(Guard::ShortLook, [None, Some(OPEN), None])]);
         let end = Some(77);
-        let excluded = Facts { excluded: Some((77, false)), ..facts(0) };
+        let excluded = Facts { excluded: [end; 2], ..facts(0) };
         assert_eq!(standing(&guards, &history, &excluded), [(Guard::ExcludedPeriod, [end; 3])]);
         let warm = Facts { newest_mark: Some(0), ..facts(10) };
         assert_eq!(
@@ -446,10 +451,17 @@ mod tests {
             waits_until: None,
         };
         let guards = Guards::default();
-        assert_eq!(judge(&mut effect.clone(), &guards, 0, 110.0), None, "a tenth of what was promised is enough");
-        assert_eq!(judge(&mut effect, &guards, 0, 109.0), Some(120 * MINUTE));
-        assert_eq!(judge(&mut effect, &guards, MINUTE, 300.0), Some(120 * MINUTE));
-        assert_eq!(judge(&mut effect, &guards, 120 * MINUTE, 0.0), None, "one more try");
+        assert_eq!(judge(&mut effect, &guards, 0), None, "nothing is known against it");
+        observe(&mut effect, 109.0);
+        observe(&mut effect, 90.0);
+        assert_eq!(effect.gain, Some(0.09), "the best counts");
+        let mut enough = effect.clone();
+        observe(&mut enough, 110.0);
+        assert_eq!(judge(&mut enough, &guards, 0), None, "a tenth of what was promised is enough");
+        assert_eq!(judge(&mut effect, &guards, 0), Some(120 * MINUTE));
+        observe(&mut effect, 300.0);
+        assert_eq!(judge(&mut effect, &guards, MINUTE), Some(120 * MINUTE));
+        assert_eq!(judge(&mut effect, &guards, 120 * MINUTE), None, "one more try");
         // What falls is judged the same.
         assert_eq!(gain(1.0, 0.5, 0.75), 0.5);
     }

@@ -6,6 +6,8 @@ use std::sync::Arc;
 use super::attributes::{self, Attribute};
 use super::policy::{CompiledRule, Gauge, Inner, Known, Policy, Recorded, RuleInfo};
 use crate::action::Resource;
+use crate::calendar::Periods;
+use crate::fingerprint::fnv1a;
 use crate::diagnostic::{Diagnostic, Diagnostics, Span, codes};
 use crate::lang::ast::NodeKind;
 use crate::lang::functions;
@@ -77,6 +79,7 @@ impl<'d> Builder<'d> {
         let known = Known {
             resources: Resource::ALL.map(|r| variable(r.name())),
             framework_heap: variable("framework_heap"),
+            framework_off_heap: variable("framework_off_heap"),
             max_parallelism: variable("max_parallelism"),
             slot_sharing_groups: variable("slot_sharing_groups"),
             slots_per_task_manager: variable("slots_per_task_manager"),
@@ -89,16 +92,32 @@ impl<'d> Builder<'d> {
         };
         let sets = |resource: &Resource| rules.iter().any(|r| r.then.iter().any(|t| t.0 == *resource));
         let from = &self.expanded.document;
+        let periods = |urgent: bool| {
+            let excluded = from.guards.excluded.iter().filter(|e| !(urgent && e.urgent_pass));
+            excluded.map(|e| e.period.clone()).collect::<Periods>()
+        };
+        let urgent: Vec<&CompiledRule> = rules.iter().filter(|r| r.info.urgent).collect();
+        let urgent_outputs = urgent.iter().flat_map(|r| {
+            let effect = r.effect.map(Gauge::output);
+            std::iter::once(r.when).chain(r.then.iter().map(|t| t.1)).chain(effect)
+        });
+        let urgent_metrics = compiled.metrics_of(urgent_outputs);
+        let short = (!urgent.is_empty()).then(|| from.timing.short());
         let inner = Inner {
             name: document.name.clone(),
-            fingerprint: fingerprint(&document.to_json()),
+            fingerprint: fnv1a(&document.to_json()),
             plan,
             attributes: self.attributes,
+            parameters: self.expanded.parameters(),
             mode: from.mode.unwrap_or_default(),
             rescale: from.rescale.unwrap_or_default(),
             limits: from.limits.clone(),
             sizing: from.sizing,
             guards: from.guards.clone(),
+            excluded: [periods(false), periods(true)],
+            long: from.timing.long(),
+            short,
+            urgent_metrics,
             settable: Resource::ALL.into_iter().filter(sets).collect(),
             rules,
             known,
@@ -309,7 +328,10 @@ impl<'d> Builder<'d> {
 
     fn rules(&mut self, compiler: &mut Compiler) -> Vec<CompiledRule> {
         let mut compiled = Vec::new();
-        for (rule, expanded) in self.expanded.document.rules.iter().zip(&self.expanded.rules) {
+        let document = &self.expanded.document;
+        // Names mean what definitions and parameters say; a condition is another one where any of these is.
+        let names = format!("{:?}{:?}", document.define, document.params);
+        for (rule, expanded) in document.rules.iter().zip(&self.expanded.rules) {
             let path = expanded.origin.path();
             let when = self.add(compiler, &rule.when, Expected::Condition, &format!("{path}.when"));
             let when = compiler.output(when);
@@ -336,6 +358,7 @@ impl<'d> Builder<'d> {
             };
             compiled.push(CompiledRule {
                 info,
+                condition: fnv1a(&format!("{}{names}", rule.when)),
                 when,
                 then,
                 effect,
@@ -398,12 +421,10 @@ impl<'d> Builder<'d> {
 
     fn unused(&mut self, used: &BTreeSet<String>) {
         let document = &self.expanded.document;
-        // A rule's `for` uses a parameter by its name.
+        // A rule's `for` and `no_shrink_for` use a parameter by its name.
         let held = |name: &str| {
-            document
-                .rules
-                .iter()
-                .any(|r| matches!(&r.hold, Hold::Param(param) if param == name))
+            let mut holds = document.rules.iter().flat_map(|r| [&r.hold, &r.no_shrink_for]);
+            holds.any(|hold| matches!(hold, Hold::Param(param) if param == name))
         };
         let mut unused = Vec::new();
         for (names, code, what) in [
@@ -479,7 +500,7 @@ fn repeats(rule: &str) -> String {
 /// Whether an attribute follows from the task's Flink configuration, and cannot be set.
 fn derived(name: &str) -> bool {
     let component = |r: Resource| matches!(r.scope(), crate::resources::Scope::Component(..));
-    name == "framework_heap" || Resource::from_name(name).is_some_and(component)
+    matches!(name, "framework_heap" | "framework_off_heap") || Resource::from_name(name).is_some_and(component)
 }
 
 /// A cycle of definitions that `name` is on, if there is one: `a → b → a`.
@@ -506,11 +527,4 @@ fn cycle_through<'n>(name: &'n str, uses: &BTreeMap<&'n str, BTreeSet<&'n str>>)
         }
     }
     None
-}
-
-/// FNV-1a, 64 bit: small, and the same everywhere.
-fn fingerprint(text: &str) -> u64 {
-    text.bytes().fold(0xcbf2_9ce4_8422_2325, |hash, byte| {
-        (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
-    })
 }

@@ -123,7 +123,8 @@ pub fn decide_into(
     let mut scratch = std::mem::take(&mut task.scratch);
     let mut progress = std::mem::take(&mut task.rules);
     let mut history = std::mem::take(&mut task.history);
-    let mut row = inner.compiled.program.row();
+    let apart = looks_apart(inner, task, kind, now);
+    let mut row = decision.row.take().unwrap_or_else(|| inner.compiled.program.row());
     task.fill(policy, now, &history, &mut row);
     let task_managers = task.number(inner.known.task_managers).map(|n| n.clamp(0.0, 1e9) as u32);
     let look = Look {
@@ -140,7 +141,7 @@ pub fn decide_into(
         let status = if kind == LookKind::Short && !rule.info.urgent {
             RuleStatus::NotLooked
         } else {
-            step(rule, outputs.condition(rule.when), progress, now)
+            step(rule, outputs.condition(rule.when), progress, apart, now)
         };
         decision.rules.push(status);
     }
@@ -152,8 +153,8 @@ pub fn decide_into(
         decision,
         now,
         short: kind == LookKind::Short,
-        excluded: None,
-        unbroken: LOOKS_APART,
+        excluded: inner.excluded.each_ref().map(|p| p.inside(now).map(|inside| inside.until)),
+        unbroken: apart,
     }
     .run();
     if kind == LookKind::Long {
@@ -167,12 +168,26 @@ pub fn decide_into(
 
     // The row borrows from the task; nothing below needs it.
     drop(outputs);
-    drop(row);
+    decision.row = Some(row.released());
     task.rules = progress;
     task.scratch = scratch;
     task.history = history;
     task.record(inner, now, &decision.recorded);
     Ok(())
+}
+
+/// How long ago the last look may have been for this one to go on with what has held since: [`LOOKS_APART`], and where long looks are as rare as
+/// that, twice their distance.
+fn looks_apart(inner: &Inner, task: &mut Task, kind: LookKind, now: Millis) -> Millis {
+    let apart = match (inner.long.period(), task.last_long) {
+        (Some(period), _) => period * 2,
+        (None, Some(last)) => inner.long.next(last, task.id()).saturating_sub(last).saturating_add(LOOKS_APART),
+        (None, None) => 0,
+    };
+    if kind == LookKind::Long {
+        task.last_long = Some(now);
+    }
+    apart.max(LOOKS_APART)
 }
 
 /// Compares what the task has with what it had at the last look: who changes it beside us begins a new life of it.
@@ -253,10 +268,11 @@ fn step(
     rule: &CompiledRule,
     condition: Result<bool, Undefined>,
     progress: &mut RuleProgress,
+    apart: Millis,
     now: Millis,
 ) -> RuleStatus {
     let hold = rule.info.hold;
-    if progress.last_look.is_some_and(|last| now - last > LOOKS_APART.max(hold)) {
+    if progress.last_look.is_some_and(|last| now - last > apart.max(hold)) {
         *progress = RuleProgress::default();
     }
     progress.last_look = Some(now);

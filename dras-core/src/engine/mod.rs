@@ -16,23 +16,27 @@ mod act;
 mod assignment;
 mod attributes;
 mod build;
+mod compare;
 mod decide;
 mod decision;
 mod lint;
 mod policy;
 mod reading;
 mod report;
+mod state;
 mod task;
 
 pub use assignment::{Assigned, Assigner, UndefinedAssignment};
 pub use attributes::{Attribute, AttributeId, AttributeValue};
+pub use compare::{Difference, Replaced, Shadow, Verdict, differences, replace};
 pub use decide::{DecideError, decide, decide_into, decide_short};
 pub use decision::{AlertKind, Decision, Fitted, Held, LookKind, RuleState};
 pub use lint::{LintOptions, lint};
 pub use policy::{Policy, RuleInfo};
-pub use reading::{ReadError, ReadReport};
+pub use reading::{NextLook, ReadError, ReadReport};
 pub use report::{
     AlertReport, ChangeReport, DecisionReport, DirectionReport, GuardReport, HeldReport, HoldReport, MemoryReport,
     ProposalReport, RuleReport,
 };
+pub use state::Carried;
 pub use task::{Task, TaskError};

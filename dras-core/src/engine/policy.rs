@@ -1,16 +1,17 @@
 //! A rule document, compiled: immutable, shared by all tasks, replaced as a whole.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::sync::Arc;
 
 use super::attributes::{Attribute, AttributeId};
 use super::build::Builder;
 use crate::action::Resource;
+use crate::calendar::{Cadence, Periods};
 use crate::diagnostic::{Diagnostic, Diagnostics, codes};
 use crate::lang::{Compiled, Limits, VariableId};
 use crate::metrics::sources::QueryTemplate;
-use crate::metrics::{MetricId, Plan};
+use crate::metrics::{Kind, MetricId, Plan};
 use crate::rules::{self, Document, DocumentLimits, Guards, Mode, Reading, Rescale, Resolved, Sizing};
 use crate::units::Millis;
 
@@ -40,11 +41,19 @@ pub(crate) struct Inner {
     pub(crate) plan: Plan,
     pub(crate) attributes: Vec<Attribute>,
     pub(crate) rules: Vec<CompiledRule>,
+    pub(crate) parameters: Vec<rules::Parameter>,
     pub(crate) mode: Mode,
     pub(crate) rescale: Rescale,
     pub(crate) limits: rules::Limits,
     pub(crate) sizing: Sizing,
     pub(crate) guards: Guards,
+    /// All times without restarts, and those in which not even urgent changes are made.
+    pub(crate) excluded: [Periods; 2],
+    /// When all rules are looked at, and when urgent ones are, where there are any.
+    pub(crate) long: Cadence,
+    pub(crate) short: Option<Cadence>,
+    /// The metrics that urgent rules look at.
+    pub(crate) urgent_metrics: BTreeSet<MetricId>,
     pub(crate) known: Known,
     pub(crate) queries: BTreeMap<MetricId, QueryTemplate>,
     pub(crate) recorded: Vec<Recorded>,
@@ -58,6 +67,7 @@ pub(crate) struct Inner {
 pub(crate) struct Known {
     pub(crate) resources: [Option<VariableId>; Resource::COUNT],
     pub(crate) framework_heap: Option<VariableId>,
+    pub(crate) framework_off_heap: Option<VariableId>,
     pub(crate) max_parallelism: Option<VariableId>,
     pub(crate) slot_sharing_groups: Option<VariableId>,
     pub(crate) slots_per_task_manager: Option<VariableId>,
@@ -72,6 +82,8 @@ pub(crate) struct Known {
 #[derive(Debug, Clone)]
 pub(crate) struct CompiledRule {
     pub(crate) info: RuleInfo,
+    /// A number that tells its condition, with all that it uses, from others.
+    pub(crate) condition: u64,
     /// The output that is the condition.
     pub(crate) when: usize,
     /// The outputs that are the targets.
@@ -258,6 +270,13 @@ impl Policy {
         self.inner.plan.catalogue().id(name)
     }
 
+    /// The metrics whose samples are texts, and that rules use.
+    pub fn event_metrics(&self) -> impl Iterator<Item = MetricId> {
+        let plan = &self.inner.plan;
+        let events = plan.catalogue().iter().filter(|(_, spec)| spec.kind == Kind::Event);
+        events.map(|(id, _)| id).filter(|id| plan.used(*id))
+    }
+
     /// The handle of the attribute called `name`; `None` where there is none.
     pub fn attribute(&self, name: &str) -> Option<AttributeId> {
         self.inner.compiled.scope.find_variable(name).map(AttributeId)
@@ -271,6 +290,11 @@ impl Policy {
     /// The rules, in the order in which decisions report them.
     pub fn rules(&self) -> impl Iterator<Item = &RuleInfo> {
         self.inner.rules.iter().map(|r| &r.info)
+    }
+
+    /// The parameters, by name, with the value that counts, its range, the strategy's default and where the value comes from.
+    pub fn parameters(&self) -> &[rules::Parameter] {
+        &self.inner.parameters
     }
 
     /// What becomes of decisions.

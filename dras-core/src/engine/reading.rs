@@ -1,6 +1,7 @@
 //! Reading the answers of Prometheus and Flink into a task, and the queries that ask for them.
 
 use super::attributes::AttributeValue;
+use super::decision::LookKind;
 use super::policy::Policy;
 use super::task::{Task, TaskError, list};
 use crate::metrics::sources::{RangeQuery, RenderError, SourceError, SourceLimits, flink, instance_of, prometheus};
@@ -70,7 +71,55 @@ pub enum ReadError {
     },
 }
 
+/// When a task is to be looked at next, and how.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct NextLook {
+    /// When, in ms since the epoch.
+    pub at: Millis,
+    /// At what.
+    pub kind: LookKind,
+}
+
 impl Task {
+    /// The first look that is due strictly after `after`, by the document's `timing`. A long look takes the place of a short one at the same time,
+    /// and where no rule is urgent there are no short ones.
+    ///
+    /// Looks are spread over their period by a hash of the task's id, so that ten thousand tasks do not ask Prometheus in the same second; the same
+    /// task is looked at in the same second on every machine. When it is due, [`queries_for`](Self::queries_for) says what to ask.
+    ///
+    /// ```
+    /// # use dras_core::engine::{LookKind, Policy, Task};
+    /// # use dras_core::rules::{Document, DocumentLimits};
+    /// # let document = Document::from_json(r#"{"version": 1, "strategies": [{"use": "cpu"}]}"#, &DocumentLimits::default())?;
+    /// # let policy = Policy::compile(&document)?;
+    /// # let task = Task::new(&policy, "orders")?;
+    /// let now = 1_800_000_000_000;
+    /// let next = task.next_look(&policy, now)?;
+    /// assert_eq!(next.kind, LookKind::Long);
+    /// assert!(now < next.at && next.at <= now + 300_000);
+    /// assert_eq!(task.next_look(&policy, next.at)?.at, next.at + 300_000);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    /// The task belongs to another policy.
+    pub fn next_look(&self, policy: &Policy, after: Millis) -> Result<NextLook, TaskError> {
+        self.check(policy)?;
+        let inner = policy.inner();
+        let long = inner.long.next(after, self.id());
+        let short = inner.short.as_ref().map(|short| short.next(after, self.id()));
+        Ok(match short.filter(|short| *short < long) {
+            Some(at) => NextLook {
+                at,
+                kind: LookKind::Short,
+            },
+            None => NextLook {
+                at: long,
+                kind: LookKind::Long,
+            },
+        })
+    }
+
     /// The range queries whose answers complete the task's windows at `now`: for each metric that rules use and that has a query, from its
     /// newest sample (or as far back as the windows reach) to `now`, at the metric's interval. Hand each answer to
     /// [`read_prometheus`](Self::read_prometheus), in this order. A query never asks for more than 10,000 points; where more are missing there
@@ -96,6 +145,14 @@ impl Task {
     /// # Errors
     /// A label or attribute that a query needs is not set; nothing is asked then.
     pub fn queries(&self, policy: &Policy, now: Millis) -> Result<Vec<RangeQuery>, ReadError> {
+        self.queries_for(policy, now, LookKind::Long)
+    }
+
+    /// The same for a look of this kind: for a short one, only what urgent rules look at.
+    ///
+    /// # Errors
+    /// As [`queries`](Self::queries).
+    pub fn queries_for(&self, policy: &Policy, now: Millis, kind: LookKind) -> Result<Vec<RangeQuery>, ReadError> {
         self.check(policy)?;
         let inner = policy.inner();
         let lookup = |name: &str| {
@@ -106,7 +163,8 @@ impl Task {
             }
         };
         let mut queries = Vec::new();
-        for (metric, template) in &inner.queries {
+        let asked = |metric: &MetricId| kind == LookKind::Long || inner.urgent_metrics.contains(metric);
+        for (metric, template) in inner.queries.iter().filter(|q| asked(q.0)) {
             let spec = inner.plan.catalogue().spec(*metric);
             let promql = template
                 .render(&lookup, &self.labels)

@@ -31,6 +31,7 @@ mod limits;
 mod mistakes;
 pub mod oom;
 mod parse;
+mod plain;
 mod program;
 #[cfg(test)]
 mod prose;

@@ -7,7 +7,7 @@ use serde::Serialize;
 use super::attributes::AttributeType;
 use super::bounds::Limits;
 use super::constant::Constant;
-use super::guards::{Guards, Mode, Rescale, Sizing};
+use super::guards::{Guards, Mode, Rescale, Sizing, Timing};
 use crate::literal::{Quantity, exact_duration};
 use crate::metrics::catalogue::DEFAULT_INTERVAL;
 use crate::metrics::{Across, Duplicates, Infinite, Kind, MetricSpec, NotANumber, Per};
@@ -87,6 +87,9 @@ pub struct Document {
     /// What holds changes back.
     #[serde(skip_serializing_if = "Guards::is_empty")]
     pub guards: Guards,
+    /// When tasks are looked at.
+    #[serde(skip_serializing_if = "Timing::is_empty")]
+    pub timing: Timing,
     /// How much data the windows need.
     #[serde(skip_serializing_if = "WindowSettings::is_empty")]
     pub windows: WindowSettings,
@@ -133,6 +136,9 @@ pub struct MetricDeclaration {
     /// How much later than the newest sample of its series a sample may arrive, in ms. Default max(4 intervals, 60 s).
     #[serde(skip_serializing_if = "Option::is_none", serialize_with = "as_duration")]
     pub max_lateness: Option<Millis>,
+    /// The share of a window that samples must cover. Default that of the document.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub min_coverage: Option<f64>,
     /// What becomes of NaN. Default skip.
     #[serde(rename = "nan", skip_serializing_if = "Option::is_none")]
     pub not_a_number: Option<NotANumber>,
@@ -185,6 +191,7 @@ impl MetricDeclaration {
             staleness: self.staleness.unwrap_or(derived.staleness),
             max_gap: self.max_gap.unwrap_or(derived.max_gap),
             max_lateness: self.max_lateness.unwrap_or(derived.max_lateness),
+            min_coverage: self.min_coverage,
             not_a_number: self.not_a_number.unwrap_or_default(),
             infinite: self.infinite.unwrap_or_default(),
             duplicates: self.duplicates.unwrap_or_default(),

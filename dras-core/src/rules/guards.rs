@@ -5,6 +5,7 @@
 use serde::Serialize;
 
 use super::document::as_duration;
+use crate::calendar::{Cadence, Period};
 use crate::resources::ratio::{AlignTo, LargestStep};
 use crate::units::Millis;
 
@@ -56,6 +57,9 @@ pub struct Guards {
     /// How far one change goes.
     #[serde(skip_serializing_if = "LargestSteps::is_empty")]
     pub largest_step: LargestSteps,
+    /// Times without restarts.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub excluded: Vec<Excluded>,
     /// The most restarts for changes in any 24 hours.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub restarts_per_day: Option<u32>,
@@ -84,6 +88,49 @@ impl Guards {
     pub fn freeze_on_missing(&self) -> Freeze {
         self.freeze_on_missing.unwrap_or_default()
     }
+}
+
+/// A time without restarts.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Excluded {
+    /// When.
+    #[serde(flatten)]
+    pub period: Period,
+    /// Whether urgent changes are made nevertheless.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub urgent_pass: bool,
+}
+
+/// When tasks are looked at.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
+pub struct Timing {
+    /// How often urgent rules are looked at.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub short: Option<Cadence>,
+    /// How often, or when, all rules are looked at.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub long: Option<Cadence>,
+}
+
+impl Timing {
+    pub(super) fn is_empty(&self) -> bool {
+        *self == Timing::default()
+    }
+
+    /// How often urgent rules are looked at: every 30 s by default.
+    pub fn short(&self) -> Cadence {
+        self.short.clone().unwrap_or_else(|| every(30 * SECOND))
+    }
+
+    /// How often, or when, all rules are looked at: every 5 min by default.
+    pub fn long(&self) -> Cadence {
+        self.long.clone().unwrap_or_else(|| every(5 * MINUTE))
+    }
+}
+
+/// A cadence of a constant in this file; all of them are in range.
+fn every(period: Millis) -> Cadence {
+    Cadence::every(period).unwrap_or_default()
 }
 
 /// Quiet after a change, for each direction, in ms. Any change of the task's resources begins it, also one that somebody else made.
@@ -149,7 +196,7 @@ impl Stabilisation {
     }
 }
 
-/// How far one change goes, as a share of what the task has; always at least one subtask or one step of memory.
+/// How far one change goes, as a share of what the task has; always at least one subtask, or up 256 MiB and down one step of memory.
 #[derive(Debug, Clone, Copy, PartialEq, Default, Serialize)]
 pub struct LargestSteps {
     /// Up: 1 is at most twice as much.

@@ -32,11 +32,11 @@ pub use document::{
     Version, WindowSettings,
 };
 pub use guards::{
-    Align, CoolDown, Freeze, Guards, Ineffective, LargestSteps, Mode, Oscillation, Rescale, Sizing, Stabilisation, Tolerance,
+    Align, CoolDown, Excluded, Freeze, Guards, Ineffective, LargestSteps, Mode, Oscillation, Rescale, Sizing, Stabilisation, Timing, Tolerance,
 };
 pub use library::Library;
 pub use limits::DocumentLimits;
 pub use read::Reading;
 pub use resolved::{Resolved, Said};
 pub use schema::schema;
-pub use template::{Expanded, ExpandedRule, Origin, Template, expand};
+pub use template::{Expanded, ExpandedRule, Origin, Parameter, Template, expand};

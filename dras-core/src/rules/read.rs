@@ -260,6 +260,7 @@ impl<'l> DocumentReader<'l> {
         document.limits = self.limits(fields.take("limits"));
         document.sizing = self.sizing(fields.take("sizing"));
         document.guards = self.guards(fields.take("guards"));
+        document.timing = self.timing(fields.take("timing"));
         document.windows = self.windows(fields.take("windows"));
         // A library takes these away before the document is read.
         for name in ["extends", "remove"] {

@@ -2,10 +2,12 @@
 
 use super::bounds::{Bounds, Limits};
 use super::guards::{
-    Align, CoolDown, Freeze, Guards, Ineffective, LargestSteps, Mode, Oscillation, Rescale, Sizing, Stabilisation, Tolerance,
+    Align, CoolDown, Excluded, Freeze, Guards, Ineffective, LargestSteps, Mode, Oscillation, Rescale, Sizing, Stabilisation, Timing, Tolerance,
 };
 use super::read::DocumentReader;
 use super::reader::{At, Reader};
+use super::tree::Value;
+use crate::calendar::{Cadence, CalendarError, Cron, DailyRange, Period, TimeZone, Weekdays};
 use crate::diagnostic::codes;
 use crate::resources::Resource;
 use crate::resources::allocation::{Cores, Quota};
@@ -14,6 +16,9 @@ use crate::units::Unit;
 
 /// The largest parallelism that Flink knows.
 pub(super) const MAX_PARALLELISM: i64 = 32_768;
+
+/// The most times without restarts.
+const MOST_PERIODS: usize = 100;
 
 /// The most that one change may add, as a share of what there is: a hundred times as much is a slip.
 pub(super) const MOST_STEP: f64 = 100.0;
@@ -178,6 +183,13 @@ impl DocumentReader<'_> {
             };
             fields.finish(reader);
         }
+        if let Some(at) = fields.take("excluded") {
+            guards.excluded = reader
+                .elements(&at, MOST_PERIODS)
+                .iter()
+                .filter_map(|at| reader.excluded(at))
+                .collect();
+        }
         guards.restarts_per_day = fields
             .take("restarts_per_day")
             .and_then(|at| reader.whole(&at, 1, 100))
@@ -207,7 +219,107 @@ impl DocumentReader<'_> {
     }
 }
 
+impl DocumentReader<'_> {
+    pub(super) fn timing(&mut self, at: Option<At<'_>>) -> Timing {
+        let mut timing = Timing::default();
+        let Some(mut fields) = at.and_then(|at| self.reader.fields(&at)) else {
+            return timing;
+        };
+        let reader = &mut self.reader;
+        if let Some(at) = fields.take("short") {
+            timing.short = reader.cadence(&at);
+            if timing.short.as_ref().is_some_and(|c| c.period().is_none()) {
+                let message = "the short timer has a fixed distance";
+                reader.at(codes::BAD_FIELD_VALUE, &at, message, Some("write a duration: `\"30s\"`".to_owned()));
+            }
+        }
+        if let Some(at) = fields.take("long") {
+            timing.long = reader.cadence(&at);
+        }
+        fields.finish(reader);
+        timing
+    }
+}
+
 impl Reader {
+    /// Notes what the calendar says of a text.
+    fn calendar<T>(&mut self, at: &At<'_>, read: Result<T, CalendarError>) -> Option<T> {
+        match read {
+            Ok(value) => Some(value),
+            Err(error) => {
+                self.at(codes::BAD_FIELD_VALUE, at, error.to_string(), error.help());
+                None
+            }
+        }
+    }
+
+    /// A duration, a cron pattern, or a cron pattern with its zone.
+    fn cadence(&mut self, at: &At<'_>) -> Option<Cadence> {
+        if !matches!(at.node.value, Value::Object(_)) {
+            let text = self.text(at)?;
+            return self.calendar(at, text.parse());
+        }
+        let mut fields = self.fields(at)?;
+        let cron = fields.require(self, "cron").and_then(|at| {
+            let text = self.text(&at)?;
+            self.calendar(&at, Cron::parse(text))
+        });
+        let zone = fields.take("zone").map(|at| self.zone(&at));
+        fields.finish(self);
+        Some(Cadence::cron(cron?, zone.unwrap_or(Some(TimeZone::UTC))?))
+    }
+
+    fn zone(&mut self, at: &At<'_>) -> Option<TimeZone> {
+        let text = self.text(at)?;
+        self.calendar(at, TimeZone::parse(text))
+    }
+
+    /// A time without restarts.
+    fn excluded(&mut self, at: &At<'_>) -> Option<Excluded> {
+        let mut fields = self.fields(at)?;
+        let daily_at = fields.take("daily");
+        let daily = daily_at.as_ref().map(|at| {
+            let text = self.text(at)?;
+            self.calendar(at, DailyRange::parse(text))
+        });
+        let weekdays_at = fields.take("weekdays");
+        let weekdays = weekdays_at.as_ref().map(|at| {
+            let days: Vec<&str> = self.elements(at, 7).iter().filter_map(|at| self.text(at)).collect();
+            self.calendar(at, Weekdays::parse(&days))
+        });
+        let cron = fields.take("cron").map(|at| {
+            let text = self.text(&at)?;
+            self.calendar(&at, Cron::parse(text))
+        });
+        let zone = fields.take("zone").map(|at| self.zone(&at));
+        let urgent_pass = fields.take("urgent_pass").and_then(|at| self.truth(&at)).unwrap_or(false);
+        fields.finish(self);
+        if let (Some(at), None) = (&weekdays_at, &daily_at) {
+            let help = "give the daily range too, `\"daily\": \"00:00-24:00\"`, or a cron pattern instead".to_owned();
+            self.at(codes::BAD_FIELD_VALUE, at, "weekdays belong to a daily range", Some(help));
+            return None;
+        }
+        let daily = match (daily, weekdays) {
+            (Some(daily), Some(weekdays)) => Some(daily?.on(weekdays?)),
+            (Some(daily), None) => Some(daily?),
+            (None, _) => None,
+        };
+        let period = match (daily, cron) {
+            (Some(daily), Some(cron)) => Period::daily_and_cron(daily, cron?),
+            (Some(daily), None) => Period::daily(daily),
+            (None, Some(cron)) => Period::cron(cron?),
+            (None, None) => {
+                let help = "write `\"daily\": \"22:00-06:00\"`, or `\"cron\": \"* 9-17 * * mon-fri\"`".to_owned();
+                self.at(codes::MISSING_FIELD, at, "a time without restarts needs `daily` or `cron`", Some(help));
+                return None;
+            }
+        };
+        Some(Excluded {
+            period: period.in_zone(zone.unwrap_or(Some(TimeZone::UTC))?),
+            urgent_pass,
+        })
+    }
+
     /// A whole number of bytes, at least one.
     pub(super) fn bytes(&mut self, at: &At<'_>) -> Option<u64> {
         let quantity = self.quantity_in(at, Unit::BYTES)?;
