@@ -796,7 +796,7 @@ impl Gauge {
 
 /// The amount that can be had for what is wanted. A task may have an amount that is no whole number of steps (1100 MiB): a wish for that or
 /// for a little less is no wish for more.
-fn whole_steps(resource: Resource, current: f64, wanted: f64) -> f64 {
+pub(super) fn whole_steps(resource: Resource, current: f64, wanted: f64) -> f64 {
     let target = resource.quantise(wanted);
     if wanted <= current { target.min(current) } else { target }
 }
