@@ -172,13 +172,13 @@ const CASES: [Case; 15] = [
         trace: "e_rescale_live",
         fires: &["source_delay.stay", "source_delay.up"],
         advice: Some(Advice::More(Parallelism)),
-        first: (80, 91),
+        first: (76, 91),
     },
     Case {
         trace: "e_restart_savepoint",
         fires: &["source_delay.stay", "source_delay.up"],
         advice: Some(Advice::More(Parallelism)),
-        first: (80, 91),
+        first: (76, 91),
     },
     // One slot cannot become fewer.
     Case {
