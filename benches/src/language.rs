@@ -5,7 +5,7 @@ use dras_core::lang::{Expression, Limits, Row, Scope, Type, VariableId};
 use crate::Random;
 
 /// Rows of a scalar benchmark: more than a branch predictor learns by heart.
-pub const ROWS: usize = 4096;
+pub const ROWS: usize = 65536;
 
 /// An expression over numbers with what it means in Rust.
 #[derive(Debug, Clone, Copy)]

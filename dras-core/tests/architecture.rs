@@ -6,7 +6,7 @@
 //! | 3 | `engine` | everything below |
 //! | 2 | `lang`, `action` | floors 1 and 0 |
 //! | 1 | `metrics`, `resources`, `rules` | floor 0 |
-//! | 0 | `units`, `diagnostic`, `undefined`, `names`, `literal`, `calendar` | nothing, except that `undefined`, `names`, `literal` and `calendar` may import `units`, and `calendar` also `literal` and `diagnostic` |
+//! | 0 | `units`, `diagnostic`, `undefined`, `names`, `literal`, `calendar`, `fingerprint`, `snapshot` | nothing, except that `undefined`, `names`, `literal` and `calendar` may import `units`, and `calendar` also `literal`, `diagnostic` and `fingerprint` |
 //!
 //! Stages on one floor do not know each other. `lib.rs` belongs to no floor: it names them all. A stage must be imported by its own name
 //! (`crate::lang::Ast`), never through a re-export of the crate's root, which would hide where the arrow goes. Code inside
@@ -20,7 +20,7 @@ use std::collections::BTreeSet;
 use std::path::Path;
 
 const FLOORS: &[&[&str]] = &[
-    &["units", "diagnostic", "undefined", "names", "literal", "calendar"],
+    &["units", "diagnostic", "undefined", "names", "literal", "calendar", "fingerprint", "snapshot"],
     &["metrics", "resources", "rules"],
     &["lang", "action"],
     &["engine"],
@@ -37,6 +37,7 @@ const BESIDE: &[(&str, &str)] = &[
     ("literal", "units"),
     ("calendar", "units"),
     ("calendar", "literal"),
+    ("calendar", "fingerprint"),
     ("calendar", "diagnostic"),
     ("rules", "metrics"),
     ("rules", "resources"),

@@ -7,7 +7,8 @@ use serde::{Deserialize, Serialize};
 use crate::resources::Resource;
 use crate::units::Millis;
 
-/// The most records that are kept; beyond, the oldest goes. More than two budgets of urgent restarts, with their instructions.
+/// The most records that are kept; beyond, the oldest goes that is no restart of ours, so that the budget of restarts counts what there was.
+/// More than two budgets of urgent restarts, with their instructions.
 const MAX_RECORDS: usize = 512;
 
 /// The most recommendations that are kept of one resource.
@@ -52,6 +53,13 @@ pub enum RecordKind {
     },
     /// Somebody else changed the task's resources.
     External,
+}
+
+impl RecordKind {
+    /// Whether the job was restarted for an instruction, or may have been.
+    pub(crate) fn is_attempt(&self) -> bool {
+        matches!(self, RecordKind::Applied | RecordKind::Failed { .. })
+    }
 }
 
 /// One entry of a [`History`].
@@ -239,7 +247,8 @@ impl History {
 
     pub(crate) fn push(&mut self, record: Record) {
         if self.records.len() >= MAX_RECORDS {
-            self.records.pop_front();
+            let least = self.records.iter().position(|r| !r.kind.is_attempt());
+            self.records.remove(least.unwrap_or(0));
         }
         // Reports may come late; the records stay in order.
         let place = self.records.iter().rposition(|r| r.at <= record.at).map_or(0, |i| i + 1);
@@ -267,14 +276,16 @@ impl History {
         let mut of_key = self.records.iter().rev().filter(|r| !key.is_empty() && r.key == key);
         let never = || FeedbackError::NeverGiven { key: key.to_owned() };
         let newest = of_key.next().ok_or_else(never)?;
+        // The same instruction may have been given again after another one; the report may be about the first time.
+        let first = of_key.last().unwrap_or(newest).at;
         let before = match newest.kind {
             RecordKind::Applied => "applied",
             RecordKind::Failed { .. } => "failed",
             RecordKind::Instructed | RecordKind::External => {
-                if at < newest.at {
+                if at < first {
                     return Err(FeedbackError::BeforeGiven {
                         key: key.to_owned(),
-                        given: newest.at,
+                        given: first,
                         at,
                     });
                 }
@@ -381,6 +392,37 @@ impl History {
             entries: Vec::new(),
         });
         Adopted::External(steps)
+    }
+
+    /// Takes over what happened to the task under the live document; what was recommended here and what ran out stay.
+    pub(crate) fn follow(&mut self, live: &History) {
+        self.generation = live.generation;
+        self.records.clone_from(&live.records);
+        self.known.clone_from(&live.known);
+        self.effects.clone_from(&live.effects);
+        self.pending = None;
+    }
+
+    /// Whether this can be the history of a task; what is wrong, if not.
+    pub(crate) fn check(&self) -> Result<(), &'static str> {
+        let in_order = self.records.iter().zip(self.records.iter().skip(1)).all(|(a, b)| a.at <= b.at);
+        let steps = self.records.iter().flat_map(|r| &r.steps);
+        let pending = self.pending.iter().flat_map(|p| &p.steps);
+        let finite = steps.chain(pending).all(|s| s.from.is_finite() && s.to.is_finite())
+            && self.known.iter().all(|k| k.1.is_finite())
+            && self.recommendations.iter().flat_map(|r| &r.log).all(|r| r.1.is_finite())
+            && self.ran_out.iter().all(|r| r.size.is_finite());
+        let bounded = self.records.len() <= MAX_RECORDS
+            && self.ran_out.len() <= MAX_RAN_OUT
+            && self.known.len() <= Resource::COUNT
+            && self.recommendations.len() <= Resource::COUNT
+            && self.recommendations.iter().all(|r| r.log.len() <= MAX_RECOMMENDATIONS);
+        match () {
+            () if !in_order => Err("its records are not in the order of time"),
+            () if !finite => Err("an amount is not a finite number"),
+            () if !bounded => Err("it has more entries than a history keeps"),
+            () => Ok(()),
+        }
     }
 
     fn learn_all(&mut self, has: &impl Fn(Resource) -> Option<f64>) {

@@ -98,7 +98,7 @@ impl Cron {
 
 /// The field of days of the month.
 fn days(text: &str, dates: &mut Dates) -> Result<(), CalendarError> {
-    for part in text.split(',') {
+    for part in DAY_OF_MONTH.parts(text)? {
         if part.eq_ignore_ascii_case("L") {
             dates.last_day = true;
         } else {
@@ -110,12 +110,9 @@ fn days(text: &str, dates: &mut Dates) -> Result<(), CalendarError> {
 
 /// The field of days of the week.
 fn weekdays(text: &str, dates: &mut Dates) -> Result<(), CalendarError> {
-    for part in text.split(',') {
+    for part in DAY_OF_WEEK.parts(text)? {
         if let Some((weekday, count)) = part.split_once('#') {
-            let weekday = DAY_OF_WEEK
-                .value(weekday)
-                .ok_or_else(|| DAY_OF_WEEK.error(part, None))?
-                % 7;
+            let weekday = DAY_OF_WEEK.value(weekday).ok_or_else(|| DAY_OF_WEEK.error(part))? % 7;
             if count.eq_ignore_ascii_case("L") {
                 dates.last_weekdays |= 1 << weekday;
             } else if let Some(count @ 1..=5) = number(count) {
@@ -140,7 +137,15 @@ fn weekdays(text: &str, dates: &mut Dates) -> Result<(), CalendarError> {
 
 impl Field {
     fn bits(&self, text: &str) -> Result<u64, CalendarError> {
-        text.split(',').try_fold(0, |bits, part| Ok(bits | self.part(part)?))
+        self.parts(text)?.try_fold(0, |bits, part| Ok(bits | self.part(part)?))
+    }
+
+    /// The parts of a list, of which none is empty.
+    fn parts<'a>(&self, text: &'a str) -> Result<impl Iterator<Item = &'a str> + use<'a>, CalendarError> {
+        if text.split(',').any(str::is_empty) {
+            return Err(self.wrong(text, "a part of the list is empty".to_owned(), None));
+        }
+        Ok(text.split(','))
     }
 
     /// One part of a list: `*`, `5`, `1-5`, each also with `/2`.
@@ -157,7 +162,10 @@ impl Field {
                 return Err(self.wrong(part, allowed, None));
             }
         };
-        let value = |text: &str| self.value(text).ok_or_else(|| self.error(text, Some(part)));
+        let value = |text: &str| {
+            self.value(text)
+                .ok_or_else(|| self.error(if text.is_empty() { part } else { text }))
+        };
         let (first, last) = match values.split_once('-') {
             // All days of the week once, not Sunday twice: `*/2` would otherwise count up to 7.
             None if values == "*" => (self.low, self.high.min(self.last())),
@@ -203,8 +211,8 @@ impl Field {
             .filter(|value| (self.low..=self.high).contains(value))
     }
 
-    /// A value that the field does not have, and the part of the list in which it stands.
-    fn error(&self, value: &str, part: Option<&str>) -> CalendarError {
+    /// A value that the field does not have.
+    fn error(&self, value: &str) -> CalendarError {
         let names = match self.names {
             [first, .., last] => format!(", or {first} to {last},"),
             _ => String::new(),
@@ -220,11 +228,7 @@ impl Field {
             "L" | "l" if self.high == 31 => Some("`L` is the last day of the month, and stands alone in a list".to_owned()),
             _ => None,
         };
-        self.wrong(
-            if value.is_empty() { part.unwrap_or(value) } else { value },
-            allowed,
-            help,
-        )
+        self.wrong(value, allowed, help)
     }
 
     fn wrong(&self, given: &str, allowed: String, help: Option<String>) -> CalendarError {

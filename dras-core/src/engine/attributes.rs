@@ -22,7 +22,8 @@ pub struct Attribute {
 }
 
 /// The value of an attribute, in the attribute's declared unit (seconds and bytes for the built-in ones).
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, serde::Serialize, serde::Deserialize)]
+#[serde(untagged)]
 pub enum AttributeValue {
     /// A number, in the unit that the document declares for the attribute; in seconds and bytes for the built-in ones. It must be finite.
     Number(f64),

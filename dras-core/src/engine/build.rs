@@ -7,6 +7,7 @@ use super::attributes::{self, Attribute};
 use super::policy::{CompiledRule, Gauge, Inner, Known, Policy, Recorded, RuleInfo};
 use crate::action::Resource;
 use crate::calendar::Periods;
+use crate::fingerprint::fnv1a;
 use crate::diagnostic::{Diagnostic, Diagnostics, Span, codes};
 use crate::lang::ast::NodeKind;
 use crate::lang::functions;
@@ -97,14 +98,14 @@ impl<'d> Builder<'d> {
         };
         let urgent: Vec<&CompiledRule> = rules.iter().filter(|r| r.info.urgent).collect();
         let urgent_outputs = urgent.iter().flat_map(|r| {
-            let effect = r.effect.map(|e| e.output());
+            let effect = r.effect.map(Gauge::output);
             std::iter::once(r.when).chain(r.then.iter().map(|t| t.1)).chain(effect)
         });
         let urgent_metrics = compiled.metrics_of(urgent_outputs);
         let short = (!urgent.is_empty()).then(|| from.timing.short());
         let inner = Inner {
             name: document.name.clone(),
-            fingerprint: fingerprint(&document.to_json()),
+            fingerprint: fnv1a(&document.to_json()),
             plan,
             attributes: self.attributes,
             parameters: self.expanded.parameters(),
@@ -327,7 +328,10 @@ impl<'d> Builder<'d> {
 
     fn rules(&mut self, compiler: &mut Compiler) -> Vec<CompiledRule> {
         let mut compiled = Vec::new();
-        for (rule, expanded) in self.expanded.document.rules.iter().zip(&self.expanded.rules) {
+        let document = &self.expanded.document;
+        // Names mean what definitions and parameters say; a condition is another one where any of these is.
+        let names = format!("{:?}{:?}", document.define, document.params);
+        for (rule, expanded) in document.rules.iter().zip(&self.expanded.rules) {
             let path = expanded.origin.path();
             let when = self.add(compiler, &rule.when, Expected::Condition, &format!("{path}.when"));
             let when = compiler.output(when);
@@ -354,6 +358,7 @@ impl<'d> Builder<'d> {
             };
             compiled.push(CompiledRule {
                 info,
+                condition: fnv1a(&format!("{}{names}", rule.when)),
                 when,
                 then,
                 effect,
@@ -522,11 +527,4 @@ fn cycle_through<'n>(name: &'n str, uses: &BTreeMap<&'n str, BTreeSet<&'n str>>)
         }
     }
     None
-}
-
-/// FNV-1a, 64 bit: small, and the same everywhere.
-fn fingerprint(text: &str) -> u64 {
-    text.bytes().fold(0xcbf2_9ce4_8422_2325, |hash, byte| {
-        (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
-    })
 }

@@ -124,7 +124,7 @@ pub fn decide_into(
     let mut progress = std::mem::take(&mut task.rules);
     let mut history = std::mem::take(&mut task.history);
     let apart = looks_apart(inner, task, kind, now);
-    let mut row = inner.compiled.program.row();
+    let mut row = decision.row.take().unwrap_or_else(|| inner.compiled.program.row());
     task.fill(policy, now, &history, &mut row);
     let task_managers = task.number(inner.known.task_managers).map(|n| n.clamp(0.0, 1e9) as u32);
     let look = Look {
@@ -168,7 +168,7 @@ pub fn decide_into(
 
     // The row borrows from the task; nothing below needs it.
     drop(outputs);
-    drop(row);
+    decision.row = Some(row.released());
     task.rules = progress;
     task.scratch = scratch;
     task.history = history;

@@ -161,6 +161,8 @@ pub struct Decision {
     pub(super) instruction: Option<Instruction>,
     /// Values to be recorded as samples.
     pub(super) recorded: Vec<(MetricId, f64)>,
+    /// Space for the values of a look, between looks.
+    pub(super) row: Option<Row<'static>>,
     pub(super) numbers: Vec<f64>,
     pub(super) reasons: Vec<Missing>,
     pub(super) texts: Vec<Option<String>>,
@@ -186,6 +188,7 @@ impl Decision {
             external: Vec::new(),
             instruction: None,
             recorded: Vec::new(),
+            row: None,
             numbers: Vec::new(),
             reasons: Vec::new(),
             texts: Vec::new(),
@@ -195,6 +198,7 @@ impl Decision {
     pub(super) fn begin(&mut self, policy: &Policy, task: &str, at: Millis, kind: LookKind) {
         if self.policy != *policy {
             self.policy = policy.clone();
+            self.row = None;
         }
         task.clone_into(&mut self.task);
         self.at = at;

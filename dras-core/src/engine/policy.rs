@@ -11,8 +11,8 @@ use crate::calendar::{Cadence, Periods};
 use crate::diagnostic::{Diagnostic, Diagnostics, codes};
 use crate::lang::{Compiled, Limits, VariableId};
 use crate::metrics::sources::QueryTemplate;
-use crate::metrics::{MetricId, Plan};
-use crate::rules::{self, Document, DocumentLimits, Guards, Mode, Reading, Rescale, Sizing};
+use crate::metrics::{Kind, MetricId, Plan};
+use crate::rules::{self, Document, DocumentLimits, Guards, Mode, Reading, Rescale, Resolved, Sizing};
 use crate::units::Millis;
 
 /// A compiled rule document. Cheap to clone; immutable, `Send + Sync`.
@@ -82,6 +82,8 @@ pub(crate) struct Known {
 #[derive(Debug, Clone)]
 pub(crate) struct CompiledRule {
     pub(crate) info: RuleInfo,
+    /// A number that tells its condition, with all that it uses, from others.
+    pub(crate) condition: u64,
     /// The output that is the condition.
     pub(crate) when: usize,
     /// The outputs that are the targets.
@@ -193,6 +195,26 @@ impl Policy {
         Policy::of_reading(&Reading::from_value(value, limits))
     }
 
+    /// Compiles a document of a library, with everything that it inherits. What is wrong is placed in the document that says it, and what it
+    /// inherits without using it is not warned of: shared metrics and parameters are there for those who need them.
+    ///
+    /// # Errors
+    /// Everything that is wrong with the document and its expressions, each with its path; warnings are among them.
+    ///
+    /// ```
+    /// use dras_core::engine::Policy;
+    /// use dras_core::rules::{DocumentLimits, Library};
+    /// let mut library = Library::new(DocumentLimits::default());
+    /// library.add(r#"{"version": 1, "name": "base", "params": {"calm": "1h"}, "rules": [{"name": "up", "when": "uptimee > calm", "then": {"parallelism": "2"}}]}"#)?;
+    /// library.add(r#"{"version": 1, "name": "orders", "extends": "base"}"#)?;
+    /// let found = Policy::from_resolved(&library.resolve("orders")?).unwrap_err();
+    /// assert_eq!((found.0[0].code.id(), found.0[0].path.as_str()), ("E0201", "base: rules[0].when"));
+    /// # Ok::<(), dras_core::diagnostic::Diagnostics>(())
+    /// ```
+    pub fn from_resolved(resolved: &Resolved) -> Result<Policy, Diagnostics> {
+        Policy::of_reading(resolved.reading())
+    }
+
     fn of_reading(reading: &Reading) -> Result<Policy, Diagnostics> {
         let (expanded, mut found) = reading.expand();
         let incomplete = found.has_errors();
@@ -201,7 +223,7 @@ impl Policy {
         let news = |d: &Diagnostic| {
             let unused = [codes::UNUSED_DEFINITION, codes::UNUSED_PARAMETER, codes::UNUSED_METRIC];
             let follows = d.code == codes::UNKNOWN_NAME && reading.broken.contains(d.offending());
-            !(follows || incomplete && unused.contains(&d.code))
+            !(follows || unused.contains(&d.code) && (incomplete || reading.inherits(&d.path)))
         };
         found.0.extend(more.into_iter().filter(news).map(|d| reading.locate(d)));
         match policy {
@@ -246,6 +268,13 @@ impl Policy {
     /// a handle too, and its samples are counted as unused.
     pub fn metric(&self, name: &str) -> Option<MetricId> {
         self.inner.plan.catalogue().id(name)
+    }
+
+    /// The metrics whose samples are texts, and that rules use.
+    pub fn event_metrics(&self) -> impl Iterator<Item = MetricId> {
+        let plan = &self.inner.plan;
+        let events = plan.catalogue().iter().filter(|(_, spec)| spec.kind == Kind::Event);
+        events.map(|(id, _)| id).filter(|id| plan.used(*id))
     }
 
     /// The handle of the attribute called `name`; `None` where there is none.

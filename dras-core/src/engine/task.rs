@@ -9,6 +9,7 @@ use crate::lang::{Row, VariableId};
 use crate::metrics::{Accepted, IngestCounters, IngestError, InstanceId, Mark, MetricId, Scratch, Windows};
 use crate::resources::Scope;
 use crate::resources::memory::{Component, FlinkProcess, MemoryConfig, MemoryError, derive};
+use crate::snapshot::SnapshotError;
 use crate::undefined::Undefined;
 use crate::units::Millis;
 
@@ -54,8 +55,8 @@ pub struct Task {
     pub(crate) windows: Windows,
     pub(crate) rules: Vec<RuleProgress>,
     pub(crate) history: History,
-    pub(crate) task_manager: Option<MemoryConfig>,
-    pub(crate) job_manager: Option<MemoryConfig>,
+    pub(crate) manager_memory: Option<MemoryConfig>,
+    pub(crate) job_manager_memory: Option<MemoryConfig>,
     pub(crate) first_seen: Option<Millis>,
     pub(crate) last_look: Option<Millis>,
     pub(crate) last_long: Option<Millis>,
@@ -152,6 +153,9 @@ pub enum TaskError {
     /// A report on an instruction cannot be.
     #[error(transparent)]
     Feedback(#[from] FeedbackError),
+    /// The bytes are no snapshot of a task that can be read.
+    #[error(transparent)]
+    Snapshot(#[from] SnapshotError),
     /// The samples cannot be taken.
     #[error(transparent)]
     Ingest(#[from] IngestError),
@@ -182,8 +186,8 @@ impl Task {
             windows: Windows::new(&inner.plan),
             rules: vec![RuleProgress::default(); inner.rules.len()],
             history: History::default(),
-            task_manager: None,
-            job_manager: None,
+            manager_memory: None,
+            job_manager_memory: None,
             first_seen: None,
             last_look: None,
             last_long: None,
@@ -237,8 +241,8 @@ impl Task {
         let name = || attribute.name.clone();
         let whole = |resource: Resource| policy.inner().known.resources[resource as usize] == Some(id.0);
         if attribute.derived
-            || (whole(Resource::TaskManagerMemory) && self.task_manager.is_some())
-            || (whole(Resource::JobManagerMemory) && self.job_manager.is_some())
+            || (whole(Resource::TaskManagerMemory) && self.manager_memory.is_some())
+            || (whole(Resource::JobManagerMemory) && self.job_manager_memory.is_some())
         {
             return Err(TaskError::Derived { name: name() });
         }
@@ -314,10 +318,10 @@ impl Task {
             self.values[id.index()] = Some(AttributeValue::Number(f64::from(slots)));
         }
         if task_manager.is_some() {
-            self.task_manager = task_manager;
+            self.manager_memory = task_manager;
         }
         if job_manager.is_some() {
-            self.job_manager = job_manager;
+            self.job_manager_memory = job_manager;
         }
         self.derive_memory(policy);
         Ok(())
@@ -326,8 +330,8 @@ impl Task {
     /// The memory configuration of a process, where it is known.
     pub fn memory(&self, process: FlinkProcess) -> Option<&MemoryConfig> {
         match process {
-            FlinkProcess::TaskManager => self.task_manager.as_ref(),
-            FlinkProcess::JobManager => self.job_manager.as_ref(),
+            FlinkProcess::TaskManager => self.manager_memory.as_ref(),
+            FlinkProcess::JobManager => self.job_manager_memory.as_ref(),
         }
     }
 
@@ -379,8 +383,8 @@ impl Task {
             // Flink's model gave these entries; what it cannot read it would not have given.
             if let Ok(config) = MemoryConfig::from_entries(process, old.chain(new)) {
                 match process {
-                    FlinkProcess::TaskManager => self.task_manager = Some(config),
-                    FlinkProcess::JobManager => self.job_manager = Some(config),
+                    FlinkProcess::TaskManager => self.manager_memory = Some(config),
+                    FlinkProcess::JobManager => self.job_manager_memory = Some(config),
                 }
             }
         }

@@ -7,7 +7,7 @@ use super::arithmetic::{Fn1, Fn2, Fn3};
 use super::exact::Values;
 use super::expression::Expression;
 use super::graph::VariableId;
-use super::program::{Atoms, Code, NumberOp, Other, Output, Part, Program, functions};
+use super::program::{Code, NumberOp, Other, Output, Part, Program, functions};
 use super::types::Value;
 
 /// Rows in a block: a block of one register is 8 KiB, so that a few dozen of them stay in the cache.
@@ -355,7 +355,7 @@ impl<'a> Run<'a> {
             for op in &stage.ops {
                 self.number_op(blocks, *op, from, to);
             }
-            for (register, bound, bit) in stage.atoms.iter().flat_map(Atoms::each) {
+            for (register, bound, bit) in stage.every_atom() {
                 let mut mask = std::mem::take(&mut blocks.masks[bit]);
                 let value = self.operand(blocks, register, from, to);
                 binary(&mut mask[..rows], value, Operand::Constant(bound), |x, y| {
@@ -370,7 +370,9 @@ impl<'a> Run<'a> {
                 binary(&mut mask[..rows], left, right, |x, y| u8::from(x >= y));
                 blocks.masks[pair.bit as usize] = mask;
             }
-            blocks.terms(&stage.parts, rows);
+            for level in &stage.levels {
+                blocks.terms(level, rows);
+            }
         }
         self.check(blocks, from, to);
     }

@@ -12,17 +12,24 @@ use crate::undefined::Undefined;
 /// A variable that was never set is undefined.
 #[derive(Debug, Clone)]
 pub struct Row<'t> {
-    /// Inputs first, then the program's other registers. NaN = undefined.
+    /// Inputs first, then the program's other registers. What is not finite is undefined: [`NO_NUMBER`] for the reason that is noted, other
+    /// NaNs and infinities because the caller gave them.
     pub(crate) numbers: Vec<f64>,
-    /// How many of the inputs are NaN.
-    pub(super) undefined: u32,
     pub(crate) texts: Vec<Option<&'t str>>,
     /// Why inputs are undefined, and which node began it.
     pub(crate) reasons: Vec<Missing>,
     pub(crate) bits: Vec<u64>,
     /// Where each variable goes.
-    pub(crate) variables: Vec<VariableSlot>,
+    variables: Vec<VariableSlot>,
+    /// The register of each variable that is a number or truth value; [`NOWHERE`] for the others.
+    registers: Vec<u32>,
 }
+
+/// Stands where a number is undefined for a reason that is noted: a NaN that no computation gives.
+pub(crate) const NO_NUMBER: f64 = f64::from_bits(0x7ff8_6472_6173_0001);
+
+/// Stands for the register of a variable that has none; no row has so many.
+const NOWHERE: u32 = u32::MAX;
 
 /// Where a variable goes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -48,12 +55,68 @@ impl VariableSlot {
 pub(crate) const OWN: GraphId = GraphId(u32::MAX);
 
 impl<'t> Row<'t> {
+    /// A row with the registers of a program; the first ones are inputs, as many as there are `reasons`.
+    pub(super) fn new(numbers: Vec<f64>, reasons: Vec<Missing>, words: usize, variables: &[VariableSlot]) -> Row<'t> {
+        let register = |slot: &VariableSlot| match slot {
+            VariableSlot::Number(input) => *input,
+            VariableSlot::Unused | VariableSlot::Text(_) => NOWHERE,
+        };
+        Row {
+            numbers,
+            texts: vec![None; reasons.len()],
+            reasons,
+            bits: vec![0; words],
+            variables: variables.to_vec(),
+            registers: variables.iter().map(register).collect(),
+        }
+    }
+
+    /// The row without the texts that it borrowed, to be filled again for somebody else; its space stays.
+    pub(crate) fn released(self) -> Row<'static> {
+        Row {
+            numbers: self.numbers,
+            // Collecting in place: the same space, and no text of the old lifetime in it.
+            texts: self.texts.into_iter().map(|_| None).collect(),
+            reasons: self.reasons,
+            bits: self.bits,
+            variables: self.variables,
+            registers: self.registers,
+        }
+    }
+
     /// Sets a number, in seconds, bytes or plain numbers. NaN and infinities make it undefined. For a truth value, 0 is false and every
     /// other number true; a text has no number and stays as it is.
     #[inline]
     pub fn set_number(&mut self, variable: VariableId, value: f64) {
-        if let Some(&VariableSlot::Number(input)) = self.variables.get(variable.index()) {
-            self.put_number(input, value);
+        if let Some(&register) = self.registers.get(variable.index())
+            && let Some(number) = self.numbers.get_mut(register as usize)
+        {
+            *number = value;
+        }
+    }
+
+    /// Sets many numbers, as [`set_number`](Self::set_number) does: the first of `values` for the first variable of the scope, and so on. Values
+    /// beyond the last variable are ignored.
+    ///
+    /// ```
+    /// use dras_core::lang::{Expression, Limits, Scope};
+    /// use dras_core::units::Unit;
+    ///
+    /// let mut scope = Scope::new();
+    /// scope.number("cpu", Unit::NUMBER)?;
+    /// scope.number("lag", Unit::SECONDS)?;
+    /// let rule = Expression::compile("cpu > 80% && lag > 5m", &scope, &Limits::default())?;
+    /// let mut row = rule.row();
+    /// row.set_numbers(&[0.91, 412.0]);
+    /// assert_eq!(rule.condition(&mut row), Ok(true));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[inline]
+    pub fn set_numbers(&mut self, values: &[f64]) {
+        for (register, value) in self.registers.iter().zip(values) {
+            if let Some(number) = self.numbers.get_mut(*register as usize) {
+                *number = *value;
+            }
         }
     }
 
@@ -78,58 +141,42 @@ impl<'t> Row<'t> {
 
     #[inline]
     pub(crate) fn put_number(&mut self, input: InputIndex, value: f64) {
-        let old = &mut self.numbers[input as usize];
-        if value.is_finite() && !old.is_nan() {
-            *old = value;
-        } else {
-            self.put_other(input, value);
-        }
-    }
-
-    /// A number that is not finite, or is put where there was none.
-    #[cold]
-    fn put_other(&mut self, input: InputIndex, value: f64) {
-        if value.is_finite() {
-            self.put(input, value);
-        } else {
-            let reason = if value.is_nan() {
-                Undefined::NotAvailable
-            } else {
-                Undefined::NotFinite
-            };
-            self.put_undefined(input, Missing { reason, origin: OWN });
-        }
-    }
-
-    fn put(&mut self, input: InputIndex, value: f64) {
-        let old = std::mem::replace(&mut self.numbers[input as usize], value);
-        self.undefined = self.undefined + u32::from(value.is_nan()) - u32::from(old.is_nan());
+        self.numbers[input as usize] = value;
     }
 
     /// Whether any input is undefined.
-    #[inline]
+    #[inline(always)]
     pub(super) fn is_incomplete(&self) -> bool {
-        self.undefined > 0
+        self.numbers[..self.reasons.len()].iter().any(|x| !x.is_finite())
     }
 
     pub(crate) fn put_undefined(&mut self, input: InputIndex, reason: Missing) {
-        self.put(input, f64::NAN);
+        self.numbers[input as usize] = NO_NUMBER;
         self.texts[input as usize] = None;
         self.reasons[input as usize] = reason;
     }
 
     pub(crate) fn put_text(&mut self, input: InputIndex, text: &'t str) {
         self.texts[input as usize] = Some(text);
-        self.put(input, 0.0);
+        self.numbers[input as usize] = 0.0;
     }
 
     /// The value of an input, for the exact evaluator.
     pub(crate) fn value(&self, graph: &Graph, input: InputIndex, origin: GraphId) -> Value<'t> {
         let index = input as usize;
+        let number = self.numbers[index];
         let missing = || {
-            let missing = self.reasons[index];
-            let origin = if missing.origin == OWN { origin } else { missing.origin };
-            Value::Undefined(Missing { origin, ..missing })
+            let own = |reason| Missing { reason, origin };
+            let noted = self.reasons[index];
+            Value::Undefined(if number.is_infinite() {
+                own(Undefined::NotFinite)
+            } else if number.is_nan() && number.to_bits() != NO_NUMBER.to_bits() {
+                own(Undefined::NotAvailable)
+            } else if noted.origin == OWN {
+                own(noted.reason)
+            } else {
+                noted
+            })
         };
         // What is not needed stands as 0 in the registers, so that it does not count as missing there.
         if self.reasons[index].reason == Undefined::NotNeeded {
@@ -137,9 +184,9 @@ impl<'t> Row<'t> {
         }
         match graph.ty(origin) {
             Type::Text => self.texts[index].map_or_else(missing, |text| Value::Text(Cow::Borrowed(text))),
-            Type::Number(_) | Type::Bool if self.numbers[index].is_nan() => missing(),
-            Type::Number(_) => Value::Number(self.numbers[index]),
-            Type::Bool => Value::Bool(self.numbers[index] != 0.0),
+            Type::Number(_) | Type::Bool if !number.is_finite() => missing(),
+            Type::Number(_) => Value::Number(number),
+            Type::Bool => Value::Bool(number != 0.0),
         }
     }
 }

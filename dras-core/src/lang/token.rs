@@ -120,6 +120,17 @@ pub(crate) struct Tokens {
 /// The grammar matches every text, so only the limits of the `pest` runtime are left: less than 64 KiB of stack, or a limit on calls that
 /// the host process has set for all users of `pest`. The error says which.
 pub(crate) fn tokens(source: &str) -> Result<Tokens, String> {
+    match super::plain::tokens(source) {
+        Some(tokens) => Ok(Tokens {
+            tokens,
+            comments: Vec::new(),
+        }),
+        None => by_grammar(source),
+    }
+}
+
+/// The same through the grammar, which defines what a token is.
+pub(super) fn by_grammar(source: &str) -> Result<Tokens, String> {
     let program = Grammar::parse(Rule::program, source).map_err(|e| e.variant.message().into_owned())?;
     let mut tokens: Vec<Token> = Vec::with_capacity(source.len() / 3 + 2);
     let mut comments = Vec::new();
@@ -172,14 +183,19 @@ pub(crate) fn tokens(source: &str) -> Result<Tokens, String> {
         };
         tokens.push(Token { kind, span });
     }
-    tokens.push(Token {
-        kind: Kind::End,
-        span: Span::new(source.len(), source.len()),
-    });
+    tokens.push(end(source));
     Ok(Tokens { tokens, comments })
 }
 
-fn word(text: &str) -> Kind {
+/// What stands after the last token.
+pub(super) fn end(source: &str) -> Token {
+    Token {
+        kind: Kind::End,
+        span: Span::new(source.len(), source.len()),
+    }
+}
+
+pub(super) fn word(text: &str) -> Kind {
     match text {
         "true" => Kind::True,
         "false" => Kind::False,
@@ -191,7 +207,7 @@ fn word(text: &str) -> Kind {
 }
 
 /// The longest operator at the start of `rest`, which begins with a symbol, and its length.
-fn operator(rest: &[u8]) -> (u32, Kind) {
+pub(super) fn operator(rest: &[u8]) -> (u32, Kind) {
     let byte = |i: usize| rest.get(i).copied().unwrap_or(0);
     match (byte(0), byte(1), byte(2)) {
         (b'(', ..) => (1, Kind::OpenRound),

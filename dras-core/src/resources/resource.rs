@@ -22,7 +22,7 @@ pub enum Resource {
     TaskOffHeap,
     /// Its network buffers.
     NetworkMemory,
-    /// Its managed memory: RocksDB, sorting, Python.
+    /// Its managed memory: `RocksDB`, sorting, Python.
     ManagedMemory,
     /// Its JVM metaspace: the classes.
     Metaspace,

@@ -8,6 +8,7 @@ use super::constant::Constant;
 use super::document::{Document, Hold, Param, Rule, StrategyUse, WindowSettings};
 use super::limits::DocumentLimits;
 use super::reader::{At, Fields, Reader};
+use super::resolved::Places as SourcePlaces;
 use super::template::{Expanded, expand_at};
 use super::tree::{self, Node, Value, quote};
 use crate::diagnostic::{Diagnostic, Diagnostics, Span, codes};
@@ -29,7 +30,16 @@ pub struct Reading {
     pub broken: BTreeSet<String>,
     /// Where the rules and strategies of `document` stand in their lists, since those with errors are left out.
     pub(super) places: Places,
-    tree: Option<(Node, Arc<str>)>,
+    tree: Option<Tree>,
+}
+
+/// What a document was read from, where places in it are known.
+#[derive(Debug, Clone)]
+enum Tree {
+    /// A text.
+    Text(Node, Arc<str>),
+    /// Documents that extend each other.
+    Merged(Node, SourcePlaces),
 }
 
 /// The indices that the rules and strategies of a document have in the text it was read from.
@@ -56,7 +66,7 @@ impl Reading {
             Ok((root, source)) => {
                 let reading = read(&root, Some(&source), limits);
                 Reading {
-                    tree: Some((root, source)),
+                    tree: Some(Tree::Text(root, source)),
                     ..reading
                 }
             }
@@ -91,12 +101,40 @@ impl Reading {
     /// Gives a diagnostic that only has a path its place in the text, if the document was read from one.
     pub fn locate(&self, diagnostic: Diagnostic) -> Diagnostic {
         match &self.tree {
-            Some((root, source)) if diagnostic.source.is_none() => {
+            Some(Tree::Text(root, source)) if diagnostic.source.is_none() => {
                 let span = root.find(&diagnostic.path);
                 Diagnostic { span, ..diagnostic }.with_source(source)
             }
+            Some(Tree::Merged(root, places)) => places.locate(root, diagnostic),
             _ => diagnostic,
         }
+    }
+
+    /// Reads what several documents were merged into; spans in `root` are indices of `places`.
+    pub(super) fn of_merged(root: Node, places: SourcePlaces, limits: &DocumentLimits) -> Reading {
+        let reading = read(&root, None, limits);
+        let placed = |d: Diagnostic| places.at(d.span, d);
+        let diagnostics = Diagnostics(reading.diagnostics.into_iter().map(placed).collect());
+        Reading {
+            diagnostics,
+            tree: Some(Tree::Merged(root, places)),
+            document: reading.document,
+            broken: reading.broken,
+            places: reading.places,
+        }
+    }
+
+    /// The tree and the places of a document that was merged from several.
+    pub(super) fn merged(&self) -> Option<(&Node, &SourcePlaces)> {
+        match &self.tree {
+            Some(Tree::Merged(root, places)) => Some((root, places)),
+            _ => None,
+        }
+    }
+
+    /// Whether what stands at `path` of the document is said by another one, which it extends.
+    pub fn inherits(&self, path: &str) -> bool {
+        self.merged().is_some_and(|(root, places)| places.inherits(root, path))
     }
 
     /// The document, if there is no error.
@@ -140,13 +178,7 @@ impl Document {
 }
 
 fn read(root: &Node, source: Option<&Arc<str>>, limits: &DocumentLimits) -> Reading {
-    let mut r = DocumentReader {
-        reader: Reader::new(source.cloned(), limits.max_diagnostics),
-        limits,
-        declared: BTreeMap::new(),
-        broken: BTreeSet::new(),
-        places: Places::default(),
-    };
+    let mut r = DocumentReader::new(source, limits);
     let document = r.document(&At {
         node: root,
         path: String::new(),
@@ -169,7 +201,38 @@ pub(super) struct DocumentReader<'l> {
     places: Places,
 }
 
-impl DocumentReader<'_> {
+impl<'l> DocumentReader<'l> {
+    pub(super) fn new(source: Option<&Arc<str>>, limits: &'l DocumentLimits) -> DocumentReader<'l> {
+        DocumentReader {
+            reader: Reader::new(source.cloned(), limits.max_diagnostics),
+            limits,
+            declared: BTreeMap::new(),
+            broken: BTreeSet::new(),
+            places: Places::default(),
+        }
+    }
+
+    /// Whether the version is one whose other fields can be judged.
+    pub(super) fn version(&mut self, fields: &mut Fields<'_>) -> bool {
+        if let Some(at) = fields.require(&mut self.reader, "version") {
+            match &at.node.value {
+                Value::Number(n) if n.as_f64() == Some(1.0) => {}
+                Value::Number(n) => {
+                    let message = format!("version `{n}` is not known");
+                    let help = "this library reads version 1".to_owned();
+                    self.reader.at(codes::UNSUPPORTED_VERSION, &at, message, Some(help));
+                    // Whatever else such a text holds, version 1 does not judge it.
+                    return false;
+                }
+                other => {
+                    let message = format!("expected the number `1`, found {}", other.describe());
+                    self.reader.at(codes::WRONG_FIELD_TYPE, &at, message, None);
+                }
+            }
+        }
+        true
+    }
+
     fn document(&mut self, at: &At<'_>) -> Document {
         let mut document = Document::default();
         if !matches!(at.node.value, Value::Object(_)) {
@@ -180,21 +243,8 @@ impl DocumentReader<'_> {
         let Some(mut fields) = self.reader.fields(at) else {
             return document;
         };
-        if let Some(at) = fields.require(&mut self.reader, "version") {
-            match &at.node.value {
-                Value::Number(n) if n.as_f64() == Some(1.0) => {}
-                Value::Number(n) => {
-                    let message = format!("version `{n}` is not known");
-                    let help = "this library reads version 1".to_owned();
-                    self.reader.at(codes::UNSUPPORTED_VERSION, &at, message, Some(help));
-                    // Whatever else such a document holds, version 1 does not judge it.
-                    return document;
-                }
-                other => {
-                    let message = format!("expected the number `1`, found {}", other.describe());
-                    self.reader.at(codes::WRONG_FIELD_TYPE, &at, message, None);
-                }
-            }
+        if !self.version(&mut fields) {
+            return document;
         }
         document.name = self.optional_text(&mut fields, "name");
         document.doc = self.optional_text(&mut fields, "doc");
@@ -212,6 +262,14 @@ impl DocumentReader<'_> {
         document.guards = self.guards(fields.take("guards"));
         document.timing = self.timing(fields.take("timing"));
         document.windows = self.windows(fields.take("windows"));
+        // A library takes these away before the document is read.
+        for name in ["extends", "remove"] {
+            if let Some(at) = fields.take(name) {
+                let message = format!("`{name}` has a meaning only among other documents");
+                let help = "put them into a `Library`, and resolve the document there".to_owned();
+                self.reader.at(codes::NEEDS_LIBRARY, &at, message, Some(help));
+            }
+        }
         fields.finish(&mut self.reader);
         document
     }

@@ -15,22 +15,32 @@ use crate::resources::ratio::AlignTo;
 use crate::units::Unit;
 
 /// The largest parallelism that Flink knows.
-const MAX_PARALLELISM: i64 = 32_768;
+pub(super) const MAX_PARALLELISM: i64 = 32_768;
 
 /// The most times without restarts.
 const MOST_PERIODS: usize = 100;
 
 /// The most that one change may add, as a share of what there is: a hundred times as much is a slip.
-const MOST_STEP: f64 = 100.0;
+pub(super) const MOST_STEP: f64 = 100.0;
+
+/// The words for what becomes of decisions.
+pub(super) const MODES: [(&str, Mode); 2] = [("monitor", Mode::Monitor), ("active", Mode::Active)];
+
+/// The words for ways to change the parallelism.
+pub(super) const WAYS: [(&str, Rescale); 2] = [("with_savepoint", Rescale::WithSavepoint), ("in_place", Rescale::InPlace)];
+
+/// The words for what parallelism is aligned to.
+pub(super) const TO: [(&str, AlignTo); 2] = [("partitions", AlignTo::Partitions), ("key_groups", AlignTo::KeyGroups)];
+
+/// The words for what waits while data is missing.
+pub(super) const FREEZE: [(&str, Freeze); 3] = [("down", Freeze::Down), ("all", Freeze::All), ("off", Freeze::Off)];
 
 impl DocumentReader<'_> {
     pub(super) fn mode(&mut self, at: Option<At<'_>>) -> Option<Mode> {
-        const MODES: [(&str, Mode); 2] = [("monitor", Mode::Monitor), ("active", Mode::Active)];
         at.and_then(|at| self.reader.choice(&at, &MODES))
     }
 
     pub(super) fn rescale(&mut self, at: Option<At<'_>>) -> Option<Rescale> {
-        const WAYS: [(&str, Rescale); 2] = [("with_savepoint", Rescale::WithSavepoint), ("in_place", Rescale::InPlace)];
         at.and_then(|at| self.reader.choice(&at, &WAYS))
     }
 
@@ -95,7 +105,6 @@ impl DocumentReader<'_> {
     }
 
     pub(super) fn sizing(&mut self, at: Option<At<'_>>) -> Sizing {
-        const TO: [(&str, AlignTo); 2] = [("partitions", AlignTo::Partitions), ("key_groups", AlignTo::KeyGroups)];
         let mut sizing = Sizing::default();
         let Some(mut fields) = at.and_then(|at| self.reader.fields(&at)) else {
             return sizing;
@@ -137,7 +146,6 @@ impl DocumentReader<'_> {
     }
 
     pub(super) fn guards(&mut self, at: Option<At<'_>>) -> Guards {
-        const FREEZE: [(&str, Freeze); 3] = [("down", Freeze::Down), ("all", Freeze::All), ("off", Freeze::Off)];
         let mut guards = Guards::default();
         let Some(mut fields) = at.and_then(|at| self.reader.fields(&at)) else {
             return guards;

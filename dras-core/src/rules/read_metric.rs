@@ -12,13 +12,46 @@ use crate::metrics::sources::QueryTemplate;
 use crate::metrics::{Duplicates, Infinite, Kind, NotANumber, Per};
 use crate::units::{Unit, WireUnit};
 
+/// The words for types of attributes.
+pub(super) const TYPES: [(&str, AttributeType); 3] = [
+    ("number", AttributeType::Number),
+    ("text", AttributeType::Text),
+    ("bool", AttributeType::Bool),
+];
+/// The words for kinds of metrics.
+pub(super) const KINDS: [(&str, Kind); 3] = [
+    ("gauge", Kind::Gauge),
+    ("counter", Kind::Counter),
+    ("event", Kind::Event),
+];
+/// The words for ways in which instances become one number.
+pub(super) const ACROSS: [(&str, AcrossInstances); 6] = [
+    ("avg", AcrossInstances::Avg),
+    ("max", AcrossInstances::Max),
+    ("median", AcrossInstances::Median),
+    ("min", AcrossInstances::Min),
+    ("spread", AcrossInstances::Spread),
+    ("sum", AcrossInstances::Sum),
+];
+/// The words for what a series belongs to.
+pub(super) const PER: [(&str, Per); 3] = [
+    ("task", Per::Task),
+    ("task_manager", Per::TaskManager),
+    ("subtask", Per::Subtask),
+];
+/// The words for what becomes of NaN.
+pub(super) const NAN: [(&str, NotANumber); 2] = [("skip", NotANumber::Skip), ("propagate", NotANumber::Propagate)];
+/// The words for what becomes of infinities.
+pub(super) const INFINITE: [(&str, Infinite); 2] = [("refuse", Infinite::Refuse), ("keep", Infinite::Keep)];
+/// The words for which of two values for one moment counts.
+pub(super) const DUPLICATES: [(&str, Duplicates); 3] = [
+    ("larger", Duplicates::Larger),
+    ("last", Duplicates::Last),
+    ("first", Duplicates::First),
+];
+
 impl DocumentReader<'_> {
     pub(super) fn attributes(&mut self, at: Option<At<'_>>) -> BTreeMap<String, AttributeDeclaration> {
-        const TYPES: [(&str, AttributeType); 3] = [
-            ("number", AttributeType::Number),
-            ("text", AttributeType::Text),
-            ("bool", AttributeType::Bool),
-        ];
         self.declarations(at, self.limits.max_attributes, |this, at| {
             let mut fields = this.reader.fields(at)?;
             let kind = fields
@@ -77,32 +110,6 @@ impl DocumentReader<'_> {
         fields: &mut Fields<'_>,
         attributes: &BTreeMap<String, AttributeDeclaration>,
     ) -> Option<MetricDeclaration> {
-        const KINDS: [(&str, Kind); 3] = [
-            ("gauge", Kind::Gauge),
-            ("counter", Kind::Counter),
-            ("event", Kind::Event),
-        ];
-        const ACROSS: [(&str, AcrossInstances); 6] = [
-            ("avg", AcrossInstances::Avg),
-            ("max", AcrossInstances::Max),
-            ("median", AcrossInstances::Median),
-            ("min", AcrossInstances::Min),
-            ("spread", AcrossInstances::Spread),
-            ("sum", AcrossInstances::Sum),
-        ];
-        const PER: [(&str, Per); 3] = [
-            ("task", Per::Task),
-            ("task_manager", Per::TaskManager),
-            ("subtask", Per::Subtask),
-        ];
-        const NAN: [(&str, NotANumber); 2] = [("skip", NotANumber::Skip), ("propagate", NotANumber::Propagate)];
-        const INFINITE: [(&str, Infinite); 2] = [("refuse", Infinite::Refuse), ("keep", Infinite::Keep)];
-        const DUPLICATES: [(&str, Duplicates); 3] = [
-            ("larger", Duplicates::Larger),
-            ("last", Duplicates::Last),
-            ("first", Duplicates::First),
-        ];
-
         // A declaration with a mistake is not used, so that a wrong unit does not call forth errors all over the document.
         let mut sound = true;
         macro_rules! optional {

@@ -51,6 +51,7 @@ pub use rest::{
     SavepointOptions, resource_requirements, restart_with_savepoint, vertices_of,
 };
 
+use crate::fingerprint::fnv1a;
 use crate::resources::allocation::{Vertex, VertexParallelism, VertexScaling, spread};
 use crate::resources::memory::{FlinkProcess, FractionOption, MIB, MemoryConfig, Resized, SizeOption, parse_size};
 use crate::units::{Millis, Unit, display_quantity};
@@ -314,12 +315,6 @@ impl fmt::Display for Instruction {
 
 fn is_hex(byte: u8) -> bool {
     matches!(byte, b'0'..=b'9' | b'a'..=b'f')
-}
-
-fn fnv1a(text: &str) -> u64 {
-    text.bytes().fold(0xcbf2_9ce4_8422_2325, |hash, byte| {
-        (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3)
-    })
 }
 
 /// A size as it stands in a manifest, for the operator: Flink's notation first, then that of Kubernetes.

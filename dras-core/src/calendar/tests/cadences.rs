@@ -207,7 +207,12 @@ fn a_fleet_is_spread_evenly() {
     let fleets: [fn(u32) -> String; 4] = [
         |n| n.to_string(),
         |n| format!("team-{}/job-{}", n % 17, n / 17),
-        |n| format!("{:032x}", u128::from(n).wrapping_mul(0x9e37_79b9_7f4a_7c15_f39c_c060_5ced_c835)),
+        |n| {
+            format!(
+                "{:032x}",
+                u128::from(n).wrapping_mul(0x9e37_79b9_7f4a_7c15_f39c_c060_5ced_c835)
+            )
+        },
         |n| format!("prod.eu-west-1.orders-enrichment-{n:05}"),
     ];
     for fleet in fleets {

@@ -121,6 +121,11 @@ fn patterns_match_what_crontab_says() {
             &["2027-01-31 00:00:00", "2027-05-30 00:00:00"],
         ),
         (
+            "0 0 * * sunL",
+            "2027-01-24 00:00",
+            &["2027-01-31 00:00:00", "2027-02-28 00:00:00"],
+        ),
+        (
             "0 0 * * friL",
             "2027-01-01 00:00",
             &["2027-01-29 00:00:00", "2027-02-26 00:00:00"],
@@ -201,7 +206,8 @@ fn impossible_patterns_are_refused_with_the_reason() {
         ("*/2/3 * * * *", "*/2/3", "minute", "a step"),
         ("5-1 * * * *", "5-1", "minute", "its end is before its beginning"),
         ("1-2-3 * * * *", "2-3", "minute", "0 to 59"),
-        ("1, * * * *", "1,", "minute", "0 to 59"),
+        ("1, * * * *", "1,", "minute", "a part of the list is empty"),
+        ("1 * , * *", ",", "day of the month", "a part of the list is empty"),
         ("-5 * * * *", "-5", "minute", "0 to 59"),
         ("+5 * * * *", "+5", "minute", "0 to 59"),
         ("005 * * * *", "005", "minute", "0 to 59"),

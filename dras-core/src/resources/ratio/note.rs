@@ -1,6 +1,6 @@
 //! What a reservation has to say about itself.
 
-use std::fmt;
+use std::fmt::{self, Write as _};
 
 use super::AlignTo;
 use crate::units::{Unit, display_number, display_quantity};
@@ -128,7 +128,8 @@ impl Note {
                 for (i, a) in alternatives.iter().enumerate() {
                     let joint = if i == 0 { "; alternatives: " } else { ", " };
                     let sign = if a.over < 0.0 { "" } else { "+" };
-                    text += &format!(
+                    let _ = write!(
+                        text,
                         "{joint}{} ({} each at most, {sign}{})",
                         a.parallelism,
                         a.fullest,

@@ -1,436 +1,11 @@
-//! The compiled form: straight-line code over a register file, the same for every task.
-//!
-//! Numbers are computed by three-address operations. Every comparison of a register with a constant becomes an *atom*, `register ≥ bound`
-//! or its opposite; atoms are tested without branches into the bits of machine words. The boolean part is terms, conjunctions of such bits
-//! or their opposites. Equal comparisons of different rules are one atom.
-//!
-//! The program assumes that everything is defined. Where an input or a result is not, the exact evaluator answers instead.
+//! Graph → program.
 
 use std::collections::HashMap;
 
-use super::arithmetic::{Fn1, Fn2, Fn3};
-use super::exact::Values;
-use super::graph::{Compare, Graph, GraphId, Op};
-use super::row::{OWN, Row, VariableSlot};
-use super::types::{Missing, Type, Value};
-use crate::undefined::Undefined;
-
-type Register = u32;
-
-/// A bit, or its opposite.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Literal {
-    pub(super) bit: u32,
-    pub(super) negate: bool,
-}
-
-/// The bits of one evaluation; all are 0 to begin with.
-trait Bits: Default {
-    /// Whether there is one word only, so that every term has one part only.
-    const ONE_WORD: bool;
-
-    fn word(&self, index: u32) -> u64;
-
-    /// Sets bits that were not set before.
-    fn add(&mut self, word: u32, bits: u64);
-
-    #[inline(always)]
-    fn put(&mut self, bit: u32, value: bool) {
-        self.add(bit / 64, u64::from(value) << (bit % 64));
-    }
-
-    #[inline(always)]
-    fn read(&self, literal: Literal) -> bool {
-        ((self.word(literal.bit / 64) >> (literal.bit % 64)) & 1 == 1) != literal.negate
-    }
-}
-
-/// The bits of programs that need one word only, so that it can stay in a register of the machine.
-impl Bits for u64 {
-    const ONE_WORD: bool = true;
-
-    #[inline(always)]
-    fn word(&self, _: u32) -> u64 {
-        *self
-    }
-
-    #[inline(always)]
-    fn add(&mut self, _: u32, bits: u64) {
-        *self |= bits;
-    }
-}
-
-impl Bits for Vec<u64> {
-    const ONE_WORD: bool = false;
-
-    #[inline(always)]
-    fn word(&self, index: u32) -> u64 {
-        self[index as usize]
-    }
-
-    #[inline(always)]
-    fn add(&mut self, word: u32, bits: u64) {
-        self[word as usize] |= bits;
-    }
-}
-
-/// Hands the names of all functions of one, two and three numbers to the macro `$to`.
-macro_rules! functions {
-    ($to:ident) => {
-        $to! {
-            [Negate Abs Ceil Floor Round Trunc Sqrt Ln Log2 Log10 Exp Sign]
-            [Add Subtract Multiply Divide Remainder Min Max Pow RoundTo Reserve ReserveOfUsage]
-            [Clamp ScaleTo]
-        }
-    };
-}
-pub(super) use functions;
-
-macro_rules! define_code {
-    ([$($one:ident)*] [$($two:ident)*] [$($three:ident)*]) => {
-        /// A function of one, two or three numbers; in one enumeration, so that one jump finds it.
-        #[derive(Debug, Clone, Copy)]
-        pub(super) enum Code { $($one,)* $($two,)* $($three,)* }
-
-        impl From<Fn1> for Code {
-            fn from(f: Fn1) -> Code {
-                match f { $(Fn1::$one => Code::$one,)* }
-            }
-        }
-
-        impl From<Fn2> for Code {
-            fn from(f: Fn2) -> Code {
-                match f { $(Fn2::$two => Code::$two,)* }
-            }
-        }
-
-        impl From<Fn3> for Code {
-            fn from(f: Fn3) -> Code {
-                match f { $(Fn3::$three => Code::$three,)* }
-            }
-        }
-
-        impl NumberOp {
-            #[inline(always)]
-            fn apply(&self, numbers: &[f64]) -> f64 {
-                let [a, b, c] = self.operands.map(|register| register as usize);
-                let (a, b) = (numbers[a], numbers[b]);
-                match self.code {
-                    $(Code::$one => Fn1::$one.apply(a),)*
-                    $(Code::$two => Fn2::$two.apply(a, b),)*
-                    $(Code::$three => Fn3::$three.apply(a, b, numbers[c]),)*
-                }
-            }
-        }
-    };
-}
-functions!(define_code);
-
-/// `into = code(operands)`
-#[derive(Debug, Clone, Copy)]
-pub(super) struct NumberOp {
-    pub(super) code: Code,
-    pub(super) into: Register,
-    /// Those that the function does not take repeat the first.
-    pub(super) operands: [Register; 3],
-}
-
-/// Tests `register ≥ bound` that are made together, without branches: the results of four comparisons are four masks.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Atoms {
-    pub(super) register: [Register; ATOMS],
-    pub(super) bound: [f64; ATOMS],
-    /// The bit of each, all in one word; 0 for those that are not used.
-    pub(super) mask: [u64; ATOMS],
-    pub(super) word: u32,
-}
-
-/// How many atoms are tested together.
-const ATOMS: usize = 4;
-
-impl Atoms {
-    #[inline(always)]
-    fn test(&self, numbers: &[f64]) -> u64 {
-        let values = self.register.map(|register| numbers[register as usize]);
-        let mut hits = [0; ATOMS];
-        for k in 0..ATOMS {
-            // All ones where the value is below. A comparison would become a jump that nobody can predict. The sign of a difference of
-            // finite numbers is always right: subnormal differences do not vanish, one that overflows keeps its sign, and a bound of
-            // −0 makes the difference of both zeros +0.
-            let below = ((values[k] - self.bound[k]).to_bits() as i64 >> 63) as u64;
-            hits[k] = !below & self.mask[k];
-        }
-        (hits[0] | hits[1]) | (hits[2] | hits[3])
-    }
-
-    /// The atoms with their bits.
-    pub(super) fn each(&self) -> impl Iterator<Item = (Register, f64, usize)> {
-        let used = (0..ATOMS).filter(|k| self.mask[*k] != 0);
-        used.map(|k| {
-            (
-                self.register[k],
-                self.bound[k],
-                self.word as usize * 64 + self.mask[k].trailing_zeros() as usize,
-            )
-        })
-    }
-}
-
-/// The test `left ≥ right`, written to a bit.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Pair {
-    pub(super) left: Register,
-    pub(super) right: Register,
-    pub(super) bit: u32,
-}
-
-/// The literals of a term that stand in one word; all parts of a term must hold. (A disjunction is the opposite of a term.)
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Part {
-    pub(super) word: u32,
-    /// Whether more parts of the term follow.
-    pub(super) continues: bool,
-    /// The bit that the term is written to, with its last part.
-    pub(super) bit: u32,
-    /// The bits that must be as in `want`.
-    pub(super) mask: u64,
-    pub(super) want: u64,
-}
-
-/// What is less usual than functions and comparisons of numbers.
-#[derive(Debug, Clone, Copy)]
-pub(super) enum Other {
-    /// `into = if literal { then } else { otherwise }`
-    Select {
-        literal: Literal,
-        into: Register,
-        then: Register,
-        otherwise: Register,
-    },
-    /// A compiled test of a text input.
-    Text { bit: u32, input: u32, test: u32 },
-    /// A number that the exact evaluator computes from texts.
-    ExactNumber { into: Register, body: u32 },
-    /// Whatever else texts are asked, by the exact evaluator.
-    ExactBool { bit: u32, body: u32 },
-}
-
-/// A stretch of code, in this order; each part only needs earlier ones and, for functions, earlier functions.
-#[derive(Debug, Clone, Default)]
-pub(super) struct Stage {
-    pub(super) others: Vec<Other>,
-    pub(super) ops: Vec<NumberOp>,
-    pub(super) atoms: Vec<Atoms>,
-    pub(super) pairs: Vec<Pair>,
-    /// The parts of all terms, one term after the other.
-    pub(super) parts: Vec<Part>,
-}
-
-/// Where an output is found.
-#[derive(Debug, Clone, Copy)]
-pub(super) enum Output {
-    Number(Register),
-    Bool(Literal),
-    KnownBool(bool),
-    /// Texts are answered by the exact evaluator.
-    Exact,
-}
-
-/// See the module's documentation.
-#[derive(Debug, Clone)]
-pub(crate) struct Program {
-    /// The register file to begin with: inputs, temporaries, constants.
-    start: Vec<f64>,
-    /// Inputs that some output needs.
-    pub(crate) needed: Vec<bool>,
-    pub(super) stages: Vec<Stage>,
-    /// Roots that only the exact evaluator knows: expressions of texts.
-    exact: Vec<GraphId>,
-    /// All that those roots need, in order.
-    exact_nodes: Vec<GraphId>,
-    words: usize,
-    pub(super) bits: u32,
-    outputs: Vec<(GraphId, Output)>,
-    variables: Vec<VariableSlot>,
-}
-
-impl Program {
-    /// Lowers everything that `outputs` need. `variables` is how many variables the scope has.
-    pub(crate) fn new(graph: &Graph, outputs: &[GraphId], variables: usize) -> Program {
-        Lowering::new(graph, outputs).finish(outputs, variables)
-    }
-
-    /// An empty row for this program: every needed input undefined.
-    pub(crate) fn row<'t>(&self) -> Row<'t> {
-        let inputs = self.needed.len();
-        Row {
-            numbers: self.start.clone(),
-            undefined: self.start[..inputs].iter().filter(|x| x.is_nan()).count() as u32,
-            texts: vec![None; inputs],
-            reasons: self
-                .needed
-                .iter()
-                .map(|needed| Missing {
-                    reason: if *needed {
-                        Undefined::NoAttribute
-                    } else {
-                        Undefined::NotNeeded
-                    },
-                    origin: OWN,
-                })
-                .collect(),
-            bits: vec![0; self.words],
-            variables: self.variables.clone(),
-        }
-    }
-
-    pub(super) fn output(&self, index: usize) -> (GraphId, Output) {
-        self.outputs[index]
-    }
-
-    pub(super) fn constant(&self, register: Register) -> f64 {
-        self.start[register as usize]
-    }
-
-    pub(super) fn registers(&self) -> usize {
-        self.start.len()
-    }
-
-    pub(super) fn input_of(&self, variable: usize) -> Option<u32> {
-        self.variables.get(variable).and_then(|slot| slot.input())
-    }
-
-    pub(super) fn has_texts(&self) -> bool {
-        !self.exact.is_empty()
-            || self
-                .stages
-                .iter()
-                .flat_map(|s| &s.others)
-                .any(|other| matches!(other, Other::Text { .. }))
-    }
-
-    /// Runs the program. `true`: everything was defined and the outputs hold; `false`: ask the exact evaluator.
-    #[inline]
-    pub(crate) fn run(&self, graph: &Graph, row: &mut Row<'_>) -> bool {
-        if self.words == 1 {
-            let mut word = 0_u64;
-            let complete = self.run_with(graph, row, &mut word);
-            row.bits[0] = word;
-            return complete;
-        }
-        let mut bits = std::mem::take(&mut row.bits);
-        bits.fill(0);
-        let complete = self.run_with(graph, row, &mut bits);
-        row.bits = bits;
-        complete
-    }
-
-    #[inline(always)]
-    fn run_with<B: Bits>(&self, graph: &Graph, row: &mut Row<'_>, bits: &mut B) -> bool {
-        if row.is_incomplete() {
-            return false;
-        }
-        let mut complete = true;
-        for stage in &self.stages {
-            if !stage.others.is_empty() {
-                // Taken, so that it is not the bits themselves that must have an address.
-                let mut taken = std::mem::take(bits);
-                let done = self.run_others(graph, row, &stage.others, &mut taken);
-                *bits = taken;
-                if !done {
-                    return false;
-                }
-            }
-            let numbers = row.numbers.as_mut_slice();
-            for op in &stage.ops {
-                let result = op.apply(numbers);
-                numbers[op.into as usize] = result;
-                complete &= result.is_finite();
-            }
-            for atoms in &stage.atoms {
-                bits.add(atoms.word, atoms.test(numbers));
-            }
-            for pair in &stage.pairs {
-                bits.put(pair.bit, numbers[pair.left as usize] >= numbers[pair.right as usize]);
-            }
-            let mut holds = true;
-            for part in &stage.parts {
-                holds &= bits.word(part.word) & part.mask == part.want;
-                if B::ONE_WORD || !part.continues {
-                    bits.put(part.bit, holds);
-                    holds = true;
-                }
-            }
-        }
-        complete
-    }
-
-    #[inline(never)]
-    fn run_others<B: Bits>(&self, graph: &Graph, row: &mut Row<'_>, others: &[Other], bits: &mut B) -> bool {
-        let mut exact: Option<Values<'_>> = None;
-        for other in others {
-            match *other {
-                Other::Select {
-                    literal,
-                    into,
-                    then,
-                    otherwise,
-                } => {
-                    let chosen = if bits.read(literal) { then } else { otherwise };
-                    row.numbers[into as usize] = row.numbers[chosen as usize];
-                }
-                Other::Text { bit, input, test } => match row.texts[input as usize] {
-                    Some(text) => bits.put(bit, graph.tests[test as usize].passes(text)),
-                    None => return false,
-                },
-                Other::ExactNumber { into, body } => match self.exact_value(graph, row, &mut exact, body) {
-                    Some(&Value::Number(x)) => row.numbers[into as usize] = x,
-                    _ => return false,
-                },
-                Other::ExactBool { bit, body } => match self.exact_value(graph, row, &mut exact, body) {
-                    Some(&Value::Bool(b)) => bits.put(bit, b),
-                    _ => return false,
-                },
-            }
-        }
-        true
-    }
-
-    /// A number after [`run`](Self::run) said that it holds.
-    #[inline]
-    pub(crate) fn number(&self, row: &Row<'_>, output: usize) -> Option<f64> {
-        match self.outputs[output].1 {
-            Output::Number(register) => Some(row.numbers[register as usize]),
-            _ => None,
-        }
-    }
-
-    /// A truth value after [`run`](Self::run) said that it holds.
-    #[inline]
-    pub(crate) fn bool(&self, row: &Row<'_>, output: usize) -> Option<bool> {
-        match self.outputs[output].1 {
-            Output::Bool(literal) => Some(row.bits.read(literal)),
-            Output::KnownBool(known) => Some(known),
-            _ => None,
-        }
-    }
-
-    /// The value of one of the roots that the exact evaluator computes. The first question of a run computes all of them.
-    fn exact_value<'v, 't>(
-        &self,
-        graph: &'t Graph,
-        row: &Row<'t>,
-        values: &'v mut Option<Values<'t>>,
-        root: u32,
-    ) -> Option<&'v Value<'t>> {
-        let values = values.get_or_insert_with(|| {
-            let mut values = Values::new(graph);
-            values.compute(graph, row, self.exact_nodes.iter().copied());
-            values
-        });
-        values.get(self.exact[root as usize])
-    }
-}
+use super::super::graph::{Compare, Graph, GraphId, Input, Op, Place};
+use super::super::row::{NO_NUMBER, VariableSlot};
+use super::super::types::Type;
+use super::{Atoms, Code, Literal, NumberOp, Other, Output, Pair, Part, Program, Register, Single, Stage, TOGETHER};
 
 /// Where a node's value is while it is lowered.
 #[derive(Debug, Clone, Copy)]
@@ -471,7 +46,7 @@ enum Uses {
     Several,
 }
 
-struct Lowering<'g> {
+pub(super) struct Lowering<'g> {
     graph: &'g Graph,
     needed: Vec<bool>,
     uses: Vec<Uses>,
@@ -487,7 +62,7 @@ struct Lowering<'g> {
 }
 
 impl<'g> Lowering<'g> {
-    fn new(graph: &'g Graph, outputs: &[GraphId]) -> Lowering<'g> {
+    pub(super) fn new(graph: &'g Graph, outputs: &[GraphId]) -> Lowering<'g> {
         let needed = graph.needed(outputs.iter().copied(), false);
         let mut uses = vec![Uses::None; graph.nodes.len()];
         for (index, node) in graph.nodes.iter().enumerate().filter(|n| needed[n.0]) {
@@ -518,7 +93,7 @@ impl<'g> Lowering<'g> {
             exact: Vec::new(),
         };
         for index in 0..graph.nodes.len() {
-            if lowering.needed[index] && graph.nodes[index].place == super::graph::Place::Task {
+            if lowering.needed[index] && graph.nodes[index].place == Place::Task {
                 lowering.lowered[index] = lowering.lower(GraphId(index as u32));
             }
         }
@@ -677,7 +252,7 @@ impl<'g> Lowering<'g> {
 
     /// `slot ≥ bound`
     fn at_least(&mut self, slot: Slot, stage: u32, bound: f64) -> Lowered {
-        // −0 and 0 are equal; see `Atoms::test` for the sign.
+        // −0 and 0 are equal, so their atoms are one.
         let bound = if bound == 0.0 { -0.0 } else { bound };
         let key = (slot, bound.to_bits());
         let (literal, stage) = if let Some(&known) = self.known_atoms.get(&key) {
@@ -815,14 +390,14 @@ impl<'g> Lowering<'g> {
         }
     }
 
-    fn finish(mut self, outputs: &[GraphId], variables: usize) -> Program {
+    pub(super) fn finish(mut self, outputs: &[GraphId], variables: usize) -> Program {
         let inputs = self.graph.inputs.len();
-        let constants_at = inputs + self.temporaries as usize;
+        let temporaries_at = (inputs + self.constants.len()).next_multiple_of(TOGETHER);
         let register = |slot: Slot| -> Register {
             (match slot {
                 Slot::Input(i) => i as usize,
-                Slot::Temporary(i) => inputs + i as usize,
-                Slot::Constant(i) => constants_at + i as usize,
+                Slot::Temporary(i) => temporaries_at + i as usize,
+                Slot::Constant(i) => inputs + i as usize,
             }) as Register
         };
         let stages = std::mem::take(&mut self.stages).into_iter().map(|draft| {
@@ -839,11 +414,6 @@ impl<'g> Lowering<'g> {
                 into: register(into),
                 body,
             };
-            let op = |&(code, into, operands): &(Code, Slot, [Slot; 3])| NumberOp {
-                code,
-                into: register(into),
-                operands: operands.map(register),
-            };
             let mut stage = Stage {
                 others: draft
                     .selects
@@ -851,13 +421,17 @@ impl<'g> Lowering<'g> {
                     .map(select)
                     .chain(draft.exact_numbers.iter().map(exact))
                     .collect(),
-                ops: draft.ops.iter().map(op).collect(),
+                ops: chained(
+                    draft
+                        .ops
+                        .iter()
+                        .map(|(code, into, operands)| (*code, register(*into), operands.map(register))),
+                ),
                 ..Stage::default()
             };
             stage.others.extend(draft.texts);
-            for (slot, bound, bit) in draft.atoms {
-                add_atom(&mut stage.atoms, register(slot), bound, bit);
-            }
+            let atoms = draft.atoms.iter();
+            (stage.atoms, stage.singles) = together(atoms.map(|(slot, bound, bit)| (register(*slot), *bound, *bit)));
             for (left, right, bit) in draft.pairs {
                 stage.pairs.push(Pair {
                     left: register(left),
@@ -865,15 +439,28 @@ impl<'g> Lowering<'g> {
                     bit,
                 });
             }
-            for (bit, literals) in draft.terms {
-                add_parts(&mut stage.parts, bit, &literals);
-            }
+            stage.levels = levels(&draft.terms);
+            stage.compares = !(stage.atoms.is_empty() && stage.singles.is_empty() && stage.pairs.is_empty());
             stage
         });
         let stages: Vec<Stage> = stages.collect();
 
-        let mut start = vec![0.0; constants_at];
-        start.extend_from_slice(&self.constants);
+        let mut start = vec![0.0; temporaries_at + self.temporaries as usize + TOGETHER - 1];
+        start[inputs..inputs + self.constants.len()].copy_from_slice(&self.constants);
+        let mut tested = vec![false; start.len()];
+        for atoms in &stages[0].atoms {
+            tested[atoms.first as usize..][..TOGETHER].fill(true);
+        }
+        for single in &stages[0].singles {
+            tested[single.register as usize] = true;
+        }
+        for op in &stages[0].ops {
+            tested[op.operands[0] as usize] = true;
+            tested[op.operands[1] as usize] = true;
+        }
+        let untested = (0..inputs as Register)
+            .filter(|input| !tested[*input as usize])
+            .collect();
         let with_bodies = self.graph.needed(outputs.iter().copied(), true);
         let needed: Vec<bool> = self
             .graph
@@ -883,7 +470,7 @@ impl<'g> Lowering<'g> {
             .collect();
         let mut by_variable = vec![VariableSlot::Unused; variables];
         for (index, input) in self.graph.inputs.iter().enumerate() {
-            if let super::graph::Input::Variable(v) = input
+            if let Input::Variable(v) = input
                 && needed[index]
                 && let Some(slot) = by_variable.get_mut(v.index())
             {
@@ -893,7 +480,7 @@ impl<'g> Lowering<'g> {
                 };
             }
             if needed[index] {
-                start[index] = f64::NAN;
+                start[index] = NO_NUMBER;
             }
         }
         let outputs = outputs
@@ -911,6 +498,7 @@ impl<'g> Lowering<'g> {
         let words = (self.bits as usize).div_ceil(64).max(1);
         Program {
             start,
+            untested,
             needed,
             stages,
             exact_nodes: self.graph.in_order(self.exact.iter().copied()),
@@ -923,28 +511,77 @@ impl<'g> Lowering<'g> {
     }
 }
 
-/// Appends an atom; bits rise.
-fn add_atom(atoms: &mut Vec<Atoms>, register: Register, bound: f64, bit: u32) {
-    let word = bit / 64;
-    let place = match atoms.last().map(|last| last.mask.iter().position(|mask| *mask == 0)) {
-        Some(Some(place)) if atoms.last().is_some_and(|last| last.word == word) => place,
-        _ => {
-            // Those that are not used compare an input with what no number reaches.
-            let bound = [f64::INFINITY; ATOMS];
-            atoms.push(Atoms {
-                register: [0; ATOMS],
-                bound,
-                mask: [0; ATOMS],
-                word,
-            });
-            0
+/// Notes which operations go on with the result of the one before.
+fn chained(drafts: impl ExactSizeIterator<Item = (Code, Register, [Register; 3])>) -> Vec<NumberOp> {
+    let mut ops: Vec<NumberOp> = Vec::with_capacity(drafts.len());
+    for (code, into, mut operands) in drafts {
+        let last = ops.last().map(|op| op.into);
+        if matches!(code, Code::Add | Code::Multiply) && Some(operands[1]) == last {
+            operands.swap(0, 1);
         }
-    };
-    if let Some(last) = atoms.last_mut() {
-        last.register[place] = register;
-        last.bound[place] = bound;
-        last.mask[place] = 1 << (bit % 64);
+        ops.push(NumberOp {
+            code,
+            into,
+            operands,
+            chained: Some(operands[0]) == last,
+        });
     }
+    ops
+}
+
+/// Puts atoms into groups that are tested at once.
+fn together(atoms: impl ExactSizeIterator<Item = (Register, f64, u32)>) -> (Vec<Atoms>, Vec<Single>) {
+    // How many atoms of the same word and register come before each: those of one rank can stand beside each other.
+    let mut ranks: HashMap<(u32, Register), u32> = HashMap::new();
+    let mut ranked: Vec<(u32, u32, Register, f64, u32)> = Vec::with_capacity(atoms.len());
+    for (register, bound, bit) in atoms {
+        let rank = ranks.entry((bit / 64, register)).or_insert(0);
+        ranked.push((bit / 64, *rank, register, bound, bit));
+        *rank += 1;
+    }
+    ranked.sort_by_key(|(word, rank, register, ..)| (*word, *rank, *register));
+    let (mut groups, mut singles) = (Vec::new(), Vec::new());
+    let mut rest = &ranked[..];
+    while let Some(&(word, rank, first, ..)) = rest.first() {
+        let near = |&(w, r, register, ..): &(u32, u32, Register, f64, u32)| {
+            w == word && r == rank && register < first + TOGETHER as Register
+        };
+        let (group, others) = rest.split_at(rest.partition_point(near));
+        rest = others;
+        if let [(_, _, register, bound, bit)] = *group {
+            singles.push(Single { bound, register, bit });
+            continue;
+        }
+        let mut atoms = Atoms {
+            bound: [0.0; TOGETHER],
+            mask: [0; TOGETHER],
+            first,
+            word,
+        };
+        for (_, _, register, bound, bit) in group {
+            let place = (register - first) as usize;
+            atoms.bound[place] = *bound;
+            atoms.mask[place] = 1 << (bit % 64);
+        }
+        groups.push(atoms);
+    }
+    (groups, singles)
+}
+
+/// The parts of terms, by level: a term comes in a later level than the terms that it needs.
+fn levels(terms: &[(u32, Vec<Literal>)]) -> Vec<Vec<Part>> {
+    let mut level_of: HashMap<u32, usize> = HashMap::with_capacity(terms.len());
+    let mut levels: Vec<Vec<Part>> = Vec::new();
+    for (bit, literals) in terms {
+        let needed = literals.iter().filter_map(|literal| level_of.get(&literal.bit));
+        let level = needed.max().map_or(0, |level| level + 1);
+        level_of.insert(*bit, level);
+        if levels.len() <= level {
+            levels.resize_with(level + 1, Vec::new);
+        }
+        add_parts(&mut levels[level], *bit, literals);
+    }
+    levels
 }
 
 /// Appends the parts of the term that is written to `bit`; `literals` are in the order of their bits.
