@@ -27,6 +27,9 @@ fn tolerance_keeps_us_below_the_cap() {
         let mut job = Job::new(&text).with(&[("parallelism", 63.0), ("lag", lag)]);
         assert_eq!(parallelism(&job.look()), Some(64.0), "a ratio of 1.016, and the last step");
     }
+    // Small numbers too: 3.1 subtasks are wanted where there are 3.
+    let mut few = Job::new(&text).with(&[("parallelism", 3.0), ("lag", 31.0)]);
+    assert!(few.look().changes().is_empty());
     let mut job = Job::new(&text).with(&[("parallelism", 60.0), ("lag", 630.0)]);
     let decision = job.look();
     assert!(decision.changes().is_empty(), "elsewhere the dead band holds: {decision}");

@@ -191,3 +191,37 @@ pub fn standing(decision: &Decision) -> Vec<(&'static str, Vec<(&'static str, Op
         .map(|g| (g.guard.code(), g.holds.iter().map(|h| (name(h.direction), h.left)).collect()))
         .collect()
 }
+
+/// A name, a predicate over vectors, and the reason why they differ.
+pub type Difference = (&'static str, fn(&Json) -> bool, &'static str);
+
+/// Runs vectors of another system. Each agrees, or the first of `differences` that it falls under says why not; and every difference must be one.
+#[track_caller]
+pub fn conform(
+    file: &str,
+    vectors: &[Json],
+    differences: &[Difference],
+    name: impl Fn(&Json) -> String,
+    run: impl Fn(&Json) -> (bool, String),
+) {
+    let mut counts = vec![0; differences.len()];
+    let (mut agreed, mut unexplained) = (0, Vec::new());
+    for vector in vectors {
+        let (agrees, what) = run(vector);
+        if agrees {
+            agreed += 1;
+        } else if let Some(index) = differences.iter().position(|d| d.1(vector)) {
+            counts[index] += 1;
+        } else {
+            unexplained.push(format!("{}: {what}\n    {vector}", name(vector)));
+        }
+    }
+    let differing: usize = counts.iter().sum();
+    report!("{file}: {} vectors: {agreed} agree, {differing} differ on purpose", vectors.len());
+    for (difference, count) in differences.iter().zip(&counts) {
+        report!("  {count:3} {}: {}", difference.0, difference.2);
+    }
+    assert!(unexplained.is_empty(), "{}:\n{}", unexplained.len(), unexplained.join("\n"));
+    let gone: Vec<&str> = differences.iter().zip(&counts).filter(|d| *d.1 == 0).map(|d| d.0.0).collect();
+    assert!(gone.is_empty(), "no longer differences: {gone:?}");
+}
