@@ -17,18 +17,21 @@ const DIFFERENCES: &[Difference] = &[
         "less than 80% of the instances are known: nothing is computed from the rest, in no direction, and nothing is assumed of the others",
     ),
     (
-        "tolerance of what is wanted",
-        |v| num(&v["tolerance"]["down"]) > 0.3,
-        "a dead band is a share of what is wanted, not of what there is: 36% below 3 is 1.92, and 36% above the wanted 1.95 is 2.65",
-    ),
-    (
         "tolerance of everything",
         |v| num(&v["tolerance"]["up"]) >= 1.0 || num(&v["tolerance"]["down"]) >= 1.0,
         "a tolerance of 100% or more would hold any allocation, and is refused in a document",
     ),
     (
+        "tolerance of what is wanted",
+        |v| num(&v["tolerance"]["down"]) > 0.3,
+        "a dead band is a share of what is wanted, not of what there is: 36% below 3 is 1.92, and 36% above the wanted 1.95 is 2.65",
+    ),
+    (
         "limits want nothing",
-        |v| num(&v["current_replicas"]) > num(&v["max_replicas"]) || (kind(v) == "controller" && v["metrics"] == Json::Array(Vec::new())),
+        |v| {
+            num(&v["current_replicas"]) > num(&v["max_replicas"])
+                || (kind(v) == "controller" && v["metrics"] == Json::Array(Vec::new()))
+        },
         "a task outside its limits is not restarted for that alone: somebody put it there",
     ),
     (
@@ -69,15 +72,24 @@ fn is_missing(pod: &Json) -> bool {
 }
 
 fn events(v: &Json) -> bool {
-    ["scale_up_events", "scale_down_events"].iter().any(|e| v[e].as_array().is_some_and(|e| !e.is_empty()))
+    ["scale_up_events", "scale_down_events"]
+        .iter()
+        .any(|e| v[e].as_array().is_some_and(|e| !e.is_empty()))
 }
 
 /// A document whose one rule wants `then`, with nothing in the way but the vector's tolerance and limits.
 fn document(v: &Json, then: &str) -> String {
     let share = |direction: &str| num(&v["tolerance"][direction]);
-    let (up, down) = if v["tolerance"].is_null() { (0.1, 0.1) } else { (share("up"), share("down")) };
+    let (up, down) = if v["tolerance"].is_null() {
+        (0.1, 0.1)
+    } else {
+        (share("up"), share("down"))
+    };
     let limit = |name: &str, of: &str| v[name].as_u64().map(|n| format!(r#""{of}": {n}"#));
-    let limits: Vec<String> = [limit("min", "min"), limit("max", "max")].into_iter().flatten().collect();
+    let limits: Vec<String> = [limit("min", "min"), limit("max", "max")]
+        .into_iter()
+        .flatten()
+        .collect();
     format!(
         r#"{{"version": 1,
             "metrics": {{
@@ -95,9 +107,18 @@ fn document(v: &Json, then: &str) -> String {
 }
 
 /// What a look comes to for instances with these usages and requests, of `expected` instances in all.
-fn look(v: &Json, then: &str, instances: &[(Option<f64>, f64)], expected: usize, ready: f64, target: f64) -> Option<f64> {
+fn look(
+    v: &Json,
+    then: &str,
+    instances: &[(Option<f64>, f64)],
+    expected: usize,
+    ready: f64,
+    target: f64,
+) -> Option<f64> {
     if num(&v["tolerance"]["up"]) >= 1.0 || num(&v["tolerance"]["down"]) >= 1.0 {
-        let refused = dras_core::engine::Policy::from_json(document(v, then), &dras_core::rules::DocumentLimits::default()).unwrap_err();
+        let refused =
+            dras_core::engine::Policy::from_json(document(v, then), &dras_core::rules::DocumentLimits::default())
+                .unwrap_err();
         assert!(refused.to_string().contains("tolerance"), "{refused}");
         return None;
     }
@@ -120,22 +141,47 @@ fn utilisation(v: &Json) -> Option<f64> {
     let state = |p: &Json, states: &[&str]| states.contains(&p["state"].as_str().unwrap());
     let alive: Vec<&Json> = pods(v).filter(|p| state(p, &["ready", "unready", "pending"])).collect();
     let ready = alive.iter().filter(|p| state(p, &["ready"]));
-    let instances: Vec<_> = ready.map(|p| (p["usage_milli"].as_f64(), num(&p["request_milli"]))).collect();
+    let instances: Vec<_> = ready
+        .map(|p| (p["usage_milli"].as_f64(), num(&p["request_milli"])))
+        .collect();
     let target = num(&v["target_utilization_pct"]) / 100.0;
-    let wanted = look(v, "parallelism * sum(usage) / sum(request) / target", &instances, alive.len(), 0.0, target);
+    let wanted = look(
+        v,
+        "parallelism * sum(usage) / sum(request) / target",
+        &instances,
+        alive.len(),
+        0.0,
+        target,
+    );
     if pods(v).any(|p| is_missing(p) || is_unready(p)) {
-        assert_eq!(wanted, Some(num(&v["current_replicas"])), "what is not known changes nothing");
+        assert_eq!(
+            wanted,
+            Some(num(&v["current_replicas"])),
+            "what is not known changes nothing"
+        );
     }
     wanted
 }
 
 fn values(v: &Json) -> Vec<(Option<f64>, f64)> {
-    v["values_milli"].as_array().unwrap().iter().map(|u| (u.as_f64(), 1.0)).collect()
+    v["values_milli"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|u| (u.as_f64(), 1.0))
+        .collect()
 }
 
 fn of_values(v: &Json, then: &str) -> Option<f64> {
     let instances = values(v);
-    look(v, then, &instances, instances.len(), num(&v["ready_pods"]).max(0.0), num(&v["target"]))
+    look(
+        v,
+        then,
+        &instances,
+        instances.len(),
+        num(&v["ready_pods"]).max(0.0),
+        num(&v["target"]),
+    )
 }
 
 fn largest_step(policies: &Json, select: &Json, current: f64) -> LargestStep {
@@ -149,7 +195,11 @@ fn largest_step(policies: &Json, select: &Json, current: f64) -> LargestStep {
     };
     let all = policies.as_array().unwrap();
     let by_reach = |a: &&Json, b: &&Json| reach(a).total_cmp(&reach(b));
-    let chosen = if select == "Min" { all.iter().min_by(by_reach) } else { all.iter().max_by(by_reach) };
+    let chosen = if select == "Min" {
+        all.iter().min_by(by_reach)
+    } else {
+        all.iter().max_by(by_reach)
+    };
     step(chosen.unwrap())
 }
 
@@ -170,10 +220,16 @@ fn limited(v: &Json) -> f64 {
     let current = num(&v["current_replicas"]);
     let steps = if kind(v) == "limit_default" {
         // Without a behaviour: twice as many, four at least.
-        (LargestStep::By((current * 2.0).max(4.0) as u64 - current as u64), LargestStep::Unlimited)
+        (
+            LargestStep::By((current * 2.0).max(4.0) as u64 - current as u64),
+            LargestStep::Unlimited,
+        )
     } else {
         let select = &v["select_policy"];
-        (largest_step(&v["scale_up_policies"], select, current), largest_step(&v["scale_down_policies"], select, current))
+        (
+            largest_step(&v["scale_up_policies"], select, current),
+            largest_step(&v["scale_down_policies"], select, current),
+        )
     };
     let room = Room {
         min: v["min_replicas"].as_u64(),
@@ -210,7 +266,12 @@ fn stabilised(v: &Json, current: f64, desired: f64, up: f64, down: f64) -> f64 {
 
 fn controller(v: &Json) -> Option<f64> {
     let current = num(&v["current_replicas"]);
-    let known: Vec<&Json> = v["metrics"].as_array().unwrap().iter().filter(|m| m["error"].is_null()).collect();
+    let known: Vec<&Json> = v["metrics"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .filter(|m| m["error"].is_null())
+        .collect();
     let Some(metric) = known.first() else {
         // Nothing is measured, and nothing wanted.
         let text = document(v, "parallelism * sum(usage)");
@@ -220,10 +281,18 @@ fn controller(v: &Json) -> Option<f64> {
     let (instances, then, target): (Vec<_>, _, f64) = if metric["type"] == "cpu_utilization" {
         let both = list("usage_milli").into_iter().zip(list("request_milli"));
         let target = num(&metric["target_pct"]) / 100.0;
-        (both.map(|(u, r)| (Some(u), r)).collect(), "parallelism * sum(usage) / sum(request) / target", target)
+        (
+            both.map(|(u, r)| (Some(u), r)).collect(),
+            "parallelism * sum(usage) / sum(request) / target",
+            target,
+        )
     } else {
         let all = list("values_milli").into_iter().map(|u| (Some(u), 1.0));
-        (all.collect(), "parallelism * avg(usage) / target", num(&metric["target"]))
+        (
+            all.collect(),
+            "parallelism * avg(usage) / target",
+            num(&metric["target"]),
+        )
     };
     let desired = look(v, then, &instances, instances.len(), 0.0, target)?;
     if v["recommendations"].is_array() {
@@ -243,10 +312,20 @@ fn ours(v: &Json) -> Option<f64> {
         "scale_up_limit" => Some(step_limit(v, true)),
         "scale_down_limit" => Some(step_limit(v, false)),
         // The older rule does not look at the present count.
-        "stabilise_downscale_only" => Some(stabilised(v, f64::INFINITY, number("desired"), 0.0, number("down_window_s"))),
-        "stabilise_two_sided" => {
-            Some(stabilised(v, number("current_replicas"), number("desired"), number("up_window_s"), number("down_window_s")))
-        }
+        "stabilise_downscale_only" => Some(stabilised(
+            v,
+            f64::INFINITY,
+            number("desired"),
+            0.0,
+            number("down_window_s"),
+        )),
+        "stabilise_two_sided" => Some(stabilised(
+            v,
+            number("current_replicas"),
+            number("desired"),
+            number("up_window_s"),
+            number("down_window_s"),
+        )),
         "controller" => controller(v),
         other => panic!("unknown kind {other}"),
     }
@@ -256,11 +335,20 @@ fn ours(v: &Json) -> Option<f64> {
 fn every_vector_agrees_or_differs_for_a_stated_reason() {
     let data: Json = serde_json::from_str(include_str!("data/hpa.json")).unwrap();
     let vectors = data["vectors"].as_array().unwrap();
-    conform("hpa.json", vectors, DIFFERENCES, |v| v["test"].as_str().unwrap().to_owned(), |v| {
-        let wanted = v["expect"]["replicas"].as_f64().or(v["expect"]["limit"].as_f64()).unwrap();
-        let got = ours(v);
-        (got == Some(wanted), format!("expected {wanted}, got {got:?}"))
-    });
+    conform(
+        "hpa.json",
+        vectors,
+        DIFFERENCES,
+        |v| v["test"].as_str().unwrap().to_owned(),
+        |v| {
+            let wanted = v["expect"]["replicas"]
+                .as_f64()
+                .or(v["expect"]["limit"].as_f64())
+                .unwrap();
+            let got = ours(v);
+            (got == Some(wanted), format!("expected {wanted}, got {got:?}"))
+        },
+    );
 }
 
 #[test]
@@ -268,9 +356,18 @@ fn up_is_computed_from_what_is_known_and_down_never_from_fewer_instances() {
     // One of five instances is silent, which is within the 80% that a document asks for; of two, nothing is known.
     let v = serde_json::json!({"current_replicas": 5, "tolerance": {"up": 0.1, "down": 0.1}});
     let then = "parallelism * avg(usage) / target";
-    let busy = [(Some(900.0), 1.0), (Some(900.0), 1.0), (Some(900.0), 1.0), (Some(900.0), 1.0)];
+    let busy = [
+        (Some(900.0), 1.0),
+        (Some(900.0), 1.0),
+        (Some(900.0), 1.0),
+        (Some(900.0), 1.0),
+    ];
     assert_eq!(look(&v, then, &busy, 5, 0.0, 500.0), Some(9.0));
     assert_eq!(look(&v, then, &busy[..3], 5, 0.0, 500.0), Some(5.0));
     let idle = busy.map(|(_, r)| (Some(50.0), r));
-    assert_eq!(look(&v, then, &idle[..3], 5, 0.0, 500.0), Some(5.0), "what is silent may be what is busy");
+    assert_eq!(
+        look(&v, then, &idle[..3], 5, 0.0, 500.0),
+        Some(5.0),
+        "what is silent may be what is busy"
+    );
 }
