@@ -77,7 +77,7 @@ fn the_example_of_the_document_page_compiles_without_a_warning() {
     let policy = policy(blocks(DOCUMENTS, "json")[0]);
     assert!(policy.warnings().0.is_empty(), "{}", policy.warnings());
     let names: Vec<&str> = policy.rules().map(|r| r.name.as_str()).collect();
-    assert_eq!(names, ["cpu.up", "cpu.down", "catch-up"]);
+    assert_eq!(names, ["cpu.up", "cpu.waiting", "cpu.down", "catch-up"]);
 }
 
 const WINDOWS: &str = include_str!("../../docs/windows.md");
@@ -475,7 +475,7 @@ fn documents_extend_others_as_the_document_page_says() {
     let policy = Policy::from_resolved(&orders).unwrap_or_else(|d| panic!("{d}"));
     assert!(policy.warnings().0.is_empty(), "{}", policy.warnings());
     let names: Vec<&str> = policy.rules().map(|r| r.name.as_str()).collect();
-    assert_eq!(names, ["cpu.up", "cpu.down", "faster"]);
+    assert_eq!(names, ["cpu.up", "cpu.waiting", "cpu.down", "faster"]);
 }
 
 #[test]

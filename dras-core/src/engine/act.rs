@@ -445,6 +445,16 @@ impl Acting<'_, '_> {
                         change.fitted_to = most;
                     }
                 }
+                // A part of the growth that is less than a step is none.
+                self.decision.changes.retain(|c| {
+                    if c.to == c.from {
+                        stuck.push((c.resource, Outcome::Limited));
+                    }
+                    c.to != c.from
+                });
+                if !self.decision.changes.iter().any(of_process) {
+                    return;
+                }
                 self.decision.fitted.push(Fitted {
                     process,
                     from: self.current(whole),
@@ -797,11 +807,11 @@ fn no_change(change: &Change) -> Option<Outcome> {
     (change.to == change.from).then(|| if near() { Outcome::WithinTolerance } else { Outcome::Limited })
 }
 
-/// A part of the way of a change, in whole steps.
+/// A part of the way of a change up, to a whole step; where none lies in it, nothing of it.
 fn part(change: &Change, share: f64) -> f64 {
     let way = (change.to - change.from) * share;
     let step = change.resource.step() as f64;
-    change.from + (way / step).floor() * step
+    change.from.max(((change.from + way) / step).floor() * step)
 }
 
 /// The smallest configuration that gives what the changes of one process ask for; where the whole would exceed `most`, as large a part of the

@@ -1,6 +1,6 @@
 //! What the acceptance tests share: documents as texts, tasks, and a report read by name.
 
-#![allow(dead_code, unreachable_pub, unused_imports, missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+#![allow(dead_code, unreachable_pub, unused_imports, unused_macros, missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 use dras_core::action::Resource;
 use dras_core::engine::{Decision, DecisionReport, Policy, Task, decide, decide_short};
