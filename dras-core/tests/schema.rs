@@ -61,11 +61,13 @@ fn full() -> Value {
             "cool_down": { "up": "5m", "down": "30m", "urgent": "2m" },
             "stabilisation": { "up": "0s", "down": "1h" },
             "largest_step": { "up": "100%", "down": "50%", "urgent": 3 },
+            "excluded": [{ "daily": "22:00-06:00", "weekdays": ["mon-fri"], "zone": "Europe/Berlin", "urgent_pass": true }, { "cron": "* 9-17 * * *" }],
             "restarts_per_day": 4,
             "freeze_on_missing": "all",
             "ineffective": { "least_gain": "10%", "for": "2h" },
             "oscillation": { "within": "6h" }
-        }
+        },
+        "timing": { "short": "1m", "long": { "cron": "*/5 6-22 * * *", "zone": "Europe/Berlin" } }
     });
     for (section, value) in more.as_object().unwrap() {
         full[section] = value.clone();
@@ -182,6 +184,9 @@ fn structure_that_the_reader_refuses_the_schema_refuses() {
         json!({"version": 1, "guards": {"cool_down": "5m"}}),
         json!({"version": 1, "guards": {"cool_down": {"up": 5}}}),
         json!({"version": 1, "guards": {"restarts_per_day": 0}}),
+        json!({"version": 1, "guards": {"excluded": [{"zone": "UTC"}]}}),
+        json!({"version": 1, "timing": {"long": 300}}),
+        json!({"version": 1, "timing": {"long": {"zone": "UTC"}}}),
         json!({"version": 1, "guards": {"freeze_on_missing": true}}),
         json!({"version": 1, "sizing": {"align": {"most_over": 0.2}}}),
         json!({"version": 1, "limits": {"total": {"cores": "1GiB"}}}),

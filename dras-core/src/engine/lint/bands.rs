@@ -18,7 +18,7 @@ type Pair = (usize, usize);
 const METRICS: usize = 3;
 
 /// How many values of a metric are tried.
-const VALUES: usize = 24;
+const VALUES: usize = 16;
 
 /// What there may be of each kind of memory in an example.
 const MEMORY: f64 = (4_u64 << 30) as f64;
@@ -42,16 +42,22 @@ impl<'p: 'r, 'r> Lint<'p, 'r> {
     fn opposite(&self, up: usize, down: usize, conditions: &[Vec<Threshold>]) -> Option<Resource> {
         // A rule that scales a load which is high means to raise, whatever its target makes of it.
         let scales = |rule: usize, target: &Target, above: bool| {
-            let state = self.rules[rule].state.as_ref();
-            let scaled = state.map(|state| scalings(state, target.to)).unwrap_or_default();
             let compared = |load| conditions[rule].iter().any(|t| t.of == load && t.above == above);
-            scaled.into_iter().any(|s| compared(s.0))
+            self.scaled(rule, target).into_iter().any(|s| compared(s.0))
         };
         let raises = |t: &&Target| t.against.raises() || t.against.above && scales(up, t, true);
         let lowers = |t: &Target| t.against.lowers() || t.against.below && scales(down, t, false);
         let lowered = |resource| self.rules[down].then.iter().any(|t| t.resource == resource && lowers(t));
         let mut raised = self.rules[up].then.iter().filter(raises).map(|t| t.resource);
         raised.find(|resource| up != down && lowered(*resource))
+    }
+
+    /// The loads that a rule scales, and to what.
+    fn scaled(&self, rule: usize, target: &Target) -> Vec<(GraphId, f64)> {
+        match (&self.rules[rule].state, target.current) {
+            (Some(state), Some(current)) => scalings(state, target.to, current),
+            _ => Vec::new(),
+        }
     }
 
     fn pair(&mut self, (up, down): Pair, resource: Resource, conditions: [&Vec<Threshold>; 2], odd: &mut BTreeSet<Pair>) {
@@ -91,10 +97,9 @@ impl<'p: 'r, 'r> Lint<'p, 'r> {
 
     /// A rule that scales a load to a target beyond the thresholds of the load: where it arrives, the next rule waits.
     fn target(&mut self, rule: usize, pair: Pair, resource: Resource, more: &Threshold, less: &Threshold, odd: &mut BTreeSet<Pair>) {
-        let Some(state) = self.rules[rule].state.as_ref() else { return };
         let Some(target) = self.rules[rule].then.iter().find(|t| t.resource == resource) else { return };
-        let scaled = scalings(state, target.to);
-        let Some(to) = scaled.into_iter().find(|s| s.0 == more.of && !(less.at < s.1 && s.1 < more.at)).map(|s| s.1) else {
+        let mut scaled = self.scaled(rule, target).into_iter();
+        let Some(to) = scaled.find(|s| s.0 == more.of && !(less.at < s.1 && s.1 < more.at)).map(|s| s.1) else {
             return;
         };
         let (beyond, next) = if to >= more.at { (more, pair.0) } else { (less, pair.1) };

@@ -19,7 +19,7 @@ use crate::metrics::AggregateId;
 use crate::resources::{Resource, Scope};
 use crate::units::{Millis, Unit, display_quantity};
 
-/// Steps of evaluation that the search for examples may take for one policy, in visited values: about a second of work.
+/// How many values the search for examples may visit for one policy: less than half a second of work.
 const WORK: usize = 20_000_000;
 
 /// What [`lint`] cannot know from the policy.
@@ -44,6 +44,9 @@ pub struct LintOptions {
 /// metrics beyond that are not known, so that rules which need them do not take part; metrics whose name, query or id speaks of idling,
 /// back-pressure, memory, buffers or garbage collection do not either, since they do not behave so. Limits, largest steps and the tolerance count;
 /// whatever only takes time (`for`, cool-down, stabilisation, budgets) does not, because the load stays as long as it likes.
+///
+/// The search for examples (`W0203`, `W0207`) is bounded to less than half a second, so that in documents with hundreds of rules some may not
+/// be found.
 ///
 /// Warnings of single expressions, and of what is unused or said twice, are in [`Policy::warnings`].
 ///
@@ -89,8 +92,8 @@ pub fn lint(policy: &Policy, options: &LintOptions) -> Diagnostics {
     lint.conditions();
     lint.implied();
     let odd = lint.bands();
-    lint.contradictions(&odd);
     lint.oscillation();
+    lint.contradictions(&odd);
     lint.complement();
     if let Some(retention) = options.retention {
         lint.windows(retention);
@@ -113,6 +116,8 @@ struct Target {
     resource: Resource,
     /// The value it sets.
     to: GraphId,
+    /// What there is, where an expression of the document asks for it.
+    current: Option<GraphId>,
     /// How that stands to what there is, where the condition is true.
     against: Against,
 }
@@ -140,7 +145,7 @@ impl<'p: 'r, 'r> Lint<'p, 'r> {
                 (Some(state), Some(current)) => against(state, to, current),
                 _ => Against::ANY,
             };
-            Target { resource, to, against }
+            Target { resource, to, current, against }
         });
         let then = then.collect();
         Ruled { when, state, then }
