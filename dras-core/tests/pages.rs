@@ -321,6 +321,10 @@ fn pages_are_there_that_others_link_to() {
         "docs/documents.md",
         "docs/instructions.md",
         "docs/design.md",
+        "docs/strategies/cpu.md",
+        "docs/strategies/memory.md",
+        "docs/strategies/oom.md",
+        "docs/strategies/source_delay.md",
     ] {
         let text = std::fs::read_to_string(root.join(page)).unwrap();
         let folder = root.join(page).parent().unwrap().to_owned();

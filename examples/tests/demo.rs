@@ -392,6 +392,23 @@ fn on_a_pipe_the_output_is_plain_complete_and_always_the_same() {
 }
 
 #[test]
+fn the_pages_of_the_strategies_show_what_the_demo_shows() {
+    let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../docs/strategies");
+    let mut quoted = 0;
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let page = std::fs::read_to_string(entry.unwrap().path()).unwrap();
+        for rest in page.split("<!-- demo: ").skip(1) {
+            let (name, rest) = rest.split_once(" -->\n```text\n").unwrap();
+            let quote = rest.split_once("\n```").unwrap().0;
+            let shown = demo(&[name]);
+            assert!(text(&shown.stdout).contains(quote), "{name} does not show\n{quote}");
+            quoted += 1;
+        }
+    }
+    assert_eq!(quoted, 4);
+}
+
+#[test]
 fn no_line_is_wider_than_the_terminal() {
     for columns in [60, 80, 100, 140] {
         let mut command = Command::new(env!("CARGO_BIN_EXE_demo"));

@@ -6,4 +6,5 @@ mod cpu;
 mod lab;
 mod memory;
 mod oom;
+mod pages;
 mod source_delay;
