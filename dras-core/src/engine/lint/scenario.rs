@@ -109,13 +109,17 @@ impl<'p> Scenario<'p> {
             let proposals: Vec<Proposal> = firing
                 .iter()
                 .filter(|f| hold(f.0) <= time)
-                .map(|&(index, wanted)| Proposal {
-                    rule: index as u32,
-                    resource: Resource::Parallelism,
-                    current: self.parallelism,
-                    target: whole_steps(Resource::Parallelism, self.parallelism, wanted),
-                    priority: self.inner.rules[index].info.priority,
-                    urgent: self.inner.rules[index].info.urgent,
+                .map(|&(index, wanted)| {
+                    let target = whole_steps(Resource::Parallelism, self.parallelism, wanted);
+                    Proposal {
+                        rule: index as u32,
+                        resource: Resource::Parallelism,
+                        current: self.parallelism,
+                        target,
+                        exact: wanted.min(target),
+                        priority: self.inner.rules[index].info.priority,
+                        urgent: self.inner.rules[index].info.urgent,
+                    }
                 })
                 .collect();
             let (wishes, _) = merge(&proposals);
