@@ -73,6 +73,7 @@ fn full() -> Value {
         full[section] = value.clone();
     }
     full["limits"]["total"] = json!({ "task_managers": 8, "cores": 16.5, "memory": "64GiB" });
+    full["metrics"]["lag"]["min_coverage"] = json!("50%");
     full["metrics"]["seen"] = json!({ "record": "parallelism" });
     full["rules"].as_array_mut().unwrap().push(json!({
         "name": "tell", "when": "hot", "alert": "it is hot", "then": { "parallelism": "2" }, "urgent": true, "no_shrink_for": "calm", "lowers": "skew"

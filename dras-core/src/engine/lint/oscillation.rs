@@ -65,7 +65,12 @@ impl<'p: 'r, 'r> Lint<'p, 'r> {
             return;
         }
         let Some(endless) = self.search(&loads) else { return };
-        let round: Vec<String> = endless.round.iter().chain(endless.round.first()).map(|p| p.to_string()).collect();
+        let round: Vec<String> = endless
+            .round
+            .iter()
+            .chain(endless.round.first())
+            .map(f64::to_string)
+            .collect();
         let message = format!(
             "at a constant load the parallelism goes up and down for ever: {}",
             round.join(" → ")
@@ -79,12 +84,22 @@ impl<'p: 'r, 'r> Lint<'p, 'r> {
             .map(|(p, values)| {
                 let values: Vec<String> = values
                     .iter()
-                    .map(|(metric, value)| format!("`{}` is {}%", catalogue.spec(*metric).name, display_number(value * 100.0)))
+                    .map(|(metric, value)| {
+                        format!(
+                            "`{}` is {}%",
+                            catalogue.spec(*metric).name,
+                            display_number(value * 100.0)
+                        )
+                    })
                     .collect();
                 format!("at {p} {}", values.join(" and "))
             })
             .collect();
-        let names: Vec<String> = endless.rules.iter().map(|r| format!("`{}`", self.name(*r as usize))).collect();
+        let names: Vec<String> = endless
+            .rules
+            .iter()
+            .map(|r| format!("`{}`", self.name(*r as usize)))
+            .collect();
         let help = format!(
             "{}, and {} take turns: move the thresholds apart, or let the target lie between them",
             read.join(", "),
@@ -102,7 +117,11 @@ impl<'p: 'r, 'r> Lint<'p, 'r> {
         });
         let roots: Vec<_> = outputs.map(|output| inner.compiled.root_of(output)).collect();
         let reach = Reach::of(&inner.compiled, roots);
-        let mut metrics: Vec<MetricId> = reach.aggregates.iter().map(|a| inner.plan.aggregate(*a).metric).collect();
+        let mut metrics: Vec<MetricId> = reach
+            .aggregates
+            .iter()
+            .map(|a| inner.plan.aggregate(*a).metric)
+            .collect();
         metrics.sort_unstable();
         metrics.dedup();
         let mut loads = Loads {
@@ -141,7 +160,8 @@ impl<'p: 'r, 'r> Lint<'p, 'r> {
         }
         let limits = self.inner.limits.of(Resource::Parallelism);
         let allowed = |start: &u32| {
-            limits.min.is_none_or(|min| u64::from(*start) >= min) && limits.max.is_none_or(|max| u64::from(*start) <= max)
+            limits.min.is_none_or(|min| u64::from(*start) >= min)
+                && limits.max.is_none_or(|max| u64::from(*start) <= max)
         };
         for start in STARTS.into_iter().filter(allowed) {
             for part in 1..=PARTS {
@@ -157,7 +177,10 @@ impl<'p: 'r, 'r> Lint<'p, 'r> {
     }
 
     /// Where the rules lead from `start` at a load of so many full slots; outer `None` where no work is left.
-    #[expect(clippy::option_option, reason = "the outer one ends the search through `?`, the inner one is its result")]
+    #[expect(
+        clippy::option_option,
+        reason = "the outer one ends the search through `?`, the inner one is its result"
+    )]
     fn follow(&mut self, start: f64, load: f64, loads: &Loads, mixture: &[f64]) -> Option<Option<Endless>> {
         let inner = self.inner;
         let readings = |parallelism: f64| -> BTreeMap<MetricId, f64> {
@@ -185,7 +208,9 @@ impl<'p: 'r, 'r> Lint<'p, 'r> {
                 return None;
             }
             let scenario = at(parallelism);
-            let Some(change) = scenario.next() else { return Some(None) };
+            let Some(change) = scenario.next() else {
+                return Some(None);
+            };
             way.push((parallelism, change.rules));
             parallelism = change.to;
             if let Some(first) = way.iter().position(|step| step.0 == parallelism) {
@@ -214,9 +239,14 @@ impl<'p: 'r, 'r> Lint<'p, 'r> {
 /// Whether a unit says that a metric is a share of something, or of time.
 fn is_ratio(unit: &WireUnit) -> bool {
     let name = unit.name.as_str();
-    unit.dimension.is_number() && (matches!(name, "ratio" | "percent" | "%") || name.split_once('/').is_some_and(|(a, b)| is_time(a) && is_time(b)))
+    unit.dimension.is_number()
+        && (matches!(name, "ratio" | "percent" | "%")
+            || name.split_once('/').is_some_and(|(a, b)| is_time(a) && is_time(b)))
 }
 
 fn is_time(unit: &str) -> bool {
-    matches!(unit.trim(), "ns" | "us" | "ms" | "s" | "m" | "h" | "milliseconds" | "seconds")
+    matches!(
+        unit.trim(),
+        "ns" | "us" | "ms" | "s" | "m" | "h" | "milliseconds" | "seconds"
+    )
 }

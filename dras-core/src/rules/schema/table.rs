@@ -79,7 +79,7 @@ static METRIC: Object = Object {
         field("staleness", DURATION, Optional, "age up to which the latest sample counts; by default 3 intervals, at least 60s"),
         field("max_gap", DURATION, Optional, "longest time that one sample stands for; by default 2.5 intervals"),
         field("max_lateness", DURATION, Optional, "how much later than the newest of its series a sample may arrive; by default 4 intervals, at least 60s"),
-        field("min_coverage", SHARE, Optional, "share of a window that samples must cover; by default that of the document"),
+        field("min_coverage", SHARE, Optional, "share of a window of it that samples must cover; by default what the document says for all"),
         field("nan", Choice(&NAN), Optional, "NaN is no value (skip, the default), or makes aggregates undefined"),
         field("infinite", Choice(&INFINITE), Optional, "what becomes of infinities; refuse by default"),
         field("duplicates", Choice(&DUPLICATES), Optional, "which of two values for one moment counts; larger by default"),
