@@ -432,7 +432,7 @@ fn hostile_texts_never_make_a_long_message() {
 #[test]
 fn templates_are_canonical_documents_that_explain_themselves() {
     let names: Vec<&str> = Template::all().iter().map(Template::name).collect();
-    assert_eq!(names, ["cpu"]);
+    assert_eq!(names, ["cpu", "source_delay", "memory", "oom"]);
     for template in Template::all() {
         let document = template.document();
         let own = |name: &str| name.starts_with(&format!("{}.", template.name()));
@@ -442,12 +442,19 @@ fn templates_are_canonical_documents_that_explain_themselves() {
         assert_eq!(document.windows, WindowSettings::default());
         assert!(!template.doc().is_empty());
         for (name, param) in template.params() {
-            assert!(!param.doc.is_empty() && param.range().is_some(), "{name}");
+            assert!(!param.doc.is_empty(), "{name}");
+            assert_eq!(param.range().is_some(), param.value.as_number().is_some(), "{name}");
         }
         for (name, metric) in &document.metrics {
             assert!(!metric.doc.is_empty(), "{name}");
-            let template = QueryTemplate::parse(metric.query.as_deref().unwrap()).unwrap();
-            assert!(template.uses_labels(), "{name}");
+            if let Some(query) = &metric.query {
+                assert!(QueryTemplate::parse(query).unwrap().uses_labels(), "{name}");
+            }
+            // Strategies share their metrics by name.
+            for other in Template::all() {
+                let same = other.document().metrics.get(name).is_none_or(|m| m == metric);
+                assert!(same, "{name} of {} and of {}", template.name(), other.name());
+            }
         }
         // Printed, it is a document that does what using it does.
         let printed = read(&template.print()).unwrap();
@@ -466,10 +473,13 @@ fn templates_are_canonical_documents_that_explain_themselves() {
             (used.metrics, used.params, used.define, used.rules)
         );
     }
-    assert_eq!(
-        Template::builtin("cpu").unwrap().print(),
-        include_str!("../src/rules/templates/cpu.json").trim_end()
-    );
+    let file = |name: &str| {
+        let path = format!("{}/src/rules/templates/{name}.json", env!("CARGO_MANIFEST_DIR"));
+        std::fs::read_to_string(path).unwrap()
+    };
+    for template in Template::all() {
+        assert_eq!(template.print(), file(template.name()).trim_end());
+    }
     assert!(Template::builtin("CPU").is_none());
 }
 
@@ -510,18 +520,20 @@ fn strategies_are_merged_under_the_name_of_their_use() {
         names,
         [
             "cpu.up",
+            "cpu.waiting",
             "cpu.down",
             "night_cpu.up",
+            "night_cpu.waiting",
             "night_cpu.down",
             "scale-up",
             "grow"
         ]
     );
     let holds: Vec<i64> = expanded.rules.iter().map(|r| r.hold).collect();
-    assert_eq!(holds, [300_000, 1_800_000, 180_000, 1_800_000, 90_000, 5_400_000]);
+    assert_eq!(holds, [300_000, 300_000, 1_800_000, 180_000, 180_000, 1_800_000, 90_000, 5_400_000]);
     assert_eq!(flat.define["night_cpu.busiest"], "max(avg(busy[night_cpu.window]))");
-    assert_eq!(flat.rules[2].when, "night_cpu.utilisation > night_cpu.high");
-    assert_eq!(flat.rules[2].hold, Hold::Param("night_cpu.up_for".to_owned()));
+    assert_eq!(flat.rules[3].when, "night_cpu.utilisation > night_cpu.high");
+    assert_eq!(flat.rules[3].hold, Hold::Param("night_cpu.up_for".to_owned()));
     assert_eq!(
         (&flat.limits, &flat.windows, &flat.attributes),
         (&document.limits, &document.windows, &document.attributes)

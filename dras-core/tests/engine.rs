@@ -63,7 +63,7 @@ fn a_document_with_the_cpu_strategy_compiles_without_a_warning() {
     let policy = policy(CPU);
     assert!(policy.warnings().0.is_empty(), "{}", policy.warnings());
     let rules: Vec<&str> = policy.rules().map(|r| r.name.as_str()).collect();
-    assert_eq!(rules, ["cpu.up", "cpu.down"]);
+    assert_eq!(rules, ["cpu.up", "cpu.waiting", "cpu.down"]);
 }
 
 #[test]

@@ -9,7 +9,7 @@ use crate::action::instruction::{self, Instruction, MemoryStep, Restart};
 use crate::action::{Change, Fate, Guard, History, Pending, Promise, Proposal, Room, Step, Wish, merge, size};
 use crate::resources::allocation::{Allocation, AllocationError, Cores, ProcessMemory, Quota};
 use crate::resources::memory::{Component, FlinkProcess, MemoryConfig, MemoryError, Resized, Total, plan_total};
-use crate::resources::ratio::{AlignTo, Alignment, Note};
+use crate::resources::ratio::{AlignTo, Alignment, LargestStep, Note};
 use crate::resources::{Resource, Scope};
 use crate::rules::{Mode, Rescale};
 use crate::undefined::Undefined;
@@ -17,6 +17,9 @@ use crate::units::Millis;
 
 /// The step of a whole process' memory.
 const PROCESS_STEP: u64 = 64 << 20;
+
+/// The growth of memory that is always possible in one change.
+const LEAST_GROWTH: u64 = 256 << 20;
 
 /// What is looked at while a task is acted on; the task itself is lent to the row of values.
 pub(super) struct Acting<'a, 'r> {
@@ -314,6 +317,13 @@ impl Acting<'_, '_> {
         let steps = &inner.guards.largest_step;
         let count = |id| self.task.number(id).filter(|n| *n >= 1.0).map(|n| n.min(1e9) as u32);
         let parallelism = wish.resource == Resource::Parallelism;
+        let step_up = match if wish.urgent { steps.urgent() } else { steps.up() } {
+            // A share of nothing, or of next to nothing, is no way to get anywhere.
+            LargestStep::Share(share) if !parallelism && wish.current * share < LEAST_GROWTH as f64 => {
+                LargestStep::By(LEAST_GROWTH)
+            }
+            step => step,
+        };
         let groups = count(inner.known.max_parallelism).filter(|_| parallelism).map(u64::from);
         let alignment = inner.sizing.align.filter(|_| parallelism).and_then(|align| {
             let of = match align.to {
@@ -332,7 +342,7 @@ impl Acting<'_, '_> {
                 (Some(a), Some(b)) => Some(a.min(b)),
                 (a, b) => a.or(b),
             },
-            step_up: if wish.urgent { steps.urgent() } else { steps.up() },
+            step_up,
             step_down: steps.down(),
             tolerance_up: if wish.urgent { 0.0 } else { inner.sizing.tolerance.up() },
             tolerance_down: inner.sizing.tolerance.down(),
@@ -792,7 +802,7 @@ impl Gauge {
 
 /// The amount that can be had for what is wanted. A task may have an amount that is no whole number of steps (1100 MiB): a wish for that or
 /// for a little less is no wish for more.
-fn whole_steps(resource: Resource, current: f64, wanted: f64) -> f64 {
+pub(super) fn whole_steps(resource: Resource, current: f64, wanted: f64) -> f64 {
     let target = resource.quantise(wanted);
     if wanted <= current { target.min(current) } else { target }
 }

@@ -214,6 +214,8 @@ fn run(options: &Options) -> Result<(), Failure> {
     }
     let every = options.every.unwrap_or(5000);
     let mut summaries: Vec<Summary> = Vec::new();
+    // What one recording lacks, most lack: it is said once.
+    let mut unanswered: Vec<String> = Vec::new();
     for name in names {
         let trace = Trace::load(name).map_err(|source| Failure::Trace {
             name: name.to_owned(),
@@ -224,13 +226,14 @@ fn run(options: &Options) -> Result<(), Failure> {
             source,
         };
         let mut replay = Replay::new(&policy, &trace, every).map_err(failed)?;
-        if !replay.unanswered().is_empty() {
-            let metrics: Vec<String> = replay.unanswered().iter().map(|m| format!("`{m}`")).collect();
+        let metrics: Vec<String> = replay.unanswered().iter().map(|m| format!("`{m}`")).collect();
+        if !metrics.is_empty() && metrics != unanswered {
             writeln!(
                 io::stderr(),
                 "note: nothing in {name} is a sample of {}",
                 metrics.join(", ")
             )?;
+            unanswered = metrics;
         }
         // A short replay is done before anybody could read how far it is.
         let looks = replay.looks() as u64;
