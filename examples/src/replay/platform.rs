@@ -77,7 +77,11 @@ impl Platform {
     /// The entries of Flink's configuration that the task runs with now.
     pub fn configuration(&self) -> impl Iterator<Item = (&str, String)> {
         self.configuration.iter().map(|(key, value)| {
-            let size = if key == PROCESS_SIZE { format!("{}b", self.memory) } else { value.clone() };
+            let size = if key == PROCESS_SIZE {
+                format!("{}b", self.memory)
+            } else {
+                value.clone()
+            };
             (key.as_str(), size)
         })
     }
@@ -267,6 +271,31 @@ mod tests {
             whats("d_oom_kill_default_timeout"),
             ["-1 job starts", "26 job is RESTARTING", "34 job runs again"]
         );
+    }
+
+    #[test]
+    fn the_configuration_gives_what_flink_said_of_the_task_manager() {
+        use dras_core::resources::memory::{FlinkProcess, MIB, MemoryConfig, derive};
+        let trace = Trace::load("b_idle").unwrap();
+        let platform = Platform::new(trace.task_manager_memory, &trace.configuration);
+        let entries: Vec<(&str, String)> = platform.configuration().collect();
+        let entries = entries.iter().map(|(key, value)| (*key, value.as_str()));
+        let config = MemoryConfig::from_entries(FlinkProcess::TaskManager, entries).unwrap();
+        let parts = derive(&config).unwrap();
+        // `memoryConfiguration` of `/taskmanagers/:id`.
+        let said = [64, 384, 64, 0, 32, 0, 96, 64, 704].map(|mib| mib * MIB);
+        let derived = [
+            parts.framework_heap,
+            parts.task_heap,
+            parts.framework_off_heap,
+            parts.task_off_heap,
+            parts.network,
+            parts.managed,
+            parts.metaspace,
+            parts.overhead,
+            parts.process(),
+        ];
+        assert_eq!(derived, said);
     }
 
     #[test]

@@ -49,8 +49,14 @@ impl<'p> Scenario<'p> {
         let inner = self.inner;
         let known = &inner.known;
         let mut row = inner.compiled.program.row();
-        let one = [known.slots_per_task_manager, known.slot_sharing_groups, known.task_manager_cores];
-        let one = one.into_iter().chain([inner.compiled.scope.find_variable("machine_cores")]);
+        let one = [
+            known.slots_per_task_manager,
+            known.slot_sharing_groups,
+            known.task_manager_cores,
+        ];
+        let one = one
+            .into_iter()
+            .chain([inner.compiled.scope.find_variable("machine_cores")]);
         let settings = one.map(|id| (id, 1.0)).chain([
             (known.task_managers, self.parallelism),
             (known.uptime, LONG),
@@ -86,7 +92,9 @@ impl<'p> Scenario<'p> {
         let mut evaluated = self.evaluate();
         let mut firing: Vec<(usize, f64)> = Vec::new();
         for (index, rule) in self.inner.rules.iter().enumerate() {
-            let Some(target) = rule.then.iter().find(|t| t.0 == Resource::Parallelism) else { continue };
+            let Some(target) = rule.then.iter().find(|t| t.0 == Resource::Parallelism) else {
+                continue;
+            };
             if evaluated.condition(rule.when) == Some(true)
                 && let Some(wanted) = evaluated.number(target.1)
             {
