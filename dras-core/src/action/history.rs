@@ -283,7 +283,7 @@ impl History {
         let never = || FeedbackError::NeverGiven { key: key.to_owned() };
         let newest = of_key.next().ok_or_else(never)?;
         // The same instruction may have been given again after another one; the report may be about the first time.
-        let first = of_key.last().unwrap_or(newest).at;
+        let first = of_key.next_back().unwrap_or(newest).at;
         let before = match newest.kind {
             RecordKind::Applied => "applied",
             RecordKind::Failed { .. } => "failed",
