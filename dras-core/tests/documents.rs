@@ -313,7 +313,7 @@ fn slips_are_corrected() {
         (
             r#"{"version": 1, "strategies": [{"use": "kafka"}]}"#,
             "strategies[0].use",
-            "the strategies are `cpu`",
+            "the strategies are `cpu`, `source_delay`, `memory`, `oom`",
         ),
         (
             r#"{"version": 1, "strategies": [{"use": "cpu", "params": {"cpu.high": "75%"}}]}"#,
@@ -560,7 +560,7 @@ fn strategies_are_merged_under_the_name_of_their_use() {
     assert_eq!(flat.params["night_cpu.high"].value.to_string(), "80%");
     assert_eq!(expanded.origins["cpu"].path(), "strategies[0]: cpu: metrics.cpu");
     assert_eq!(
-        expanded.rules[4].origin,
+        expanded.rules[6].origin,
         Origin::Document {
             path: "rules[0]".to_owned()
         }

@@ -39,6 +39,7 @@ fn scrape(policy: &Policy, task: &mut Task, t: i64, cpu: f64, busy: f64) {
         let row = [
             (policy.metric("cpu").unwrap(), cpu),
             (policy.metric("busy").unwrap(), busy),
+            (policy.metric("back_pressured").unwrap(), 0.0),
         ];
         task.row(policy, t, instance, t, &row).unwrap();
     }
@@ -464,13 +465,13 @@ fn prometheus_answers_go_straight_into_the_windows() {
     let mut task = task(&policy);
     task.set_label("job_name", "orders \"7\"").unwrap();
     let queries = task.queries(&policy, T0).unwrap();
-    assert_eq!(queries.len(), 2);
-    assert_eq!(queries[1].metric, "cpu");
+    assert_eq!(queries.len(), 4);
+    assert_eq!(queries[2].metric, "cpu");
     assert_eq!(
-        queries[1].promql,
+        queries[2].promql,
         r#"flink_taskmanager_Status_JVM_CPU_Load{job_name="orders \"7\""}"#
     );
-    assert!(queries[1].start <= T0 - 30 * M && queries[1].end == T0 && queries[1].step == 15_000);
+    assert!(queries[2].start <= T0 - 30 * M && queries[2].end == T0 && queries[2].step == 15_000);
     let samples: Vec<String> = (0..=40)
         .map(|i| format!("[{}, \"0.45\"]", (T0 - 600_000 + i * 15_000) / 1000))
         .collect();
@@ -595,7 +596,7 @@ mod properties {
         fn every_decision_explains_itself(scrapes in scrapes()) {
             let decision = decision(&scrapes);
             let json = serde_json::to_value(&decision).unwrap();
-            prop_assert_eq!(json["rules"].as_array().unwrap().len(), 2);
+            prop_assert_eq!(json["rules"].as_array().unwrap().len(), 3);
             prop_assert!(decision.to_string().lines().count() >= 3);
             for change in decision.changes() {
                 prop_assert!((1.0..=16.0).contains(&change.to) && change.to != change.from);
