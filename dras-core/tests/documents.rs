@@ -565,7 +565,7 @@ fn strategies_are_merged_under_the_name_of_their_use() {
             path: "rules[0]".to_owned()
         }
     );
-    assert_eq!(expanded.rules[3].origin.path(), "strategies[1]: cpu: rules[1]");
+    assert_eq!(expanded.rules[4].origin.path(), "strategies[1]: cpu: rules[1]");
 
     let all: Vec<&String> = flat
         .metrics

@@ -4,7 +4,7 @@
 
 use std::collections::BTreeMap;
 
-use dras_core::engine::{Assigner, AttributeValue, Decision, Policy, RuleState, Task, decide};
+use dras_core::engine::{Assigner, AttributeValue, Decision, LintOptions, Policy, RuleState, Task, decide, lint};
 use dras_core::metrics::{
     Aggregate, AggregateId, Catalogue, MetricSpec, Plan, Reduce, Scratch, Window, WindowSettings, Windows, saved,
 };
@@ -492,4 +492,19 @@ fn assignments_go_as_the_document_page_says() {
     task.insert("team".to_owned(), "orders".into());
     task.insert("parallelism".to_owned(), 8.0.into());
     assert_eq!(assigner.assign(&task).unwrap().document.as_deref(), Some("orders"));
+}
+
+#[test]
+fn the_rules_that_never_rest_are_reported_as_the_document_page_says() {
+    let text = r#"{
+        "version": 1,
+        "metrics": { "busy": { "unit": "ms/s", "per": "subtask", "range": [0, 1] } },
+        "rules": [
+            { "name": "up", "when": "avg(avg(busy[5m])) > 60%", "then": { "parallelism": "parallelism + 1" } },
+            { "name": "down", "when": "avg(avg(busy[5m])) < 50%", "then": { "parallelism": "parallelism - 1" } }
+        ]
+    }"#;
+    let found = lint(&policy(text), &LintOptions::default());
+    let shown = blocks(DOCUMENTS, "text").into_iter().find(|b| b.starts_with("warning[W0207]")).unwrap();
+    assert_eq!(found.to_string(), shown);
 }

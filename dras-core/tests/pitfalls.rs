@@ -15,7 +15,7 @@ const HEAP: Resource = Resource::TaskHeap;
 fn by_lag(more: &str) -> String {
     format!(
         r#"{{"version": 1, "mode": "active", "attributes": {{"lag": {{"type": "number"}}}},
-            "rules": [{{"name": "lag", "when": "lag > 0", "then": {{"parallelism": "ceil(lag / 10)"}}}}],
+            "rules": [{{"name": "lag", "when": "lag > 0", "then": {{"parallelism": "lag / 10"}}}}],
             "guards": {{"largest_step": {{"up": 10}}}}{more}}}"#
     )
 }
@@ -25,11 +25,21 @@ fn tolerance_keeps_us_below_the_cap() {
     let text = by_lag(r#", "limits": {"parallelism": {"max": 64}}, "sizing": {"tolerance": {"up": "10%"}}"#);
     for lag in [640.0, 700.0, 1e6] {
         let mut job = Job::new(&text).with(&[("parallelism", 63.0), ("lag", lag)]);
-        assert_eq!(parallelism(&job.look()), Some(64.0), "a ratio of 1.016, and the last step");
+        assert_eq!(
+            parallelism(&job.look()),
+            Some(64.0),
+            "a ratio of 1.016, and the last step"
+        );
     }
+    // Small numbers too: 3.1 subtasks are wanted where there are 3.
+    let mut few = Job::new(&text).with(&[("parallelism", 3.0), ("lag", 31.0)]);
+    assert!(few.look().changes().is_empty());
     let mut job = Job::new(&text).with(&[("parallelism", 60.0), ("lag", 630.0)]);
     let decision = job.look();
-    assert!(decision.changes().is_empty(), "elsewhere the dead band holds: {decision}");
+    assert!(
+        decision.changes().is_empty(),
+        "elsewhere the dead band holds: {decision}"
+    );
     assert!(decision.to_string().contains("not worth a restart"), "{decision}");
 }
 
@@ -39,7 +49,10 @@ fn one_partition_over() {
     let mut job = Job::new(&text).with(&[("parallelism", 1.0), ("lag", 35.0), ("source_partitions", 3.0)]);
     let decision = job.act();
     assert_eq!(parallelism(&decision), Some(3.0), "not 4: {decision}");
-    assert!(decision.to_string().contains("there are only 3 partitions"), "{decision}");
+    assert!(
+        decision.to_string().contains("there are only 3 partitions"),
+        "{decision}"
+    );
     assert!(job.after(H).changes().is_empty(), "nor later");
 }
 
@@ -95,7 +108,11 @@ impl Plant {
             self.job.now += 15 * S;
             let now = self.job.now;
             let (dt, incoming) = (15.0, load(now));
-            let can = if now <= self.down_until { 0.0 } else { (self.per_subtask * self.parallelism).min(self.sink) };
+            let can = if now <= self.down_until {
+                0.0
+            } else {
+                (self.per_subtask * self.parallelism).min(self.sink)
+            };
             let done = can.min(incoming + self.backlog / dt);
             self.backlog += (incoming - done) * dt;
             let mut values = vec![("busy", done / (self.per_subtask * self.parallelism))];
@@ -107,7 +124,10 @@ impl Plant {
             if now > self.down_until
                 && let Some(key) = self.reported.take()
             {
-                self.job.task.applied(&self.job.policy, now, &key, self.down_until).unwrap();
+                self.job
+                    .task
+                    .applied(&self.job.policy, now, &key, self.down_until)
+                    .unwrap();
             }
             if now % (30 * S) == 0 {
                 let decision = self.job.look();
@@ -128,7 +148,10 @@ impl Plant {
     /// The most restarts within any 24 hours.
     fn most_in_a_day(&self) -> usize {
         let all = &self.restarts;
-        all.iter().map(|a| all.iter().filter(|b| b.0 >= a.0 && b.0 < a.0 + DAY).count()).max().unwrap_or(0)
+        all.iter()
+            .map(|a| all.iter().filter(|b| b.0 >= a.0 && b.0 < a.0 + DAY).count())
+            .max()
+            .unwrap_or(0)
     }
 }
 
@@ -139,18 +162,37 @@ fn restart_seen_as_idleness() {
     let text = by_busy(guards).replace(r#""for": "10m""#, r#""for": "0s""#);
     let mut plant = Plant::new(&text, 4.0);
     let mut looks = Vec::new();
-    plant.run(30 * M, |_| 380.0, |d| looks.push((d.at(), d.states().collect::<Vec<_>>(), d.to_string())));
-    assert_eq!(plant.restarts.len(), 1, "up once, and not down again: {:?}", plant.restarts);
+    plant.run(
+        30 * M,
+        |_| 380.0,
+        |d| looks.push((d.at(), d.states().collect::<Vec<_>>(), d.to_string())),
+    );
+    assert_eq!(
+        plant.restarts.len(),
+        1,
+        "up once, and not down again: {:?}",
+        plant.restarts
+    );
     let (began, parallelism) = plant.restarts[0];
     assert_eq!(parallelism, 7.0);
     let back = began + RESTART;
     // The job is back, and first works off what had piled up.
     let blind: Vec<_> = looks.iter().filter(|l| l.0 > back && l.0 < back + 5 * M).collect();
-    assert!(blind.len() >= 8 && blind.iter().all(|l| l.1 == [RuleState::Undefined; 2]), "blind for a warm-up and most of a window");
-    let first = looks.iter().find(|l| l.0 > back && l.1 != [RuleState::Undefined; 2]).unwrap();
+    assert!(
+        blind.len() >= 8 && blind.iter().all(|l| l.1 == [RuleState::Undefined; 2]),
+        "blind for a warm-up and most of a window"
+    );
+    let first = looks
+        .iter()
+        .find(|l| l.0 > back && l.1 != [RuleState::Undefined; 2])
+        .unwrap();
     assert!(first.0 - back <= 6 * M);
     // 380 of 700, and a few seconds at full speed; with the minute without work it would be less, with the time before it more.
-    assert!(first.2.contains("avg(busy[5m]) = 0.56"), "no sample from the restart, nor from before it: {}", first.2);
+    assert!(
+        first.2.contains("avg(busy[5m]) = 0.56"),
+        "no sample from the restart, nor from before it: {}",
+        first.2
+    );
 }
 
 #[test]
@@ -164,7 +206,10 @@ fn nothing_known_keep() {
     // It was idle, and then all series end, or say NaN: not idle, unknown.
     job.now += M;
     job.column("tm-1", "busy", job.now - 4 * M, 0.0);
-    assert_eq!(job.look().states().collect::<Vec<_>>(), [RuleState::NotMet, RuleState::Holding]);
+    assert_eq!(
+        job.look().states().collect::<Vec<_>>(),
+        [RuleState::NotMet, RuleState::Holding]
+    );
     for _ in 0..40 {
         job.now += 15 * S;
         job.scrape("tm-1", &[("busy", f64::NAN)]);
@@ -184,10 +229,19 @@ fn missing_memory_keep() {
     let mut job = Job::new(text).with(&[("task_manager_memory", 8192.0 * MIB), ("parallelism", 4.0)]);
     let decision = job.look();
     assert!(decision.changes().is_empty());
-    assert!(decision.to_string().contains("task_manager_memory: nothing to propose, memory_used[5m]: no live instance"), "{decision}");
+    assert!(
+        decision
+            .to_string()
+            .contains("task_manager_memory: nothing to propose, memory_used[5m]: no live instance"),
+        "{decision}"
+    );
     job.now += 10 * M;
     job.column("tm-1", "memory_used", job.now - 6 * M, 2048.0 * MIB);
-    assert_eq!(to(&job.look(), Resource::TaskManagerMemory), Some(4096.0 * MIB), "known, it shrinks by the largest step");
+    assert_eq!(
+        to(&job.look(), Resource::TaskManagerMemory),
+        Some(4096.0 * MIB),
+        "known, it shrinks by the largest step"
+    );
 }
 
 /// The memory that ran out, by VPA's rule, once for every exception since the last change.
@@ -200,7 +254,9 @@ fn by_oom(more: &str) -> Job {
                 "then": {{"task_heap": "max(task_heap + 100MiB, task_heap * 1.2)"}}}}]{more}}}"#
     );
     let mut job = Job::new(&text).with(&[("parallelism", 4.0)]);
-    job.task.set_flink_configuration(&job.policy, [("taskmanager.memory.process.size", "4g")]).unwrap();
+    job.task
+        .set_flink_configuration(&job.policy, [("taskmanager.memory.process.size", "4g")])
+        .unwrap();
     job.observed("exceptions");
     assert!(job.look().changes().is_empty());
     job.now += H;
@@ -210,7 +266,10 @@ fn by_oom(more: &str) -> Job {
 const OOM: &str = "java.lang.OutOfMemoryError: Java heap space";
 
 fn heap(job: &Job) -> f64 {
-    let decision_free = job.task.memory(dras_core::resources::memory::FlinkProcess::TaskManager).unwrap();
+    let decision_free = job
+        .task
+        .memory(dras_core::resources::memory::FlinkProcess::TaskManager)
+        .unwrap();
     dras_core::resources::memory::derive(decision_free).unwrap().task_heap as f64
 }
 
@@ -232,7 +291,10 @@ fn runaway_oom() {
     }
     assert_eq!(keys.len(), 1, "the same exception moved the target more than once");
     let after = heap(&job);
-    assert!(after >= before * 1.2 && after < before * 1.2 + 80.0 * MIB, "{before} → {after}");
+    assert!(
+        after >= before * 1.2 && after < before * 1.2 + 80.0 * MIB,
+        "{before} → {after}"
+    );
 }
 
 #[test]
@@ -249,12 +311,18 @@ fn capped_target_does_not_inflate_the_base() {
             job.apply(&decision);
         } else {
             wanted.extend(decision.report().rules[0].proposals[0].target);
-            loud += decision.alerts().filter(|a| a.0 == AlertKind::CappedAndStillFailing).count();
+            loud += decision
+                .alerts()
+                .filter(|a| a.0 == AlertKind::CappedAndStillFailing)
+                .count();
         }
         job.now += 10 * M;
     }
     assert!(heap(&job) >= before && heap(&job) <= 1664.0 * MIB);
-    assert!(wanted.len() >= 48 && wanted.iter().all(|w| *w == wanted[0]), "each failure multiplies what is there: {wanted:?}");
+    assert!(
+        wanted.len() >= 48 && wanted.iter().all(|w| *w == wanted[0]),
+        "each failure multiplies what is there: {wanted:?}"
+    );
     assert_eq!(loud, wanted.len());
 }
 
@@ -265,10 +333,19 @@ fn capped_still_failing_is_loud() {
     job.observed("exceptions");
     let decision = job.look_short();
     assert!(decision.changes().is_empty() && decision.matters());
-    assert_eq!(decision.alerts().collect::<Vec<_>>(), [(AlertKind::CappedAndStillFailing, 0)]);
+    assert_eq!(
+        decision.alerts().collect::<Vec<_>>(),
+        [(AlertKind::CappedAndStillFailing, 0)]
+    );
     let text = decision.to_string();
-    assert!(text.contains("! heap: more is needed at once, and nothing more can be had"), "{text}");
-    assert_eq!(serde_json::to_value(&decision).unwrap()["alerts"][0]["kind"], "capped_and_still_failing");
+    assert!(
+        text.contains("! heap: more is needed at once, and nothing more can be had"),
+        "{text}"
+    );
+    assert_eq!(
+        serde_json::to_value(&decision).unwrap()["alerts"][0]["kind"],
+        "capped_and_still_failing"
+    );
 }
 
 #[test]
@@ -280,16 +357,30 @@ fn alignment_doubles() {
         )
     };
     let look = |align: &str| {
-        let attributes = [("parallelism", 90.0), ("source_partitions", 199.0), ("max_parallelism", 720.0)];
-        let mut job = Job::new(&text(align)).with(if align.is_empty() { &attributes[..1] } else { &attributes });
+        let attributes = [
+            ("parallelism", 90.0),
+            ("source_partitions", 199.0),
+            ("max_parallelism", 720.0),
+        ];
+        let mut job = Job::new(&text(align)).with(if align.is_empty() {
+            &attributes[..1]
+        } else {
+            &attributes
+        });
         job.look()
     };
     assert_eq!(parallelism(&look("")), Some(100.0));
     let aligned = look(r#", "sizing": {"align": {"to": "partitions"}}"#);
     assert_eq!(parallelism(&aligned), Some(100.0));
     let text = aligned.to_string();
-    assert!(text.contains("not a divisor of the 199 partitions, the fullest subtask has 2 of them"), "{text}");
-    assert!(text.contains("199 (1 each at most, +99%)"), "the alternative is there to be chosen: {text}");
+    assert!(
+        text.contains("not a divisor of the 199 partitions, the fullest subtask has 2 of them"),
+        "{text}"
+    );
+    assert!(
+        text.contains("199 (1 each at most, +99%)"),
+        "the alternative is there to be chosen: {text}"
+    );
     let asked = look(r#", "sizing": {"align": {"to": "partitions", "most_over": "100%"}}"#);
     assert_eq!(parallelism(&asked), Some(199.0), "{asked}");
 }
@@ -310,7 +401,10 @@ fn quota_by_integer_division() {
             let decision = job.look();
             let parallelism = parallelism(&decision).unwrap_or(1.0);
             let used = (parallelism / slots).ceil() * cores;
-            assert!(used <= 10.0, "{want} on {slots} slots of {cores} cores: {used} cores\n{decision}");
+            assert!(
+                used <= 10.0,
+                "{want} on {slots} slots of {cores} cores: {used} cores\n{decision}"
+            );
             // As much as there is room for.
             let more = ((parallelism + 1.0) / slots).ceil() * cores;
             assert!(parallelism >= f64::from(want) || more > 10.0, "{decision}");
@@ -344,11 +438,21 @@ fn two_owners() {
     let mut looks = Vec::new();
     plant.job.set("parallelism", 6.0);
     plant.parallelism = 6.0;
-    plant.run(DAY, |_| 380.0, |d| looks.push((d.external().to_vec(), d.changes().len(), held(d).len(), d.to_string())));
+    plant.run(
+        DAY,
+        |_| 380.0,
+        |d| looks.push((d.external().to_vec(), d.changes().len(), held(d).len(), d.to_string())),
+    );
     let (external, changes, _, text) = &looks[0];
     assert_eq!((external[0].from, external[0].to, *changes), (7.0, 6.0, 0));
-    assert!(text.contains("somebody else changed parallelism 7 → 6: adopted"), "{text}");
-    assert!(plant.job.task.history().effects().is_empty(), "what was promised of 7 says nothing about 6");
+    assert!(
+        text.contains("somebody else changed parallelism 7 → 6: adopted"),
+        "{text}"
+    );
+    assert!(
+        plant.job.task.history().effects().is_empty(),
+        "what was promised of 7 says nothing about 6"
+    );
     assert!(looks[1..].iter().all(|l| l.0.is_empty()), "told once");
     assert_eq!(plant.restarts.len(), 1, "adopted, not fought");
     // Where the rules do want more, cool-down and windows count from the other's change.
@@ -357,7 +461,10 @@ fn two_owners() {
     let changed = plant.job.now;
     plant.run(H, |_| 380.0, |_| ());
     assert_eq!(plant.restarts.len(), 2);
-    assert!(plant.restarts[1].0 - changed >= 7 * M, "5 min until the window is covered again, and 2 min of `for`");
+    assert!(
+        plant.restarts[1].0 - changed >= 7 * M,
+        "5 min until the window is covered again, and 2 min of `for`"
+    );
 }
 
 #[test]
@@ -375,13 +482,17 @@ fn sink_outage_is_no_avalanche() {
     // The sink takes a quarter of what comes.
     plant.sink = 50.0;
     let mut explained = 0;
-    plant.run(6 * H, |_| 200.0, |d| {
-        explained += usize::from(held(d).iter().any(|h| h.1 == "ineffective"));
-        if explained == 1 {
-            let text = d.to_string();
-            assert!(text.contains("of what it promised"), "{text}");
-        }
-    });
+    plant.run(
+        6 * H,
+        |_| 200.0,
+        |d| {
+            explained += usize::from(held(d).iter().any(|h| h.1 == "ineffective"));
+            if explained == 1 {
+                let text = d.to_string();
+                assert!(text.contains("of what it promised"), "{text}");
+            }
+        },
+    );
     assert!(explained > 100, "it says so at every look");
     assert!(plant.restarts.len() <= 4, "one try in two hours: {:?}", plant.restarts);
     let first = plant.restarts[0].0;
@@ -398,10 +509,16 @@ fn a_rule_that_was_right_does_not_wait_for_it() {
     let mut plant = Plant::new(&by_busy(""), 2.0);
     let load = |now: i64| 100.0 * 1.08_f64.powf((now - T0) as f64 / (15 * M) as f64);
     let mut ineffective = 0;
-    plant.run(6 * H, load, |d| ineffective += usize::from(held(d).iter().any(|h| h.1 == "ineffective")));
+    plant.run(6 * H, load, |d| {
+        ineffective += usize::from(held(d).iter().any(|h| h.1 == "ineffective"))
+    });
     assert_eq!(ineffective, 0, "each step brought what it promised; load grew since");
     let needed = load(plant.job.now) / plant.per_subtask;
-    assert!(plant.parallelism >= needed, "{} subtasks for a load of {needed}", plant.parallelism);
+    assert!(
+        plant.parallelism >= needed,
+        "{} subtasks for a load of {needed}",
+        plant.parallelism
+    );
 }
 
 #[test]
@@ -420,14 +537,26 @@ fn a_rule_that_waits_goes_on_waiting_while_its_gauge_is_missing() {
 #[test]
 fn flapping_at_a_band_edge() {
     // ±10 % around the upper and the lower threshold, with several periods, for a day; every restart makes a backlog of its own.
-    for (threshold, minutes) in [(0.8, 10), (0.8, 40), (0.8, 120), (0.3, 10), (0.3, 40), (0.3, 120), (0.6, 30)] {
+    for (threshold, minutes) in [
+        (0.8, 10),
+        (0.8, 40),
+        (0.8, 120),
+        (0.3, 10),
+        (0.3, 40),
+        (0.3, 120),
+        (0.6, 30),
+    ] {
         let mut plant = Plant::new(&by_busy(""), 10.0);
         let load = |now: i64| {
             let high = (now / (minutes * M)) % 2 == 0;
             1000.0 * threshold * if high { 1.1 } else { 0.9 }
         };
         plant.run(DAY, load, |_| ());
-        assert!(plant.restarts.len() <= 2, "{threshold} every {minutes} min: {:?}", plant.restarts);
+        assert!(
+            plant.restarts.len() <= 2,
+            "{threshold} every {minutes} min: {:?}",
+            plant.restarts
+        );
         assert_eq!(plant.decisions, 2880);
     }
     // Where a document leaves no room between its thresholds, the guards do: the budget of restarts is the last of them.
@@ -436,13 +565,23 @@ fn flapping_at_a_band_edge() {
         .replace(r#""for": "10m""#, r#""for": "0s""#)
         .replace("used / 60%", "used / 79%");
     let mut plant = Plant::new(&narrow, 10.0);
-    plant.run(2 * DAY, |now| if (now / (20 * M)) % 2 == 0 { 880.0 } else { 720.0 }, |_| ());
+    plant.run(
+        2 * DAY,
+        |now| if (now / (20 * M)) % 2 == 0 { 880.0 } else { 720.0 },
+        |_| (),
+    );
     assert_eq!(plant.most_in_a_day(), 6, "{:?}", plant.restarts);
     // Before that one counts, the larger is held once it went down and up again.
     let restarts = |within: &str| {
-        let text = narrow.replace(r#""restarts_per_day": 6"#, r#""restarts_per_day": 100"#).replace(r#""within": "0s""#, within);
+        let text = narrow
+            .replace(r#""restarts_per_day": 6"#, r#""restarts_per_day": 100"#)
+            .replace(r#""within": "0s""#, within);
         let mut plant = Plant::new(&text, 10.0);
-        plant.run(2 * DAY, |now| if (now / (20 * M)) % 2 == 0 { 880.0 } else { 720.0 }, |_| ());
+        plant.run(
+            2 * DAY,
+            |now| if (now / (20 * M)) % 2 == 0 { 880.0 } else { 720.0 },
+            |_| (),
+        );
         plant.restarts.len()
     };
     let (free, held_larger) = (restarts(r#""within": "0s""#), restarts(r#""within": "6h""#));
@@ -462,7 +601,11 @@ fn a_burst_of_ooms_in_one_restart_loop_is_one_event() {
             job.task.mark(job.now, Mark::Restart);
         }
         if second % 40 < 5 {
-            job.event("exceptions", job.now, &format!("{OOM}\n\tat TaskManager {}", second % 40));
+            job.event(
+                "exceptions",
+                job.now,
+                &format!("{OOM}\n\tat TaskManager {}", second % 40),
+            );
         }
         job.observed("exceptions");
         if second % 30 == 0 {
@@ -478,9 +621,17 @@ fn a_burst_of_ooms_in_one_restart_loop_is_one_event() {
     for _ in 0..60 {
         job.now += 30 * S;
         job.observed("exceptions");
-        assert!(job.look_short().changes().is_empty(), "what was before the change says nothing about after it");
+        assert!(
+            job.look_short().changes().is_empty(),
+            "what was before the change says nothing about after it"
+        );
     }
-    let applied = job.task.history().records().filter(|r| r.kind == RecordKind::Applied).count();
+    let applied = job
+        .task
+        .history()
+        .records()
+        .filter(|r| r.kind == RecordKind::Applied)
+        .count();
     assert_eq!(applied, 1);
     assert!(heap(&job) < before * 1.2 + 80.0 * MIB);
     assert!(to(&decision, HEAP).is_some());
@@ -491,9 +642,9 @@ fn time_zone_and_daylight_saving_in_excluded_periods() {
     // 02:00 to 04:00 by the clock on the wall, in milliseconds of UTC: the nights of both switches, on both hemispheres.
     for (zone, from, to) in [
         ("Europe/Berlin", 1_806_195_600_000, 1_806_199_200_000_i64), // from 2027-03-28 01:00 UTC
-        ("Europe/Berlin", 1_824_940_800_000, 1_824_951_600_000), // from 2027-10-31 00:00 UTC
-        ("Australia/Sydney", 1_822_492_800_000, 1_822_496_400_000), // from 2027-10-02 16:00 UTC
-        ("Australia/Sydney", 1_838_214_000_000, 1_838_224_800_000), // from 2028-04-01 15:00 UTC
+        ("Europe/Berlin", 1_824_940_800_000, 1_824_951_600_000),     // from 2027-10-31 00:00 UTC
+        ("Australia/Sydney", 1_822_492_800_000, 1_822_496_400_000),  // from 2027-10-02 16:00 UTC
+        ("Australia/Sydney", 1_838_214_000_000, 1_838_224_800_000),  // from 2028-04-01 15:00 UTC
     ] {
         let text = format!(
             r#"{{"version": 1, "mode": "active", "rules": [{{"name": "two", "when": "parallelism < 2", "then": {{"parallelism": "2"}}}}],

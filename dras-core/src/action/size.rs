@@ -76,7 +76,8 @@ impl Room {
 /// most is not brought down by a wish for more, and a wish for less is not made a wish for much less.
 pub fn size(wish: &Wish, room: &Room) -> Change {
     let resource = wish.resource;
-    let wanted = wish.target.clamp(0.0, ratio::MOST as f64);
+    // Small numbers become much larger by being made whole: what is wanted is 3.06, and four is a third more than three.
+    let wanted = wish.exact.clamp(0.0, ratio::MOST as f64);
     let current = wish.current.clamp(0.0, ratio::MOST as f64) as u64;
     let up = wish.is_up();
     // In the direction of the wish only the limit that lies there counts.
@@ -140,6 +141,7 @@ mod tests {
             resource: Resource::Parallelism,
             current,
             target,
+            exact: target,
             urgent: false,
             rules: vec![0],
             waits_for: None,
@@ -177,6 +179,12 @@ mod tests {
         };
         assert_eq!(size(&wish(63.0, 64.0), &room).to, 64.0);
         assert_eq!(size(&wish(50.0, 53.0), &room).to, 50.0, "elsewhere it holds");
+        let little = Wish {
+            exact: 3.06,
+            ..wish(3.0, 4.0)
+        };
+        assert_eq!(size(&little, &room).to, 3.0, "2% more than there is, and a third more in whole subtasks");
+        assert_eq!(size(&little, &within(1, 64)).to, 4.0);
     }
 
     #[test]

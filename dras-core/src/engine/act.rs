@@ -132,11 +132,14 @@ impl Acting<'_, '_> {
     ) -> Result<Proposal, Undefined> {
         // Without knowing what the task has, no direction can be told.
         let current = self.current(resource).ok_or(Undefined::NoAttribute)?;
+        let wanted = self.outputs.number(output)?;
+        let target = whole_steps(resource, current, wanted);
         Ok(Proposal {
             rule: index as u32,
             resource,
             current,
-            target: whole_steps(resource, current, self.outputs.number(output)?),
+            target,
+            exact: wanted.min(target),
             priority: rule.info.priority,
             urgent: rule.info.urgent,
         })
@@ -255,6 +258,7 @@ impl Acting<'_, '_> {
                 return None;
             }
             wish.target = if wish.is_up() { wish.target.min(whole.target) } else { wish.target.max(whole.target) };
+            wish.exact = wish.exact.min(wish.target);
             Some(wish)
         };
         again.into_iter().filter(goes).filter_map(within).collect()
@@ -391,6 +395,7 @@ impl Acting<'_, '_> {
                     return Some((Guard::RanOut, until));
                 }
                 wish.target = wish.target.max(least);
+                wish.exact = wish.exact.max(least);
             }
         }
         let (up_window, down_window) = (guards.stabilisation.up(), guards.stabilisation.down());
@@ -413,6 +418,7 @@ impl Acting<'_, '_> {
         if target != wish.target {
             *stabilised = Some(wish.target);
             wish.target = target;
+            wish.exact = target;
         }
         None
     }

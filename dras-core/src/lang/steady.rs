@@ -27,7 +27,11 @@ pub(crate) fn fill<'t>(steady: &dyn Steady, compiled: &'t Compiled, row: &mut Ro
         let answer = match input {
             Input::Variable(_) => continue,
             Input::Text { .. } => None,
-            Input::Reduced { aggregate, across, test } => {
+            Input::Reduced {
+                aggregate,
+                across,
+                test,
+            } => {
                 let values = values.get_or_insert_with(|| Values::new(&compiled.graph));
                 let metric = compiled.graph.aggregates[aggregate.index()].metric;
                 series(steady, compiled, row, values, *aggregate, test.as_ref())
@@ -71,13 +75,15 @@ fn each_instance<'t>(
         }
     }
     let mut answers = answers.into_iter();
-    let value = values.element(graph, row, body, |_, id| match (answers.next().flatten(), graph.ty(id)) {
-        (Some(x), Type::Bool) => Value::Bool(x != 0.0),
-        (Some(x), _) => Value::Number(x),
-        (None, _) => Value::Undefined(Missing {
-            reason: Undefined::NoSample,
-            origin: id,
-        }),
+    let value = values.element(graph, row, body, |_, id| {
+        match (answers.next().flatten(), graph.ty(id)) {
+            (Some(x), Type::Bool) => Value::Bool(x != 0.0),
+            (Some(x), _) => Value::Number(x),
+            (None, _) => Value::Undefined(Missing {
+                reason: Undefined::NoSample,
+                origin: id,
+            }),
+        }
     });
     match value {
         Value::Number(x) => Some((x, instances)),

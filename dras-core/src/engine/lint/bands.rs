@@ -18,7 +18,7 @@ type Pair = (usize, usize);
 const METRICS: usize = 3;
 
 /// How many values of a metric are tried.
-const VALUES: usize = 24;
+const VALUES: usize = 16;
 
 /// What there may be of each kind of memory in an example.
 const MEMORY: f64 = (4_u64 << 30) as f64;
@@ -42,21 +42,41 @@ impl<'p: 'r, 'r> Lint<'p, 'r> {
     fn opposite(&self, up: usize, down: usize, conditions: &[Vec<Threshold>]) -> Option<Resource> {
         // A rule that scales a load which is high means to raise, whatever its target makes of it.
         let scales = |rule: usize, target: &Target, above: bool| {
-            let state = self.rules[rule].state.as_ref();
-            let scaled = state.map(|state| scalings(state, target.to)).unwrap_or_default();
             let compared = |load| conditions[rule].iter().any(|t| t.of == load && t.above == above);
-            scaled.into_iter().any(|s| compared(s.0))
+            self.scaled(rule, target).into_iter().any(|s| compared(s.0))
         };
         let raises = |t: &&Target| t.against.raises() || t.against.above && scales(up, t, true);
         let lowers = |t: &Target| t.against.lowers() || t.against.below && scales(down, t, false);
-        let lowered = |resource| self.rules[down].then.iter().any(|t| t.resource == resource && lowers(t));
+        let lowered = |resource| {
+            self.rules[down]
+                .then
+                .iter()
+                .any(|t| t.resource == resource && lowers(t))
+        };
         let mut raised = self.rules[up].then.iter().filter(raises).map(|t| t.resource);
         raised.find(|resource| up != down && lowered(*resource))
     }
 
-    fn pair(&mut self, (up, down): Pair, resource: Resource, conditions: [&Vec<Threshold>; 2], odd: &mut BTreeSet<Pair>) {
+    /// The loads that a rule scales, and to what.
+    fn scaled(&self, rule: usize, target: &Target) -> Vec<(GraphId, f64)> {
+        match (&self.rules[rule].state, target.current) {
+            (Some(state), Some(current)) => scalings(state, target.to, current),
+            _ => Vec::new(),
+        }
+    }
+
+    fn pair(
+        &mut self,
+        (up, down): Pair,
+        resource: Resource,
+        conditions: [&Vec<Threshold>; 2],
+        odd: &mut BTreeSet<Pair>,
+    ) {
         for more in conditions[0] {
-            for less in conditions[1].iter().filter(|less| less.of == more.of && less.above != more.above) {
+            for less in conditions[1]
+                .iter()
+                .filter(|less| less.of == more.of && less.above != more.above)
+            {
                 if self.is_odd((up, down), more, less, conditions) {
                     let (first, second) = (self.show(up, more), self.show(down, less));
                     let message = format!(
@@ -65,7 +85,13 @@ impl<'p: 'r, 'r> Lint<'p, 'r> {
                         self.name(down)
                     );
                     let help = "leave room between the two thresholds, so that neither is met at the other".to_owned();
-                    self.note(codes::BANDS_OUT_OF_ORDER, down, Some(self.inner.rules[down].when), message, help);
+                    self.note(
+                        codes::BANDS_OUT_OF_ORDER,
+                        down,
+                        Some(self.inner.rules[down].when),
+                        message,
+                        help,
+                    );
                     odd.insert((up, down));
                 } else if more.above {
                     self.target(up, (up, down), resource, more, less, odd);
@@ -77,7 +103,11 @@ impl<'p: 'r, 'r> Lint<'p, 'r> {
 
     /// Whether both thresholds are passed at once, or nothing lies between them.
     fn is_odd(&self, (up, down): Pair, more: &Threshold, less: &Threshold, conditions: [&Vec<Threshold>; 2]) -> bool {
-        let (low, high) = if more.above { (less.at, more.at) } else { (more.at, less.at) };
+        let (low, high) = if more.above {
+            (less.at, more.at)
+        } else {
+            (more.at, less.at)
+        };
         if low < high {
             return false;
         }
@@ -90,15 +120,31 @@ impl<'p: 'r, 'r> Lint<'p, 'r> {
     }
 
     /// A rule that scales a load to a target beyond the thresholds of the load: where it arrives, the next rule waits.
-    fn target(&mut self, rule: usize, pair: Pair, resource: Resource, more: &Threshold, less: &Threshold, odd: &mut BTreeSet<Pair>) {
-        let Some(state) = self.rules[rule].state.as_ref() else { return };
-        let Some(target) = self.rules[rule].then.iter().find(|t| t.resource == resource) else { return };
-        let scaled = scalings(state, target.to);
-        let Some(to) = scaled.into_iter().find(|s| s.0 == more.of && !(less.at < s.1 && s.1 < more.at)).map(|s| s.1) else {
+    fn target(
+        &mut self,
+        rule: usize,
+        pair: Pair,
+        resource: Resource,
+        more: &Threshold,
+        less: &Threshold,
+        odd: &mut BTreeSet<Pair>,
+    ) {
+        let Some(target) = self.rules[rule].then.iter().find(|t| t.resource == resource) else {
+            return;
+        };
+        let mut scaled = self.scaled(rule, target).into_iter();
+        let Some(to) = scaled
+            .find(|s| s.0 == more.of && !(less.at < s.1 && s.1 < more.at))
+            .map(|s| s.1)
+        else {
             return;
         };
         let (beyond, next) = if to >= more.at { (more, pair.0) } else { (less, pair.1) };
-        let output = self.inner.rules[rule].then.iter().find(|t| t.0 == resource).map(|t| t.1);
+        let output = self.inner.rules[rule]
+            .then
+            .iter()
+            .find(|t| t.0 == resource)
+            .map(|t| t.1);
         let message = format!(
             "`{}` aims at {}, which is not between the thresholds: `{}` is next where {}",
             self.name(rule),
@@ -112,7 +158,12 @@ impl<'p: 'r, 'r> Lint<'p, 'r> {
             self.amount(more.of, more.at)
         );
         // Two rules for less beside one rule for more say the same twice.
-        if odd.insert(pair) || !self.found.iter().any(|f| f.0 == rule && f.1.code == codes::BANDS_OUT_OF_ORDER) {
+        if odd.insert(pair)
+            || !self
+                .found
+                .iter()
+                .any(|f| f.0 == rule && f.1.code == codes::BANDS_OUT_OF_ORDER)
+        {
             self.note(codes::BANDS_OUT_OF_ORDER, rule, output, message, help);
         }
     }
@@ -121,7 +172,11 @@ impl<'p: 'r, 'r> Lint<'p, 'r> {
     fn show(&self, rule: usize, threshold: &Threshold) -> String {
         let text = text_of(&self.inner.compiled, self.inner.rules[rule].when, threshold.of);
         let sign = if threshold.above { "above" } else { "below" };
-        format!("`{}` is {sign} {}", text.unwrap_or_default(), self.amount(threshold.of, threshold.at))
+        format!(
+            "`{}` is {sign} {}",
+            text.unwrap_or_default(),
+            self.amount(threshold.of, threshold.at)
+        )
     }
 
     fn amount(&self, of: GraphId, value: f64) -> String {
@@ -130,27 +185,48 @@ impl<'p: 'r, 'r> Lint<'p, 'r> {
 
     /// Rules that are both true for some values, and then want more and less of the same resource.
     pub(super) fn contradictions(&mut self, odd: &BTreeSet<Pair>) {
-        let reaches: Vec<Reach> = self.rules.iter().map(|r| Reach::of(&self.inner.compiled, [r.when])).collect();
+        let reaches: Vec<Reach> = self
+            .rules
+            .iter()
+            .map(|r| Reach::of(&self.inner.compiled, [r.when]))
+            .collect();
         for first in 0..self.rules.len() {
             for second in first + 1..self.rules.len() {
                 if odd.contains(&(first, second)) || odd.contains(&(second, first)) {
                     continue;
                 }
-                let Some(resource) = self.may_contradict(first, second) else { continue };
+                let Some(resource) = self.may_contradict(first, second) else {
+                    continue;
+                };
                 let [a, b] = [first, second].map(|r| self.metrics(&reaches[r]));
                 // What has nothing in common may well be true together: merging is there for that.
                 if a.is_disjoint(&b) {
                     continue;
                 }
                 let metrics: Vec<MetricId> = a.union(&b).copied().collect();
-                let mut numbers: Vec<f64> = reaches[first].numbers.iter().chain(&reaches[second].numbers).copied().collect();
+                let mut numbers: Vec<f64> = reaches[first]
+                    .numbers
+                    .iter()
+                    .chain(&reaches[second].numbers)
+                    .copied()
+                    .collect();
                 numbers.sort_by(f64::total_cmp);
                 numbers.dedup();
-                let Some(example) = self.example(first, second, resource, &metrics, &numbers) else { continue };
+                let Some(example) = self.example(first, second, resource, &metrics, &numbers) else {
+                    continue;
+                };
                 let (one, other) = (self.name(first), self.name(second));
-                let message = format!("`{one}` and `{other}` can be true at once, and pull `{resource}` in opposite directions");
-                let help = format!("{example}: let the conditions exclude each other, or give one of them a higher priority");
-                self.note(codes::CONTRADICTING_RULES, second, Some(self.inner.rules[second].when), message, help);
+                let message =
+                    format!("`{one}` and `{other}` can be true at once, and pull `{resource}` in opposite directions");
+                let help =
+                    format!("{example}: let the conditions exclude each other, or give one of them a higher priority");
+                self.note(
+                    codes::CONTRADICTING_RULES,
+                    second,
+                    Some(self.inner.rules[second].when),
+                    message,
+                    help,
+                );
             }
         }
     }
@@ -171,7 +247,11 @@ impl<'p: 'r, 'r> Lint<'p, 'r> {
     }
 
     fn metrics(&self, reach: &Reach) -> BTreeSet<MetricId> {
-        reach.aggregates.iter().map(|a| self.inner.plan.aggregate(*a).metric).collect()
+        reach
+            .aggregates
+            .iter()
+            .map(|a| self.inner.plan.aggregate(*a).metric)
+            .collect()
     }
 
     /// Values at which both are true and want the opposite, in words.

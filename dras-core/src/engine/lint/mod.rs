@@ -19,7 +19,7 @@ use crate::metrics::AggregateId;
 use crate::resources::{Resource, Scope};
 use crate::units::{Millis, Unit, display_quantity};
 
-/// Steps of evaluation that the search for examples may take for one policy, in visited values: about a second of work.
+/// How many values the search for examples may visit for one policy: less than half a second of work.
 const WORK: usize = 20_000_000;
 
 /// What [`lint`] cannot know from the policy.
@@ -40,10 +40,14 @@ pub struct LintOptions {
 /// - rules that only add to a resource, or only take away (`I0201`).
 ///
 /// The load of `W0207` is a model: as long as it is constant, gauges of a ratio (`ratio`, `percent`, `ms/s`) for each TaskManager or subtask fall
-/// in proportion as the parallelism grows, up to the end of their range; each TaskManager has one slot and one core; attributes and
-/// metrics beyond that are not known, so that rules which need them do not take part; metrics whose name, query or id speaks of idling,
-/// back-pressure, memory, buffers or garbage collection do not either, since they do not behave so. Limits, largest steps and the tolerance count;
-/// whatever only takes time (`for`, cool-down, stabilisation, budgets) does not, because the load stays as long as it likes.
+/// in proportion as the parallelism grows, up to the end of their range; where none of them reads its most, back-pressure reads 0. Each
+/// TaskManager has one slot and one core; attributes and metrics beyond that are not known, so that rules which need them do not take part, and
+/// neither do metrics whose name, query or id in Flink speaks of idling, memory, buffers or garbage collection, since they do not behave so.
+/// Limits, largest steps and the tolerance count; whatever only takes time (`for`, cool-down, stabilisation, budgets) does not, because the load
+/// stays as long as it likes.
+///
+/// The search for examples (`W0203`, `W0207`) is bounded to less than half a second, so that in documents with hundreds of rules some may not
+/// be found.
 ///
 /// Warnings of single expressions, and of what is unused or said twice, are in [`Policy::warnings`].
 ///
@@ -76,7 +80,11 @@ pub fn lint(policy: &Policy, options: &LintOptions) -> Diagnostics {
         .collect();
     // Built-in numbers are counts, amounts and times, none of them negative.
     let reason = Reason::new(&inner.compiled, |id| {
-        if numbers.contains(&id.index()) { Interval::POSITIVE } else { Interval::ALL }
+        if numbers.contains(&id.index()) {
+            Interval::POSITIVE
+        } else {
+            Interval::ALL
+        }
     });
     let mut lint = Lint {
         inner,
@@ -89,8 +97,8 @@ pub fn lint(policy: &Policy, options: &LintOptions) -> Diagnostics {
     lint.conditions();
     lint.implied();
     let odd = lint.bands();
-    lint.contradictions(&odd);
     lint.oscillation();
+    lint.contradictions(&odd);
     lint.complement();
     if let Some(retention) = options.retention {
         lint.windows(retention);
@@ -113,6 +121,8 @@ struct Target {
     resource: Resource,
     /// The value it sets.
     to: GraphId,
+    /// What there is, where an expression of the document asks for it.
+    current: Option<GraphId>,
     /// How that stands to what there is, where the condition is true.
     against: Against,
 }
@@ -140,7 +150,12 @@ impl<'p: 'r, 'r> Lint<'p, 'r> {
                 (Some(state), Some(current)) => against(state, to, current),
                 _ => Against::ANY,
             };
-            Target { resource, to, against }
+            Target {
+                resource,
+                to,
+                current,
+                against,
+            }
         });
         let then = then.collect();
         Ruled { when, state, then }
@@ -162,7 +177,9 @@ impl<'p: 'r, 'r> Lint<'p, 'r> {
             None => String::new(),
         };
         let path = format!("{}{field}", info.info.path);
-        let mut d = Diagnostic::new(code, Span::default(), message).with_path(path).help(help);
+        let mut d = Diagnostic::new(code, Span::default(), message)
+            .with_path(path)
+            .help(help);
         if let Some(output) = output {
             let source: Arc<str> = Arc::clone(&self.inner.compiled.definition(output).ast.source);
             d.span = Span::new(0, source.len());
@@ -181,7 +198,10 @@ impl<'p: 'r, 'r> Lint<'p, 'r> {
             }
             let output = Some(self.inner.rules[rule].when);
             if self.rules[rule].state.is_none() {
-                let message = format!("`{}` can never fire: no values make its condition true", self.name(rule));
+                let message = format!(
+                    "`{}` can never fire: no values make its condition true",
+                    self.name(rule)
+                );
                 let help = "its parts exclude each other, or a threshold lies outside what a metric's `range` allows";
                 self.note(codes::UNREACHABLE_RULE, rule, output, message, help.to_owned());
             } else if State::new(self.reason).assume(when, false).is_none() {
@@ -282,7 +302,9 @@ impl<'p: 'r, 'r> Lint<'p, 'r> {
         let mut seen: BTreeSet<AggregateId> = BTreeSet::new();
         for rule in 0..self.rules.len() {
             let info = &self.inner.rules[rule];
-            let outputs: Vec<usize> = std::iter::once(info.when).chain(info.then.iter().map(|t| t.1)).collect();
+            let outputs: Vec<usize> = std::iter::once(info.when)
+                .chain(info.then.iter().map(|t| t.1))
+                .collect();
             for output in outputs {
                 let root = self.inner.compiled.root_of(output);
                 for id in Reach::of(&self.inner.compiled, [root]).aggregates {

@@ -22,9 +22,20 @@ const PARTS: u32 = 40;
 const STEPS: usize = 40;
 
 /// Words in a metric's name, query or id in Flink that tell it does not fall as the parallelism grows.
-const NOT_A_LOAD: [&str; 12] = [
-    "idle", "backpressure", "back_pressure", "heap", "memory", "mem_", "gc", "garbage", "pool", "buffer", "queue", "disk",
+const NOT_A_LOAD: [&str; 10] = [
+    "idle", "heap", "memory", "mem_", "gc", "garbage", "pool", "buffer", "queue", "disk",
 ];
+
+/// Words that tell that a metric is time spent waiting for others, of which there is none while a job keeps up.
+const HELD_UP: [&str; 2] = ["backpressure", "back_pressure"];
+
+/// The metrics that the model knows.
+struct Loads {
+    /// Those that fall in proportion as the parallelism grows, with the most that they read.
+    falling: Vec<(MetricId, f64)>,
+    /// Those that read 0 while none of the others reads its most.
+    held_up: Vec<MetricId>,
+}
 
 /// A way that does not end.
 struct Endless {
@@ -50,11 +61,16 @@ impl<'p: 'r, 'r> Lint<'p, 'r> {
             return;
         }
         let loads = self.loads();
-        if loads.is_empty() {
+        if loads.falling.is_empty() {
             return;
         }
         let Some(endless) = self.search(&loads) else { return };
-        let round: Vec<String> = endless.round.iter().chain(endless.round.first()).map(|p| p.to_string()).collect();
+        let round: Vec<String> = endless
+            .round
+            .iter()
+            .chain(endless.round.first())
+            .map(f64::to_string)
+            .collect();
         let message = format!(
             "at a constant load the parallelism goes up and down for ever: {}",
             round.join(" → ")
@@ -68,12 +84,22 @@ impl<'p: 'r, 'r> Lint<'p, 'r> {
             .map(|(p, values)| {
                 let values: Vec<String> = values
                     .iter()
-                    .map(|(metric, value)| format!("`{}` is {}%", catalogue.spec(*metric).name, display_number(value * 100.0)))
+                    .map(|(metric, value)| {
+                        format!(
+                            "`{}` is {}%",
+                            catalogue.spec(*metric).name,
+                            display_number(value * 100.0)
+                        )
+                    })
                     .collect();
                 format!("at {p} {}", values.join(" and "))
             })
             .collect();
-        let names: Vec<String> = endless.rules.iter().map(|r| format!("`{}`", self.name(*r as usize))).collect();
+        let names: Vec<String> = endless
+            .rules
+            .iter()
+            .map(|r| format!("`{}`", self.name(*r as usize)))
+            .collect();
         let help = format!(
             "{}, and {} take turns: move the thresholds apart, or let the target lie between them",
             read.join(", "),
@@ -83,8 +109,7 @@ impl<'p: 'r, 'r> Lint<'p, 'r> {
         self.note(codes::OSCILLATING_RULES, rule, None, message, help);
     }
 
-    /// The metrics that fall in proportion as the parallelism grows, with the most that they read.
-    fn loads(&self) -> Vec<(MetricId, f64)> {
+    fn loads(&self) -> Loads {
         let inner = self.inner;
         let outputs = inner.rules.iter().flat_map(|rule| {
             let target = rule.then.iter().find(|t| t.0 == Resource::Parallelism);
@@ -92,40 +117,51 @@ impl<'p: 'r, 'r> Lint<'p, 'r> {
         });
         let roots: Vec<_> = outputs.map(|output| inner.compiled.root_of(output)).collect();
         let reach = Reach::of(&inner.compiled, roots);
-        let mut metrics: Vec<MetricId> = reach.aggregates.iter().map(|a| inner.plan.aggregate(*a).metric).collect();
+        let mut metrics: Vec<MetricId> = reach
+            .aggregates
+            .iter()
+            .map(|a| inner.plan.aggregate(*a).metric)
+            .collect();
         metrics.sort_unstable();
         metrics.dedup();
-        let catalogue = inner.plan.catalogue();
-        metrics
-            .into_iter()
-            .filter_map(|metric| {
-                let spec = catalogue.spec(metric);
-                let said = [Some(&spec.name), spec.query.as_ref(), spec.flink.as_ref()];
-                let said: String = said.into_iter().flatten().map(|t| t.to_lowercase() + " ").collect();
-                let scales = spec.kind == Kind::Gauge
-                    && matches!(spec.per, Per::TaskManager | Per::Subtask)
-                    && is_ratio(&spec.unit)
-                    && inner.recorded.iter().all(|r| r.metric != metric)
-                    && NOT_A_LOAD.iter().all(|word| !said.contains(word));
-                let most = spec.range.map_or(1.0, |range| range.1);
-                (scales && most > 0.0 && most.is_finite()).then_some((metric, most))
-            })
-            .collect()
+        let mut loads = Loads {
+            falling: Vec::new(),
+            held_up: Vec::new(),
+        };
+        for metric in metrics {
+            let spec = inner.plan.catalogue().spec(metric);
+            let each = matches!(spec.per, Per::TaskManager | Per::Subtask);
+            let recorded = inner.recorded.iter().any(|r| r.metric == metric);
+            if spec.kind != Kind::Gauge || !each || recorded || !is_ratio(&spec.unit) {
+                continue;
+            }
+            let said = [Some(&spec.name), spec.query.as_ref(), spec.flink.as_ref()];
+            let said: String = said.into_iter().flatten().map(|t| t.to_lowercase() + " ").collect();
+            let says = |words: &[&str]| words.iter().any(|word| said.contains(word));
+            let most = spec.range.map_or(1.0, |range| range.1);
+            if says(&HELD_UP) {
+                loads.held_up.push(metric);
+            } else if !says(&NOT_A_LOAD) && most > 0.0 && most.is_finite() {
+                loads.falling.push((metric, most));
+            }
+        }
+        loads
     }
 
     /// The first way that does not end, from small tasks and small loads on.
-    fn search(&mut self, loads: &[(MetricId, f64)]) -> Option<Endless> {
+    fn search(&mut self, loads: &Loads) -> Option<Endless> {
         // All alike; and each one alone heavy, the others half as much.
-        let alike = vec![1.0; loads.len()];
-        let mut mixtures = vec![alike];
-        if loads.len() > 1 {
-            for heavy in 0..loads.len().min(4) {
-                mixtures.push((0..loads.len()).map(|i| if i == heavy { 1.0 } else { 0.5 }).collect());
+        let count = loads.falling.len();
+        let mut mixtures = vec![vec![1.0; count]];
+        if count > 1 {
+            for heavy in 0..count.min(4) {
+                mixtures.push((0..count).map(|i| if i == heavy { 1.0 } else { 0.5 }).collect());
             }
         }
         let limits = self.inner.limits.of(Resource::Parallelism);
         let allowed = |start: &u32| {
-            limits.min.is_none_or(|min| u64::from(*start) >= min) && limits.max.is_none_or(|max| u64::from(*start) <= max)
+            limits.min.is_none_or(|min| u64::from(*start) >= min)
+                && limits.max.is_none_or(|max| u64::from(*start) <= max)
         };
         for start in STARTS.into_iter().filter(allowed) {
             for part in 1..=PARTS {
@@ -141,18 +177,29 @@ impl<'p: 'r, 'r> Lint<'p, 'r> {
     }
 
     /// Where the rules lead from `start` at a load of so many full slots; outer `None` where no work is left.
-    #[expect(clippy::option_option, reason = "the outer one ends the search through `?`, the inner one is its result")]
-    fn follow(&mut self, start: f64, load: f64, loads: &[(MetricId, f64)], mixture: &[f64]) -> Option<Option<Endless>> {
+    #[expect(
+        clippy::option_option,
+        reason = "the outer one ends the search through `?`, the inner one is its result"
+    )]
+    fn follow(&mut self, start: f64, load: f64, loads: &Loads, mixture: &[f64]) -> Option<Option<Endless>> {
         let inner = self.inner;
-        let at = |parallelism: f64| Scenario {
-            inner,
-            parallelism,
-            memory: None,
-            metrics: loads
-                .iter()
-                .zip(mixture)
+        let readings = |parallelism: f64| -> BTreeMap<MetricId, f64> {
+            let falling = loads.falling.iter().zip(mixture);
+            falling
                 .map(|(&(metric, most), share)| (metric, (most * share * load / parallelism).min(most)))
-                .collect(),
+                .collect()
+        };
+        let at = |parallelism: f64| {
+            let mut metrics = readings(parallelism);
+            if loads.falling.iter().all(|(metric, most)| metrics[metric] < *most) {
+                metrics.extend(loads.held_up.iter().map(|metric| (*metric, 0.0)));
+            }
+            Scenario {
+                inner,
+                parallelism,
+                memory: None,
+                metrics,
+            }
         };
         let mut way: Vec<(f64, Vec<u32>)> = Vec::new();
         let mut parallelism = start;
@@ -161,7 +208,9 @@ impl<'p: 'r, 'r> Lint<'p, 'r> {
                 return None;
             }
             let scenario = at(parallelism);
-            let Some(change) = scenario.next() else { return Some(None) };
+            let Some(change) = scenario.next() else {
+                return Some(None);
+            };
             way.push((parallelism, change.rules));
             parallelism = change.to;
             if let Some(first) = way.iter().position(|step| step.0 == parallelism) {
@@ -177,7 +226,7 @@ impl<'p: 'r, 'r> Lint<'p, 'r> {
                     }
                 }
                 return Some(Some(Endless {
-                    readings: round.iter().map(|step| at(step.0).metrics).collect(),
+                    readings: round.iter().map(|step| readings(step.0)).collect(),
                     round: round.iter().map(|step| step.0).collect(),
                     rules,
                 }));
@@ -190,9 +239,14 @@ impl<'p: 'r, 'r> Lint<'p, 'r> {
 /// Whether a unit says that a metric is a share of something, or of time.
 fn is_ratio(unit: &WireUnit) -> bool {
     let name = unit.name.as_str();
-    unit.dimension.is_number() && (matches!(name, "ratio" | "percent" | "%") || name.split_once('/').is_some_and(|(a, b)| is_time(a) && is_time(b)))
+    unit.dimension.is_number()
+        && (matches!(name, "ratio" | "percent" | "%")
+            || name.split_once('/').is_some_and(|(a, b)| is_time(a) && is_time(b)))
 }
 
 fn is_time(unit: &str) -> bool {
-    matches!(unit.trim(), "ns" | "us" | "ms" | "s" | "m" | "h" | "milliseconds" | "seconds")
+    matches!(
+        unit.trim(),
+        "ns" | "us" | "ms" | "s" | "m" | "h" | "milliseconds" | "seconds"
+    )
 }

@@ -49,8 +49,14 @@ impl<'p> Scenario<'p> {
         let inner = self.inner;
         let known = &inner.known;
         let mut row = inner.compiled.program.row();
-        let one = [known.slots_per_task_manager, known.slot_sharing_groups, known.task_manager_cores];
-        let one = one.into_iter().chain([inner.compiled.scope.find_variable("machine_cores")]);
+        let one = [
+            known.slots_per_task_manager,
+            known.slot_sharing_groups,
+            known.task_manager_cores,
+        ];
+        let one = one
+            .into_iter()
+            .chain([inner.compiled.scope.find_variable("machine_cores")]);
         let settings = one.map(|id| (id, 1.0)).chain([
             (known.task_managers, self.parallelism),
             (known.uptime, LONG),
@@ -86,7 +92,9 @@ impl<'p> Scenario<'p> {
         let mut evaluated = self.evaluate();
         let mut firing: Vec<(usize, f64)> = Vec::new();
         for (index, rule) in self.inner.rules.iter().enumerate() {
-            let Some(target) = rule.then.iter().find(|t| t.0 == Resource::Parallelism) else { continue };
+            let Some(target) = rule.then.iter().find(|t| t.0 == Resource::Parallelism) else {
+                continue;
+            };
             if evaluated.condition(rule.when) == Some(true)
                 && let Some(wanted) = evaluated.number(target.1)
             {
@@ -101,13 +109,17 @@ impl<'p> Scenario<'p> {
             let proposals: Vec<Proposal> = firing
                 .iter()
                 .filter(|f| hold(f.0) <= time)
-                .map(|&(index, wanted)| Proposal {
-                    rule: index as u32,
-                    resource: Resource::Parallelism,
-                    current: self.parallelism,
-                    target: whole_steps(Resource::Parallelism, self.parallelism, wanted),
-                    priority: self.inner.rules[index].info.priority,
-                    urgent: self.inner.rules[index].info.urgent,
+                .map(|&(index, wanted)| {
+                    let target = whole_steps(Resource::Parallelism, self.parallelism, wanted);
+                    Proposal {
+                        rule: index as u32,
+                        resource: Resource::Parallelism,
+                        current: self.parallelism,
+                        target,
+                        exact: wanted.min(target),
+                        priority: self.inner.rules[index].info.priority,
+                        urgent: self.inner.rules[index].info.urgent,
+                    }
                 })
                 .collect();
             let (wishes, _) = merge(&proposals);

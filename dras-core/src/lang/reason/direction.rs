@@ -1,6 +1,6 @@
 //! Whether a target is more or less than what there is.
 
-use super::{Interval, State};
+use super::{Interval, State, interval};
 use crate::lang::arithmetic::{Fn1, Fn2, Fn3};
 use crate::lang::graph::{GraphId, Op};
 
@@ -98,14 +98,14 @@ fn stand(state: &State<'_>, id: GraphId, current: GraphId, depth: usize) -> Agai
         Op::Fn2(Fn2::Add, a, b) => moved(of(a), value(b)).or_else(|| moved(of(b), value(a))),
         Op::Fn2(Fn2::Subtract, a, b) => moved(of(a), Interval::new(-value(b).hi, -value(b).lo)),
         Op::Fn2(Fn2::Multiply, a, b) => scaled(of(a), value(a), value(b)).or_else(|| scaled(of(b), value(b), value(a))),
-        Op::Fn2(Fn2::Divide, a, b) if value(b).lo > 0.0 => {
-            scaled(of(a), value(a), Interval::new(1.0 / value(b).hi, 1.0 / value(b).lo))
-        }
+        Op::Fn2(Fn2::Divide, a, b) if value(b).lo > 0.0 => by_factor(state, id, current)
+            .or_else(|| scaled(of(a), value(a), Interval::new(1.0 / value(b).hi, 1.0 / value(b).lo))),
         Op::Fn2(Fn2::Max, a, b) => Some(of(a).max(of(b))),
         Op::Fn2(Fn2::Min, a, b) => Some(of(a).min(of(b))),
         Op::Fn2(Fn2::Reserve | Fn2::ReserveOfUsage, a, _) if of(a).not_below() && value(a).lo >= 0.0 => {
             Some(Against::NOT_BELOW)
         }
+        Op::Fn2(Fn2::Reserve | Fn2::ReserveOfUsage, ..) => by_factor(state, id, current),
         Op::Fn3(Fn3::Clamp, a, low, high) => Some(of(low).max(of(a).min(of(high)))),
         // `current × load / target`, rounded up.
         Op::Fn3(Fn3::ScaleTo, a, load, target) if value(target).lo > 0.0 && value(load).lo >= 0.0 => {
@@ -124,6 +124,38 @@ fn stand(state: &State<'_>, id: GraphId, current: GraphId, depth: usize) -> Agai
             found.above && by_value.above,
         ),
         None => by_value,
+    }
+}
+
+/// Where the value is what there is times a factor that is certainly more or less than 1, by more than rounding.
+fn by_factor(state: &State<'_>, id: GraphId, current: GraphId) -> Option<Against> {
+    const NOISE: f64 = 1e-9;
+    let factor = factor(state, id, current, DEPTH)?;
+    if factor.lo >= 1.0 + NOISE {
+        Some(Against::NOT_BELOW)
+    } else if factor.hi <= 1.0 - NOISE && factor.lo >= 0.0 {
+        Some(Against::NOT_ABOVE)
+    } else {
+        None
+    }
+}
+
+/// The factor that `current` is multiplied with, where the value is a product of it.
+fn factor(state: &State<'_>, id: GraphId, current: GraphId, depth: usize) -> Option<Interval> {
+    if id == current {
+        return Some(Interval::point(1.0));
+    }
+    let deeper = |id| (depth > 0).then(|| factor(state, id, current, depth - 1)).flatten();
+    match state.reason().graph().node(id).op {
+        Op::Fn2(f @ Fn2::Multiply, a, b) => match (deeper(a), deeper(b)) {
+            (Some(a), None) => Some(interval::fn2(f, a, state.value(b))),
+            (None, Some(b)) => Some(interval::fn2(f, b, state.value(a))),
+            _ => None,
+        },
+        Op::Fn2(f @ (Fn2::Divide | Fn2::Reserve | Fn2::ReserveOfUsage), a, b) => {
+            deeper(a).map(|a| interval::fn2(f, a, state.value(b)))
+        }
+        _ => None,
     }
 }
 
@@ -166,9 +198,16 @@ fn scaled(base: Against, value: Interval, by: Interval) -> Option<Against> {
     }
 }
 
-/// The places in `target` where a load is scaled to a target: the load, and the target where it is a constant.
-pub(crate) fn scalings(state: &State<'_>, target: GraphId) -> Vec<(GraphId, f64)> {
+/// The places in `target` where what there is, `current`, is scaled so that a load becomes a constant: `scale_to(current, load, 60%)`,
+/// `reserve(current * load, 40%)`, `reserve_of_usage(current * load, 60%)`, `current * load / 60%`. The load, and the constant.
+pub(crate) fn scalings(state: &State<'_>, target: GraphId, current: GraphId) -> Vec<(GraphId, f64)> {
     let graph = state.reason().graph();
+    let constant = |id| state.value(id).constant();
+    let times_current = |id: GraphId| match graph.node(id).op {
+        Op::Fn2(Fn2::Multiply, a, b) if a == current => Some(b),
+        Op::Fn2(Fn2::Multiply, a, b) if b == current => Some(a),
+        _ => None,
+    };
     let mut seen = std::collections::BTreeSet::new();
     let mut open = vec![target];
     let mut found = Vec::new();
@@ -176,12 +215,20 @@ pub(crate) fn scalings(state: &State<'_>, target: GraphId) -> Vec<(GraphId, f64)
         if !seen.insert(id) {
             continue;
         }
-        if let Op::Fn3(Fn3::ScaleTo, _, load, to) = graph.node(id).op
-            && let Some(to) = state.value(to).constant()
-        {
-            found.push((load, to));
-        }
-        open.extend(graph.node(id).op.operands());
+        let op = graph.node(id).op;
+        let scaling = match op {
+            Op::Fn3(Fn3::ScaleTo, a, load, to) if a == current => constant(to).map(|to| (load, to)),
+            Op::Fn2(f @ (Fn2::Reserve | Fn2::ReserveOfUsage | Fn2::Divide), used, by) => {
+                times_current(used).zip(constant(by)).map(|(load, by)| match f {
+                    Fn2::Reserve => (load, 1.0 - by),
+                    Fn2::ReserveOfUsage => (load, 1.0 / (1.0 + by)),
+                    _ => (load, by),
+                })
+            }
+            _ => None,
+        };
+        found.extend(scaling.filter(|(_, to)| to.is_finite() && *to > 0.0));
+        open.extend(op.operands());
     }
     found
 }

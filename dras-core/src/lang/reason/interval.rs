@@ -27,8 +27,7 @@ impl Interval {
     }
 
     pub(crate) fn is_empty(self) -> bool {
-        // Also where an end is NaN, which no operator below makes.
-        !(self.lo <= self.hi)
+        self.lo > self.hi || self.lo.is_nan() || self.hi.is_nan()
     }
 
     /// The number, where there is only one.
@@ -134,7 +133,10 @@ pub(super) fn fn2(f: Fn2, a: Interval, b: Interval) -> Interval {
         Fn2::Max => Interval::new(a.lo.max(b.lo), a.hi.max(b.hi)),
         Fn2::Remainder => {
             let most = a.hi.abs().max(a.lo.abs()).min(b.hi.abs().max(b.lo.abs()));
-            Interval::new(if a.lo >= 0.0 { 0.0 } else { -most }, if a.hi <= 0.0 { 0.0 } else { most })
+            Interval::new(
+                if a.lo >= 0.0 { 0.0 } else { -most },
+                if a.hi <= 0.0 { 0.0 } else { most },
+            )
         }
         Fn2::Pow if a.lo >= 0.0 => Interval::POSITIVE,
         Fn2::Pow => Interval::ALL,
@@ -155,7 +157,11 @@ pub(super) fn fn3(f: Fn3, a: Interval, b: Interval, c: Interval) -> Interval {
     match f {
         Fn3::Clamp => fn2(Fn2::Max, b, fn2(Fn2::Min, a, c)),
         Fn3::ScaleTo => {
-            let (a, b, c) = (a.and(Interval::POSITIVE), b.and(Interval::POSITIVE), c.and(Interval::POSITIVE));
+            let (a, b, c) = (
+                a.and(Interval::POSITIVE),
+                b.and(Interval::POSITIVE),
+                c.and(Interval::POSITIVE),
+            );
             let scaled = fn2(Fn2::Divide, fn2(Fn2::Multiply, a, b), c);
             // Rounded up, but not for rounding noise.
             Interval::new((scaled.lo * (1.0 - 1e-8)).max(0.0), scaled.hi.ceil() + 1.0)
@@ -214,8 +220,16 @@ mod tests {
         (number(), number(), number(), 0_u8..6).prop_map(|(a, b, c, open)| {
             let mut ends = [a, b, c];
             ends.sort_by(f64::total_cmp);
-            let lo = if open == 1 || open == 3 { f64::NEG_INFINITY } else { ends[0] };
-            let hi = if open >= 2 && open <= 3 { f64::INFINITY } else { ends[2] };
+            let lo = if open == 1 || open == 3 {
+                f64::NEG_INFINITY
+            } else {
+                ends[0]
+            };
+            let hi = if (2..=3).contains(&open) {
+                f64::INFINITY
+            } else {
+                ends[2]
+            };
             (Interval::new(lo, hi), ends[1])
         })
     }

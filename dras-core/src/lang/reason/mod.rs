@@ -102,9 +102,13 @@ impl<'c> Reason<'c> {
         let samples = self.metric(asked.metric);
         let width = samples.hi - samples.lo;
         match asked.reduce {
-            Reduce::Avg | Reduce::Min | Reduce::Max | Reduce::First | Reduce::Last | Reduce::Quantile(_) | Reduce::Ewma(_) => {
-                samples
-            }
+            Reduce::Avg
+            | Reduce::Min
+            | Reduce::Max
+            | Reduce::First
+            | Reduce::Last
+            | Reduce::Quantile(_)
+            | Reduce::Ewma(_) => samples,
             Reduce::Sum => sum(samples),
             Reduce::Stddev => Interval::new(0.0, width / 2.0),
             Reduce::Var => Interval::new(0.0, width * width / 4.0),
