@@ -5,7 +5,11 @@
 use std::collections::BTreeMap;
 
 use dras_core::engine::{Assigner, AttributeValue, Decision, Policy, RuleState, Task, decide};
+use dras_core::metrics::{
+    Aggregate, AggregateId, Catalogue, MetricSpec, Plan, Reduce, Scratch, Window, WindowSettings, Windows, saved,
+};
 use dras_core::rules::{Document, DocumentLimits, Library};
+use dras_core::snapshot;
 
 const README: &str = include_str!("../../README.md");
 const DOCUMENTS: &str = include_str!("../../docs/documents.md");
@@ -245,6 +249,63 @@ fn events_that_nobody_asked_for_and_windows_of_samples_are_as_the_windows_page_s
         WINDOWS.contains(&format!("\"{}\"", reason.split(": ").nth(1).unwrap())),
         "{reason}"
     );
+}
+
+#[test]
+fn a_function_that_joins_a_week_begins_as_the_windows_page_says() {
+    const DAY: i64 = 86_400 * S;
+    let plan = |reductions: &[Reduce]| {
+        let catalogue = Catalogue::new(vec![MetricSpec::new("heap")]).unwrap();
+        let week = Window {
+            across_marks: true,
+            ..Window::sliding(7 * DAY)
+        };
+        let aggregate = |reduce: &Reduce| Aggregate {
+            metric: catalogue.id("heap").unwrap(),
+            window: week,
+            reduce: *reduce,
+            test: None,
+        };
+        let aggregates = reductions.iter().map(aggregate).collect();
+        Plan::new(catalogue.clone(), aggregates, WindowSettings::default()).unwrap()
+    };
+    let (old, new) = (plan(&[Reduce::Max]), plan(&[Reduce::Max, Reduce::Min]));
+    let mut windows = Windows::new(&old);
+    let tm = windows.instance(&old, "tm-1").unwrap();
+    let heap = old.catalogue().id("heap").unwrap();
+    let feed = |windows: &mut Windows, plan: &Plan, t: i64| {
+        windows.row(plan, t, tm, t, &[(heap, 1.0)]).unwrap();
+        windows.advance(plan, t).unwrap();
+    };
+    for i in 0..=8 * DAY / (15 * S) {
+        feed(&mut windows, &old, NOON + i * 15 * S);
+    }
+    let change = NOON + 8 * DAY;
+    let (mut windows, carried) = windows.rebind(&old, &new);
+    assert_eq!(carried.panes_begun.len(), 1);
+    let ids: Vec<AggregateId> = new.ids().collect();
+    let ask =
+        |windows: &Windows, id: usize, now: i64| windows.aggregate(&new, ids[id], tm, now, None, &mut Scratch::new());
+    assert_eq!(ask(&windows, 0, change), Ok(1.0));
+    let why = ask(&windows, 1, change).unwrap_err().to_string();
+    assert!(WINDOWS.contains(&format!("\"{why}\"")), "{why}");
+    let mut t = change;
+    while ask(&windows, 1, t).is_err() {
+        t += 15 * S;
+        feed(&mut windows, &new, t);
+    }
+    let days = (t - change) as f64 / DAY as f64;
+    assert!(WINDOWS.contains(&format!("defined {days:.1} days later")), "{days}");
+}
+
+#[test]
+fn the_windows_page_shows_the_bytes_of_a_snapshot() {
+    let magic: Vec<String> = snapshot::MAGIC.iter().map(|b| format!("{b:02x}")).collect();
+    assert!(WINDOWS.contains(&format!("| header | 8 | `{}` |", magic.join(" "))));
+    assert!(WINDOWS.contains(&format!("version of the container: {}", snapshot::FORMAT)));
+    for kind in [saved::WINDOWS, saved::COLUMNS] {
+        assert!(WINDOWS.contains(&format!("| `{kind}` | 1 |")));
+    }
 }
 
 #[test]

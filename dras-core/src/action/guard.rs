@@ -232,7 +232,8 @@ impl Standing {
 
 /// When the number of restarts of the last 24 hours falls below `budget` again, if it is not below it.
 fn budget_until(history: &History, now: Millis, budget: usize) -> Option<Millis> {
-    let restarts = history.records().rev().filter(|r| r.kind == RecordKind::Applied);
+    // What failed may have stopped the job as well, and a loop of failures is no less a loop.
+    let restarts = history.records().rev().filter(|r| r.kind.is_attempt());
     let oldest_that_counts = restarts.take_while(|r| r.at > now - DAY).nth(budget.checked_sub(1)?)?;
     Some(oldest_that_counts.at + DAY)
 }
@@ -292,8 +293,15 @@ pub fn gain(before: f64, promised: f64, now: f64) -> f64 {
     (now - before) / (promised - before)
 }
 
-/// Judges whether an action brought what its rule promised, now that the rule wants more again: until when the rule waits, if it does.
-pub fn judge(effect: &mut Effect, guards: &Guards, now: Millis, value: f64) -> Option<Millis> {
+/// Enters what an action has brought by now; the best counts.
+pub fn observe(effect: &mut Effect, value: f64) {
+    let gain = gain(effect.promise.before, effect.promise.promised, value);
+    effect.gain = Some(effect.gain.map_or(gain, |best| best.max(gain)));
+}
+
+/// Judges whether an action brought what its rule promised, now that the rule wants more again: until when the rule waits, if it does. Where
+/// nothing was [observed](observe), nothing is known against it.
+pub fn judge(effect: &mut Effect, guards: &Guards, now: Millis) -> Option<Millis> {
     let settings = &guards.ineffective;
     if settings.hold() == 0 {
         return None;
@@ -301,9 +309,7 @@ pub fn judge(effect: &mut Effect, guards: &Guards, now: Millis, value: f64) -> O
     if let Some(until) = effect.waits_until {
         return (until > now).then_some(until);
     }
-    let gain = gain(effect.promise.before, effect.promise.promised, value);
-    effect.gain = Some(gain);
-    if gain >= settings.least_gain() {
+    if effect.gain? >= settings.least_gain() {
         return None;
     }
     let until = now.saturating_add(settings.hold());
@@ -445,10 +451,17 @@ mod tests {
             waits_until: None,
         };
         let guards = Guards::default();
-        assert_eq!(judge(&mut effect.clone(), &guards, 0, 110.0), None, "a tenth of what was promised is enough");
-        assert_eq!(judge(&mut effect, &guards, 0, 109.0), Some(120 * MINUTE));
-        assert_eq!(judge(&mut effect, &guards, MINUTE, 300.0), Some(120 * MINUTE));
-        assert_eq!(judge(&mut effect, &guards, 120 * MINUTE, 0.0), None, "one more try");
+        assert_eq!(judge(&mut effect, &guards, 0), None, "nothing is known against it");
+        observe(&mut effect, 109.0);
+        observe(&mut effect, 90.0);
+        assert_eq!(effect.gain, Some(0.09), "the best counts");
+        let mut enough = effect.clone();
+        observe(&mut enough, 110.0);
+        assert_eq!(judge(&mut enough, &guards, 0), None, "a tenth of what was promised is enough");
+        assert_eq!(judge(&mut effect, &guards, 0), Some(120 * MINUTE));
+        observe(&mut effect, 300.0);
+        assert_eq!(judge(&mut effect, &guards, MINUTE), Some(120 * MINUTE));
+        assert_eq!(judge(&mut effect, &guards, 120 * MINUTE), None, "one more try");
         // What falls is judged the same.
         assert_eq!(gain(1.0, 0.5, 0.75), 0.5);
     }

@@ -7,7 +7,8 @@ use serde::{Deserialize, Serialize};
 use crate::resources::Resource;
 use crate::units::Millis;
 
-/// The most records that are kept; beyond, the oldest goes. More than two budgets of urgent restarts, with their instructions.
+/// The most records that are kept; beyond, the oldest goes that is no restart of ours, so that the budget of restarts counts what there was.
+/// More than two budgets of urgent restarts, with their instructions.
 const MAX_RECORDS: usize = 512;
 
 /// The most recommendations that are kept of one resource.
@@ -52,6 +53,13 @@ pub enum RecordKind {
     },
     /// Somebody else changed the task's resources.
     External,
+}
+
+impl RecordKind {
+    /// Whether the job was restarted for an instruction, or may have been.
+    pub(crate) fn is_attempt(&self) -> bool {
+        matches!(self, RecordKind::Applied | RecordKind::Failed { .. })
+    }
 }
 
 /// One entry of a [`History`].
@@ -239,7 +247,8 @@ impl History {
 
     pub(crate) fn push(&mut self, record: Record) {
         if self.records.len() >= MAX_RECORDS {
-            self.records.pop_front();
+            let least = self.records.iter().position(|r| !r.kind.is_attempt());
+            self.records.remove(least.unwrap_or(0));
         }
         // Reports may come late; the records stay in order.
         let place = self.records.iter().rposition(|r| r.at <= record.at).map_or(0, |i| i + 1);
@@ -267,14 +276,16 @@ impl History {
         let mut of_key = self.records.iter().rev().filter(|r| !key.is_empty() && r.key == key);
         let never = || FeedbackError::NeverGiven { key: key.to_owned() };
         let newest = of_key.next().ok_or_else(never)?;
+        // The same instruction may have been given again after another one; the report may be about the first time.
+        let first = of_key.last().unwrap_or(newest).at;
         let before = match newest.kind {
             RecordKind::Applied => "applied",
             RecordKind::Failed { .. } => "failed",
             RecordKind::Instructed | RecordKind::External => {
-                if at < newest.at {
+                if at < first {
                     return Err(FeedbackError::BeforeGiven {
                         key: key.to_owned(),
-                        given: newest.at,
+                        given: first,
                         at,
                     });
                 }

@@ -85,7 +85,7 @@ impl Wish {
 ///
 /// - per resource, only the proposals of the highest priority count;
 /// - up beats down; the largest up wins, among downs the mildest (a proposal to stay is the mildest of all);
-/// - a down waits while another resource goes up, unless one rule asked for both.
+/// - a down waits while another resource goes up, unless one rule asked for both; where several go up, for each of them.
 ///
 /// The wishes depend on the set of proposals only, not on their order.
 pub fn merge(proposals: &[Proposal]) -> (Vec<Wish>, Vec<Fate>) {
@@ -118,12 +118,9 @@ pub fn merge(proposals: &[Proposal]) -> (Vec<Wish>, Vec<Fate>) {
         if !wish.is_down() {
             continue;
         }
-        let grows = wishes.iter().find(|other| other.is_up());
-        let waits_for = grows.and_then(|other| {
-            let both = wish.rules.iter().any(|rule| other.rules.contains(rule));
-            (!both).then(|| other.rules.first().copied().unwrap_or_default())
-        });
-        wishes[index].waits_for = waits_for;
+        let both = |other: &&Wish| wish.rules.iter().any(|rule| other.rules.contains(rule));
+        let grows = wishes.iter().find(|other| other.is_up() && !both(other));
+        wishes[index].waits_for = grows.map(|other| other.rules.first().copied().unwrap_or_default());
     }
 
     let fates = proposals
@@ -276,7 +273,7 @@ mod tests {
         fn nothing_shrinks_while_something_else_grows_unless_one_rule_wants_both(all in proposals()) {
             let (wishes, _) = merge(&all);
             for down in wishes.iter().filter(|w| w.is_down() && w.waits_for.is_none()) {
-                for up in wishes.iter().filter(|w| w.is_up()).take(1) {
+                for up in wishes.iter().filter(|w| w.is_up()) {
                     prop_assert!(down.rules.iter().any(|r| up.rules.contains(r)));
                 }
             }

@@ -26,15 +26,15 @@ const RAREST: Millis = 50 * 366 * DAY;
 
 /// When a task is looked at: at a fixed distance, or when a cron pattern says.
 ///
-/// Many tasks with one cadence are not looked at in the same moment: each has its own, from a hash of its id (FNV-1a, 64 bits), which is the same on every machine and
-/// after every restart.
+/// Many tasks with one cadence are not looked at in the same moment: each has its own, from a hash of its id (FNV-1a, 64 bits), which is
+/// the same on every machine and after every restart.
 ///
 /// - Every `p`: at the moments whose milliseconds since the epoch leave the same remainder as the hash when they are divided by `p`.
 /// - By cron pattern: after each moment of the pattern, by the remainder of the hash when it is divided by a tenth of the time to the next moment of the
 ///   pattern, or by a minute where that is less. So no look comes a minute late, and none comes near the next.
 ///
-/// A pattern matches by the clocks of its zone, with seconds 0 where it has no field for them. What clocks that are put forward leave out takes place at the switch,
-/// once; what they show twice takes place twice. A look too many does no harm, and none is lost.
+/// A pattern matches by the clocks of its zone, with seconds 0 where it has no field for them. What clocks that are put forward leave out
+/// takes place at the switch, once; what they show twice takes place twice. A look too many does no harm, and none is lost.
 ///
 /// ```
 /// use dras_core::calendar::Cadence;
@@ -131,7 +131,8 @@ impl Cadence {
 
     /// The first look strictly after `after`, in ms since the epoch, at the task with the id `spread_key`.
     ///
-    /// The same `after` and id always give the same. Where nothing comes any more in the 250,000 years that the calendar reaches, it is [`Millis::MAX`].
+    /// The same `after` and id always give the same. Where nothing comes any more in the 250,000 years that the calendar reaches, it is
+    /// [`Millis::MAX`].
     pub fn next(&self, after: Millis, spread_key: &str) -> Millis {
         let hash = fnv1a(spread_key);
         match &self.0 {

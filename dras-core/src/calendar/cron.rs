@@ -1,7 +1,7 @@
 //! Cron patterns: which moments of the calendar they match.
 //!
-//! The pattern of a field is a set of bits, and a search goes from day to day, and then from bit to bit within the day. A pattern that matches
-//! no date is refused when it is read; the rarest date that there is comes back after 40 years at most, so that every search ends.
+//! The pattern of a field is a set of bits, and a search goes from day to day, and then from bit to bit within the day. A pattern that
+//! matches no date is refused when it is read; the rarest date that there is comes back after 40 years at most, so that every search ends.
 
 use std::fmt;
 use std::str::FromStr;
@@ -22,13 +22,15 @@ use crate::units::Millis;
 /// | month | 1–12 | `JAN` to `DEC` |
 /// | day of the week | 0–7, where 0 and 7 are Sunday | `SUN` to `SAT`; `FRI#2`: the second Friday of the month; `FRIL` or `FRI#L`: the last |
 ///
-/// Every field may be `*`, a list `1,15`, a range `9-17`, or have steps: `*/5`, `0-30/10`, and `10/20` for every 20th from 10 on. Names may be in any case.
+/// Every field may be `*`, a list `1,15`, a range `9-17`, or have steps: `*/5`, `0-30/10`, and `10/20` for every 20th from 10 on. Names may
+/// be in any case.
 ///
-/// Where the day of the month and the day of the week are both restricted, a date that matches one of them is matched, as in Unix' crontab: `0 0 13 * FRI` is every
-/// 13th and every Friday. A field that begins with `*` restricts without this exception: `0 0 */2 * FRI` are the Fridays with an odd date.
+/// Where the day of the month and the day of the week are both restricted, a date that matches one of them is matched, as in Unix' crontab:
+/// `0 0 13 * FRI` is every 13th and every Friday. A field that begins with `*` restricts without this exception: `0 0 */2 * FRI` are the
+/// Fridays with an odd date.
 ///
-/// Quartz (and with it the `excluded.periods` of the Flink Kubernetes Operator) counts Sunday as 1 and writes a `?` in each pattern. A `?` is refused, so that no pattern moves to another
-/// day of the week when it is copied.
+/// Quartz (and with it the `excluded.periods` of the Flink Kubernetes Operator) counts Sunday as 1 and writes a `?` in each pattern. A `?`
+/// is refused, so that no pattern moves to another day of the week when it is copied.
 ///
 /// ```
 /// use dras_core::calendar::Cron;

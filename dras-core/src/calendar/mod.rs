@@ -1,7 +1,7 @@
 //! Calendar: time zones, periods in which something is excluded, and when tasks are looked at.
 //!
-//! Everything is a function of a moment that the caller gives, in ms since the epoch (1970-01-01 00:00 UTC). There is no clock, the rules of all time zones are
-//! compiled in, and every search has an end.
+//! Everything is a function of a moment that the caller gives, in ms since the epoch (1970-01-01 00:00 UTC). There is no clock, the rules
+//! of all time zones are compiled in, and every search has an end.
 //!
 //! | | |
 //! | --- | --- |
@@ -35,5 +35,6 @@ pub const MAX_TEXT_BYTES: usize = 200;
 /// A day of 24 hours, in ms.
 const DAY: Millis = 86_400_000;
 
-/// How far from the epoch the calendar reaches, in ms: about 250,000 years. The dates of `chrono` reach further, so that searches stay within them.
+/// How far from the epoch the calendar reaches, in ms: about 250,000 years. The dates of `chrono` reach further, so that searches stay
+/// within them.
 const MAX_TIME: Millis = 8_000_000_000_000_000;

@@ -13,19 +13,20 @@ use crate::units::Millis;
 
 /// When something is excluded: a daily range, a cron pattern, or what is inside both, by the clocks of a time zone.
 ///
-/// A moment is inside a cron pattern when its minute is matched, or its second where the pattern has a field for seconds: `* 9-11 * * *` reaches from 9:00 to 12:00, and
-/// `0 9 * * *` is one minute long. Write `*` for the minute where whole hours are meant.
+/// A moment is inside a cron pattern when its minute is matched, or its second where the pattern has a field for seconds: `* 9-11 * * *`
+/// reaches from 9:00 to 12:00, and `0 9 * * *` is one minute long. Write `*` for the minute where whole hours are meant.
 ///
 /// # Daylight saving
 ///
-/// A moment is inside exactly when the clock on the wall then shows a time that is inside. So where clocks are put forward from 2:00 to 3:00, a range from 2:30 begins
-/// with that switch, and a range from 2:10 to 2:20 does not take place. Where they are put back from 3:00 to 2:00, a range from 1:00 to 3:00 takes three hours, a
-/// range from 2:10 to 2:20 takes place twice, and one from 22:00 to 2:30 ends at the first 2:30 and comes back from the second 2:00 to the second 2:30.
+/// A moment is inside exactly when the clock on the wall then shows a time that is inside. So where clocks are put forward from 2:00 to
+/// 3:00, a range from 2:30 begins with that switch, and a range from 2:10 to 2:20 does not take place. Where they are put back from 3:00 to
+/// 2:00, a range from 1:00 to 3:00 takes three hours, a range from 2:10 to 2:20 takes place twice, and one from 22:00 to 2:30 ends at the
+/// first 2:30 and comes back from the second 2:00 to the second 2:30.
 ///
 /// # Text
 ///
-/// `22:00-06:00`, `* 9-11 * * MON-FRI`, or both joined by `&&`, in UTC. A period with weekdays or another zone is written as JSON, with the keys `daily`, `weekdays`,
-/// `cron` and `zone`.
+/// `22:00-06:00`, `* 9-11 * * MON-FRI`, or both joined by `&&`, in UTC. A period with weekdays or another zone is written as JSON, with the
+/// keys `daily`, `weekdays`, `cron` and `zone`.
 ///
 /// ```
 /// use dras_core::calendar::{DailyRange, Period, TimeZone, Weekdays};
@@ -196,8 +197,8 @@ impl Period {
 
     /// When the period begins the next time after `now`, in ms since the epoch. Where `now` is inside, the next time after that has ended.
     ///
-    /// `None` where it does not begin within [`MAX_WAIT`](Self::MAX_WAIT), or never: for instance because it never ends, or because the daily range and the cron pattern
-    /// have no time in common.
+    /// `None` where it does not begin within [`MAX_WAIT`](Self::MAX_WAIT), or never: for instance because it never ends, or because the
+    /// daily range and the cron pattern have no time in common.
     pub fn next(&self, now: Millis) -> Option<Millis> {
         if !(-MAX_TIME..=MAX_TIME).contains(&now) {
             return None;

@@ -92,8 +92,8 @@ impl Serialize for Weekdays {
 
 /// A part of every day, or of some days of the week, by the clock on the wall; it may reach across midnight.
 ///
-/// The beginning belongs to the range and the end does not. A range across midnight belongs to the day on which it begins: `22:00-06:00` on `fri` ends on
-/// Saturday morning.
+/// The beginning belongs to the range and the end does not. A range across midnight belongs to the day on which it begins: `22:00-06:00` on
+/// `fri` ends on Saturday morning.
 ///
 /// ```
 /// use dras_core::calendar::{DailyRange, Weekdays};

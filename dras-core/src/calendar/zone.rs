@@ -18,8 +18,8 @@ pub(super) const SWITCHES_APART: Millis = 3 * DAY;
 
 /// A time zone of the IANA database, by its name.
 ///
-/// The database is compiled in, so that every machine knows the same rules. They are known as they stood when the database was published, and reach
-/// to the year 2099; from then on the offset stays.
+/// The database is compiled in, so that every machine knows the same rules. They are known as they stood when the database was published,
+/// and reach to the year 2099; from then on the offset stays.
 ///
 /// ```
 /// use dras_core::calendar::TimeZone;
@@ -101,8 +101,9 @@ impl TimeZone {
 
     /// The first moment from `from` to `until`, both included, that `first` finds on the clocks of the zone.
     ///
-    /// `first` gets two times as the clocks show them, in ms, and searches between them, both included. Between two switches clocks run as the time
-    /// does, so that what is first on the clock is first in time; at a switch, the search begins anew with what the clocks then show.
+    /// `first` gets two times as the clocks show them, in ms, and searches between them, both included. Between two switches clocks run as
+    /// the time does, so that what is first on the clock is first in time; at a switch, the search begins anew with what the clocks then
+    /// show.
     pub(super) fn find(
         self,
         from: Millis,

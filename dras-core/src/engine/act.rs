@@ -9,7 +9,7 @@ use crate::action::instruction::{self, Instruction, MemoryStep, Restart};
 use crate::action::{Change, Fate, Guard, History, Pending, Promise, Proposal, Room, Step, Wish, merge, size};
 use crate::resources::allocation::{Allocation, AllocationError, Cores, ProcessMemory, Quota};
 use crate::resources::memory::{Component, FlinkProcess, MemoryConfig, MemoryError, Resized, Total, plan_total};
-use crate::resources::ratio::{AlignTo, Alignment};
+use crate::resources::ratio::{AlignTo, Alignment, LargestStep, Note};
 use crate::resources::{Resource, Scope};
 use crate::rules::{Mode, Rescale};
 use crate::undefined::Undefined;
@@ -17,6 +17,9 @@ use crate::units::Millis;
 
 /// The step of a whole process' memory.
 const PROCESS_STEP: u64 = 64 << 20;
+
+/// The growth of memory that is always possible in one change.
+const LEAST_GROWTH: u64 = 256 << 20;
 
 /// What is looked at while a task is acted on; the task itself is lent to the row of values.
 pub(super) struct Acting<'a, 'r> {
@@ -36,37 +39,49 @@ pub(super) struct Acting<'a, 'r> {
 impl Acting<'_, '_> {
     /// Fills the decision with what is to be done, and why the rest is not.
     pub(super) fn run(&mut self) {
-        self.stand();
         let leaning = self.propose();
+        self.stand();
         if !self.short {
             self.recommend(leaning);
         }
         self.remember_what_ran_out();
+        self.observe_effects();
+        let mut stuck = Vec::new();
         if !self.decision.candidates.is_empty() {
             self.judge();
             let (wishes, fates) = merge(&self.decision.candidates);
-            let mut stuck = Vec::new();
             for wish in self.admitted(&wishes) {
                 self.change(&wish, &mut stuck);
             }
-            self.hold_back(&wishes);
-            self.fit(FlinkProcess::TaskManager, &mut stuck);
-            self.fit(FlinkProcess::JobManager, &mut stuck);
-            self.within_quota();
+            self.hold_back(&wishes, &mut stuck);
+            self.keep_together(&wishes, &mut stuck);
+            loop {
+                self.decision.fitted.clear();
+                self.fit(FlinkProcess::TaskManager, &mut stuck);
+                self.fit(FlinkProcess::JobManager, &mut stuck);
+                self.within_quota();
+                // Each turn leaves fewer changes.
+                if !self.keep_together(&wishes, &mut stuck) {
+                    break;
+                }
+            }
             self.instruct();
             self.settle(&wishes, &fates, &stuck);
         }
-        self.alert();
+        self.alert(&stuck);
     }
 
     fn stand(&mut self) {
         let sets = |rule: &CompiledRule| !rule.then.is_empty();
-        let rules = self.inner.rules.iter().zip(&self.decision.rules);
+        let mut rules = self.inner.rules.iter().zip(&self.decision.rules);
+        // A rule that fires and cannot say what it wants is as unanswered as one whose condition is undefined.
+        let missing = rules.any(|(rule, s)| sets(rule) && matches!(s, RuleStatus::Undefined { .. }))
+            || self.decision.proposals.iter().any(|p| p.wanted.is_err());
         let facts = Facts {
             now: self.now,
             newest_mark: self.task.windows.newest_mark(),
             warm_up: self.inner.plan.settings().warm_up,
-            missing: rules.clone().any(|(rule, s)| sets(rule) && matches!(s, RuleStatus::Undefined { .. })),
+            missing,
             excluded: self.excluded,
             short: self.short,
         };
@@ -176,24 +191,29 @@ impl Acting<'_, '_> {
         }
     }
 
+    /// The best of what an action brought counts, whenever that was: load that grew since has nothing to do with it.
+    fn observe_effects(&mut self) {
+        let warm_up = self.inner.plan.settings().warm_up;
+        for effect in &mut self.history.effects {
+            let rule = self.inner.rules.iter().find(|r| r.info.name == effect.promise.rule);
+            let value = rule.and_then(|r| self.outputs.number(r.effect?.output()).ok());
+            if let Some(value) = value.filter(|_| self.now > effect.at.saturating_add(warm_up)) {
+                guard::observe(effect, value);
+            }
+        }
+    }
+
     /// Rules that want more again are asked what the last time brought.
     fn judge(&mut self) {
         for (index, rule) in self.inner.rules.iter().enumerate() {
-            let Some(gauge) = rule.effect else { continue };
             let candidates = &self.decision.candidates;
-            if !candidates.iter().any(|p| p.rule as usize == index && p.is_up()) {
+            if rule.effect.is_none() || !candidates.iter().any(|p| p.rule as usize == index && p.is_up()) {
                 continue;
             }
-            let Ok(value) = self.outputs.number(gauge.output()) else {
-                continue;
-            };
             let Some(effect) = self.history.effects.iter_mut().find(|e| e.promise.rule == rule.info.name) else {
                 continue;
             };
-            if self.now <= effect.at.saturating_add(self.inner.plan.settings().warm_up) {
-                continue;
-            }
-            if let Some(until) = guard::judge(effect, &self.inner.guards, self.now, value) {
+            if let Some(until) = guard::judge(effect, &self.inner.guards, self.now) {
                 self.decision.ineffective.push(Ineffective {
                     rule: index as u32,
                     gain: effect.gain.unwrap_or(0.0),
@@ -220,7 +240,7 @@ impl Acting<'_, '_> {
     }
 
     /// The wishes of those proposals that no guard of a whole direction or rule holds. Where an ordinary rule's larger wish is held, an urgent
-    /// rule's smaller one goes on; where growth is held, nothing shrinks in its place.
+    /// rule's smaller one goes on; but nothing goes another way, or further, than all proposals together would.
     fn admitted(&self, wishes: &[Wish]) -> Vec<Wish> {
         let candidates = &self.decision.candidates;
         let admitted: Vec<Proposal> = candidates.iter().filter(|p| self.admits(p)).copied().collect();
@@ -228,17 +248,39 @@ impl Acting<'_, '_> {
         if admitted.len() == candidates.len() {
             return wishes.iter().filter(|w| goes(w)).cloned().collect();
         }
-        let grows = wishes.iter().find(|w| w.is_up());
         let (again, _) = merge(&admitted);
-        let wanted = |w: &Wish| wishes.iter().any(|o| o.resource == w.resource && o.is_down() && o.waits_for.is_none());
-        again
-            .into_iter()
-            .filter(|w| goes(w) && (w.is_up() || (grows.is_none() && wanted(w))))
-            .collect()
+        let within = |mut wish: Wish| {
+            let whole = wishes.iter().find(|o| o.resource == wish.resource && goes(o))?;
+            if wish.is_up() != whole.is_up() {
+                return None;
+            }
+            wish.target = if wish.is_up() { wish.target.min(whole.target) } else { wish.target.max(whole.target) };
+            Some(wish)
+        };
+        again.into_iter().filter(goes).filter_map(within).collect()
+    }
+
+    /// Nothing shrinks for growth that does not come: what one rule wants together was sized together. A down that another rule wants does
+    /// not get here while anything grows. Tells whether anything was dropped.
+    fn keep_together(&mut self, wishes: &[Wish], stuck: &mut Vec<(Resource, Outcome)>) -> bool {
+        let changes = &mut self.decision.changes;
+        let comes = |w: &Wish| changes.iter().any(|c| c.resource == w.resource && c.is_up());
+        let Some(missing) = wishes.iter().find(|w| w.is_up() && !comes(w)) else {
+            return false;
+        };
+        let by = missing.rules.first().copied().unwrap_or_default();
+        let before = changes.len();
+        changes.retain(|c| {
+            if !c.is_up() {
+                stuck.push((c.resource, Outcome::DroppedWhileGrowing { by }));
+            }
+            c.is_up()
+        });
+        changes.len() < before
     }
 
     /// Notes what guards of whole directions or rules hold.
-    fn hold_back(&mut self, wishes: &[Wish]) {
+    fn hold_back(&mut self, wishes: &[Wish], stuck: &mut Vec<(Resource, Outcome)>) {
         for wish in wishes {
             let direction = match () {
                 () if wish.is_up() && wish.urgent => Direction::Urgent,
@@ -257,7 +299,10 @@ impl Acting<'_, '_> {
                 continue;
             }
             let change = size(wish, &self.room(wish));
-            self.decision.held.push(Held { change, by, why: None });
+            match no_change(&change) {
+                Some(outcome) => stuck.push((change.resource, outcome)),
+                None => self.decision.held.push(Held { change, by, why: None }),
+            }
         }
     }
 
@@ -268,6 +313,13 @@ impl Acting<'_, '_> {
         let steps = &inner.guards.largest_step;
         let count = |id| self.task.number(id).filter(|n| *n >= 1.0).map(|n| n.min(1e9) as u32);
         let parallelism = wish.resource == Resource::Parallelism;
+        let step_up = match if wish.urgent { steps.urgent() } else { steps.up() } {
+            // A share of nothing, or of next to nothing, is no way to get anywhere.
+            LargestStep::Share(share) if !parallelism && wish.current * share < LEAST_GROWTH as f64 => {
+                LargestStep::By(LEAST_GROWTH)
+            }
+            step => step,
+        };
         let groups = count(inner.known.max_parallelism).filter(|_| parallelism).map(u64::from);
         let alignment = inner.sizing.align.filter(|_| parallelism).and_then(|align| {
             let of = match align.to {
@@ -286,7 +338,7 @@ impl Acting<'_, '_> {
                 (Some(a), Some(b)) => Some(a.min(b)),
                 (a, b) => a.or(b),
             },
-            step_up: if wish.urgent { steps.urgent() } else { steps.up() },
+            step_up,
             step_down: steps.down(),
             tolerance_up: if wish.urgent { 0.0 } else { inner.sizing.tolerance.up() },
             tolerance_down: inner.sizing.tolerance.down(),
@@ -302,21 +354,22 @@ impl Acting<'_, '_> {
             let by = self.steady(&mut wish, &mut stabilised);
             if let Some(by) = by {
                 let change = size(&wish, &self.room(&wish));
-                self.decision.held.push(Held {
-                    change,
-                    by: vec![by],
-                    why: None,
-                });
+                match no_change(&change) {
+                    Some(outcome) => stuck.push((change.resource, outcome)),
+                    None => self.decision.held.push(Held {
+                        change,
+                        by: vec![by],
+                        why: None,
+                    }),
+                }
                 return;
             }
         }
         let mut change = size(&wish, &self.room(&wish));
         change.stabilised = stabilised;
-        if change.to == change.from {
-            let near = change.notes.iter().any(|n| matches!(n, crate::resources::ratio::Note::DeadBand { .. }));
-            stuck.push((change.resource, if near { Outcome::WithinTolerance } else { Outcome::Limited }));
-        } else {
-            self.decision.changes.push(change);
+        match no_change(&change) {
+            Some(outcome) => stuck.push((change.resource, outcome)),
+            None => self.decision.changes.push(change),
         }
     }
 
@@ -482,13 +535,8 @@ impl Acting<'_, '_> {
     fn hold_growth(&mut self, guard: Guard, why: &str) {
         let (up, rest): (Vec<Change>, Vec<Change>) =
             std::mem::take(&mut self.decision.changes).into_iter().partition(Change::is_up);
-        // One restart for everything: what shrinks may have been sized with what grows.
-        let both = up.iter().any(|u| rest.iter().any(|r| r.rules.iter().any(|rule| u.rules.contains(rule))));
-        self.decision.changes = if both { Vec::new() } else { rest };
-        let memory = self.decision.changes.iter().any(|c| c.resource.process().is_some());
-        if !memory {
-            self.decision.fitted.clear();
-        }
+        self.decision.changes = rest;
+        self.decision.fitted.clear();
         for change in up {
             self.decision.held.push(Held {
                 change,
@@ -555,7 +603,7 @@ impl Acting<'_, '_> {
     }
 
     /// What people should be told.
-    fn alert(&mut self) {
+    fn alert(&mut self, stuck: &[(Resource, Outcome)]) {
         for (index, rule) in self.inner.rules.iter().enumerate() {
             if !matches!(self.decision.rules[index], RuleStatus::Fired { .. }) {
                 continue;
@@ -566,15 +614,14 @@ impl Acting<'_, '_> {
                     rule: index as u32,
                 });
             }
-            // An emergency that there is no room for is the loudest of all states.
+            // An emergency that there is no room for is the loudest of all states, also where another rule wants even more of the same.
             let no_room = |p: &&ProposalOutcome| {
                 let grows = p.wanted.is_ok_and(|w| self.current(p.resource).is_some_and(|c| w > c));
-                let shut = match p.outcome {
-                    Outcome::Limited => true,
-                    Outcome::Held { guard } => matches!(guard, Guard::Quota | Guard::Refused),
-                    _ => false,
-                };
-                p.rule as usize == index && grows && shut
+                let limited = stuck.contains(&(p.resource, Outcome::Limited));
+                let shut = |(guard, _): &(Guard, Millis)| matches!(guard, Guard::Quota | Guard::Refused);
+                let held = self.decision.held.iter().filter(|h| h.change.resource == p.resource);
+                let shut = limited || held.flat_map(|h| &h.by).any(shut);
+                p.rule as usize == index && grows && p.outcome != Outcome::Taken && shut
             };
             if rule.info.urgent && self.decision.proposals.iter().any(|p| no_room(&p)) {
                 self.decision.alerts.push(Alert {
@@ -742,6 +789,12 @@ impl Gauge {
 fn whole_steps(resource: Resource, current: f64, wanted: f64) -> f64 {
     let target = resource.quantise(wanted);
     if wanted <= current { target.min(current) } else { target }
+}
+
+/// What there is to say where a wish comes to no change.
+fn no_change(change: &Change) -> Option<Outcome> {
+    let near = || change.notes.iter().any(|n| matches!(n, Note::DeadBand { .. }));
+    (change.to == change.from).then(|| if near() { Outcome::WithinTolerance } else { Outcome::Limited })
 }
 
 /// A part of the way of a change, in whole steps.

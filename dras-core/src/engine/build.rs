@@ -79,6 +79,7 @@ impl<'d> Builder<'d> {
         let known = Known {
             resources: Resource::ALL.map(|r| variable(r.name())),
             framework_heap: variable("framework_heap"),
+            framework_off_heap: variable("framework_off_heap"),
             max_parallelism: variable("max_parallelism"),
             slot_sharing_groups: variable("slot_sharing_groups"),
             slots_per_task_manager: variable("slots_per_task_manager"),
@@ -107,6 +108,7 @@ impl<'d> Builder<'d> {
             fingerprint: fnv1a(&document.to_json()),
             plan,
             attributes: self.attributes,
+            parameters: self.expanded.parameters(),
             mode: from.mode.unwrap_or_default(),
             rescale: from.rescale.unwrap_or_default(),
             limits: from.limits.clone(),
@@ -419,12 +421,10 @@ impl<'d> Builder<'d> {
 
     fn unused(&mut self, used: &BTreeSet<String>) {
         let document = &self.expanded.document;
-        // A rule's `for` uses a parameter by its name.
+        // A rule's `for` and `no_shrink_for` use a parameter by its name.
         let held = |name: &str| {
-            document
-                .rules
-                .iter()
-                .any(|r| matches!(&r.hold, Hold::Param(param) if param == name))
+            let mut holds = document.rules.iter().flat_map(|r| [&r.hold, &r.no_shrink_for]);
+            holds.any(|hold| matches!(hold, Hold::Param(param) if param == name))
         };
         let mut unused = Vec::new();
         for (names, code, what) in [
@@ -500,7 +500,7 @@ fn repeats(rule: &str) -> String {
 /// Whether an attribute follows from the task's Flink configuration, and cannot be set.
 fn derived(name: &str) -> bool {
     let component = |r: Resource| matches!(r.scope(), crate::resources::Scope::Component(..));
-    name == "framework_heap" || Resource::from_name(name).is_some_and(component)
+    matches!(name, "framework_heap" | "framework_off_heap") || Resource::from_name(name).is_some_and(component)
 }
 
 /// A cycle of definitions that `name` is on, if there is one: `a → b → a`.

@@ -16,15 +16,18 @@ mod assignment;
 mod attributes;
 mod build;
 mod codes;
+mod compare;
 mod decide;
 mod decision;
 mod policy;
 mod reading;
 mod report;
+mod state;
 mod task;
 
 pub use assignment::{Assigned, Assigner, UndefinedAssignment};
 pub use attributes::{Attribute, AttributeId, AttributeValue};
+pub use compare::{Difference, Replaced, Shadow, Verdict, differences, replace};
 pub use decide::{DecideError, decide, decide_into, decide_short};
 pub use decision::{AlertKind, Decision, Fitted, Held, LookKind, RuleState};
 pub use policy::{Policy, RuleInfo};
@@ -33,4 +36,5 @@ pub use report::{
     AlertReport, ChangeReport, DecisionReport, DirectionReport, GuardReport, HeldReport, HoldReport, MemoryReport,
     ProposalReport, RuleReport,
 };
+pub use state::Carried;
 pub use task::{Task, TaskError};

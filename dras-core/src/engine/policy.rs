@@ -41,6 +41,7 @@ pub(crate) struct Inner {
     pub(crate) plan: Plan,
     pub(crate) attributes: Vec<Attribute>,
     pub(crate) rules: Vec<CompiledRule>,
+    pub(crate) parameters: Vec<rules::Parameter>,
     pub(crate) mode: Mode,
     pub(crate) rescale: Rescale,
     pub(crate) limits: rules::Limits,
@@ -66,6 +67,7 @@ pub(crate) struct Inner {
 pub(crate) struct Known {
     pub(crate) resources: [Option<VariableId>; Resource::COUNT],
     pub(crate) framework_heap: Option<VariableId>,
+    pub(crate) framework_off_heap: Option<VariableId>,
     pub(crate) max_parallelism: Option<VariableId>,
     pub(crate) slot_sharing_groups: Option<VariableId>,
     pub(crate) slots_per_task_manager: Option<VariableId>,
@@ -144,7 +146,7 @@ impl Policy {
     /// let text = r#"{"version": 1, "name": "small", "strategies": [{"use": "cpu", "params": {"high": "70%"}}], "params": {"spare": 2}}"#;
     /// let policy = Policy::compile(&Document::from_json(text, &DocumentLimits::default())?)?;
     /// let rules: Vec<&str> = policy.rules().map(|rule| rule.name.as_str()).collect();
-    /// assert_eq!(rules, ["cpu.up", "cpu.down"]);
+    /// assert_eq!(rules, ["cpu.up", "cpu.waiting", "cpu.down"]);
     /// assert_eq!(policy.warnings().0[0].message, "the parameter `spare` is not used");
     /// // What the windows of a task with four TaskManagers may cost, known before anything runs.
     /// assert!(policy.plan().bytes_per_task(4) < 64 * 1024);
@@ -288,6 +290,11 @@ impl Policy {
     /// The rules, in the order in which decisions report them.
     pub fn rules(&self) -> impl Iterator<Item = &RuleInfo> {
         self.inner.rules.iter().map(|r| &r.info)
+    }
+
+    /// The parameters, by name, with the value that counts, its range, the strategy's default and where the value comes from.
+    pub fn parameters(&self) -> &[rules::Parameter] {
+        &self.inner.parameters
     }
 
     /// What becomes of decisions.

@@ -134,9 +134,10 @@ impl Task {
     /// let mut task = Task::new(&policy, "orders")?;
     /// task.set_label("job_name", "orders")?;
     /// let queries = task.queries(&policy, now)?;
-    /// assert_eq!(queries[1].promql, r#"flink_taskmanager_Status_JVM_CPU_Load{job_name="orders"}"#);
-    /// assert_eq!((queries[1].end, queries[1].step), (now, 15_000));
-    /// let (path, form) = queries[1].path_and_form();
+    /// let cpu = queries.iter().find(|q| q.metric == "cpu").ok_or("no query")?;
+    /// assert_eq!(cpu.promql, r#"flink_taskmanager_Status_JVM_CPU_Load{job_name="orders"}"#);
+    /// assert_eq!((cpu.end, cpu.step), (now, 15_000));
+    /// let (path, form) = cpu.path_and_form();
     /// assert_eq!(path, "/api/v1/query_range");
     /// # assert!(form.starts_with("query=flink_taskmanager_Status_JVM_CPU_Load%7Bjob_name"));
     /// # Ok::<(), Box<dyn std::error::Error>>(())

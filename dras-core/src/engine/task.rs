@@ -9,6 +9,7 @@ use crate::lang::{Row, VariableId};
 use crate::metrics::{Accepted, IngestCounters, IngestError, InstanceId, Mark, MetricId, Scratch, Windows};
 use crate::resources::Scope;
 use crate::resources::memory::{Component, FlinkProcess, MemoryConfig, MemoryError, derive};
+use crate::snapshot::SnapshotError;
 use crate::undefined::Undefined;
 use crate::units::Millis;
 
@@ -152,6 +153,9 @@ pub enum TaskError {
     /// A report on an instruction cannot be.
     #[error(transparent)]
     Feedback(#[from] FeedbackError),
+    /// The bytes are no snapshot of a task that can be read.
+    #[error(transparent)]
+    Snapshot(#[from] SnapshotError),
     /// The samples cannot be taken.
     #[error(transparent)]
     Ingest(#[from] IngestError),
@@ -353,6 +357,7 @@ impl Task {
             }
             if process == FlinkProcess::TaskManager {
                 set(known.framework_heap, breakdown.get(Component::FrameworkHeap));
+                set(known.framework_off_heap, breakdown.get(Component::FrameworkOffHeap));
             }
         }
     }

@@ -57,6 +57,11 @@ pub const BUILT_IN_ATTRIBUTES: &[BuiltInAttribute] = &[
         Unit::BYTES,
         "Flink's own part of the JVM heap of one TaskManager",
     ),
+    number(
+        "framework_off_heap",
+        Unit::BYTES,
+        "Flink's own part of the off-heap memory of one TaskManager",
+    ),
     resource(Resource::JobManagerHeap),
     resource(Resource::JobManagerMemory),
     resource(Resource::JobManagerMetaspace),

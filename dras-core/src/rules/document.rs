@@ -136,6 +136,9 @@ pub struct MetricDeclaration {
     /// How much later than the newest sample of its series a sample may arrive, in ms. Default max(4 intervals, 60 s).
     #[serde(skip_serializing_if = "Option::is_none", serialize_with = "as_duration")]
     pub max_lateness: Option<Millis>,
+    /// The share of a window that samples must cover. Default that of the document.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub min_coverage: Option<f64>,
     /// What becomes of NaN. Default skip.
     #[serde(rename = "nan", skip_serializing_if = "Option::is_none")]
     pub not_a_number: Option<NotANumber>,
@@ -188,6 +191,7 @@ impl MetricDeclaration {
             staleness: self.staleness.unwrap_or(derived.staleness),
             max_gap: self.max_gap.unwrap_or(derived.max_gap),
             max_lateness: self.max_lateness.unwrap_or(derived.max_lateness),
+            min_coverage: self.min_coverage,
             not_a_number: self.not_a_number.unwrap_or_default(),
             infinite: self.infinite.unwrap_or_default(),
             duplicates: self.duplicates.unwrap_or_default(),

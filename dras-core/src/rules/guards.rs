@@ -196,7 +196,7 @@ impl Stabilisation {
     }
 }
 
-/// How far one change goes, as a share of what the task has; always at least one subtask or one step of memory.
+/// How far one change goes, as a share of what the task has; always at least one subtask, or up 256 MiB and down one step of memory.
 #[derive(Debug, Clone, Copy, PartialEq, Default, Serialize)]
 pub struct LargestSteps {
     /// Up: 1 is at most twice as much.

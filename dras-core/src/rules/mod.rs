@@ -39,4 +39,4 @@ pub use limits::DocumentLimits;
 pub use read::Reading;
 pub use resolved::{Resolved, Said};
 pub use schema::schema;
-pub use template::{Expanded, ExpandedRule, Origin, Template, expand};
+pub use template::{Expanded, ExpandedRule, Origin, Parameter, Template, expand};

@@ -160,6 +160,7 @@ impl DocumentReader<'_> {
         let (_, staleness) = optional!("staleness", |at| self.reader.duration(at, 1));
         let (_, max_gap) = optional!("max_gap", |at| self.reader.duration(at, 1));
         let (_, max_lateness) = optional!("max_lateness", |at| self.reader.duration(at, 0));
+        let (coverage_at, min_coverage) = optional!("min_coverage", |at| self.reader.share(at));
         let (nan_at, not_a_number) = optional!("nan", |at| self.reader.choice(at, &NAN));
         let (infinite_at, infinite) = optional!("infinite", |at| self.reader.choice(at, &INFINITE));
         let (duplicates_at, duplicates) = optional!("duplicates", |at| self.reader.choice(at, &DUPLICATES));
@@ -185,7 +186,7 @@ impl DocumentReader<'_> {
             }
         }
         if kind == Some(Kind::Event) {
-            for at in [unit_at, range_at, nan_at, infinite_at, duplicates_at]
+            for at in [unit_at, range_at, coverage_at, nan_at, infinite_at, duplicates_at]
                 .into_iter()
                 .flatten()
             {
@@ -206,6 +207,7 @@ impl DocumentReader<'_> {
             staleness,
             max_gap,
             max_lateness,
+            min_coverage,
             not_a_number,
             infinite,
             duplicates,

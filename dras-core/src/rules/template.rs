@@ -1,6 +1,7 @@
 //! Strategies: rule templates in the format of documents, and how they are merged into a document.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
 use std::sync::LazyLock;
 
 use serde::Serialize;
@@ -34,7 +35,12 @@ pub struct Template {
 const RARE_LOOKS: Millis = 3_600_000;
 
 /// The texts of the built-in templates, by name.
-const BUILT_IN: [&str; 1] = [include_str!("templates/cpu.json")];
+const BUILT_IN: [&str; 4] = [
+    include_str!("templates/cpu.json"),
+    include_str!("templates/source_delay.json"),
+    include_str!("templates/memory.json"),
+    include_str!("templates/oom.json"),
+];
 
 // Read once, never changed; the tests prove that each of them can be read.
 static TEMPLATES: LazyLock<Vec<Template>> = LazyLock::new(|| {
@@ -159,7 +165,73 @@ pub struct Expanded {
     pub rules: Vec<ExpandedRule>,
 }
 
+/// A parameter of an expanded document, with the value that counts and where that comes from.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Parameter {
+    /// Its name in expressions: `cpu.high`.
+    pub name: String,
+    /// Its value.
+    pub value: Constant,
+    /// The values that it may be set to, `10% … 100%`; `None` where there is no bound.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub range: Option<String>,
+    /// The value that a strategy has for it, where it is a strategy's.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub default: Option<Constant>,
+    /// One sentence for readers.
+    pub doc: String,
+    /// Where its value comes from.
+    pub origin: Origin,
+}
+
+/// `cpu.high = 75% (10% … 100%; default 80%), set at strategies[0].params.high`
+impl fmt::Display for Parameter {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} = {}", self.name, self.value)?;
+        let range = self.range.clone();
+        let default = self.default.as_ref().map(|default| format!("default {default}"));
+        let more: Vec<String> = range.into_iter().chain(default).collect();
+        if !more.is_empty() {
+            write!(f, " ({})", more.join("; "))?;
+        }
+        match &self.origin {
+            Origin::Template { template, .. } => write!(f, ", from the strategy {template}"),
+            Origin::Document { path } | Origin::Override { path, .. } => write!(f, ", set at {path}"),
+        }
+    }
+}
+
 impl Expanded {
+    /// All parameters, by name: the document's own and those of its strategies.
+    ///
+    /// ```
+    /// use dras_core::rules::{Document, DocumentLimits, expand};
+    /// let text = r#"{"version": 1, "strategies": [{"use": "cpu", "params": {"high": "75%"}}]}"#;
+    /// let expanded = expand(&Document::from_json(text, &DocumentLimits::default())?)?;
+    /// let high = expanded.parameters().into_iter().find(|p| p.name == "cpu.high");
+    /// let said = high.map(|p| p.to_string());
+    /// assert_eq!(said.as_deref(), Some("cpu.high = 75% (10% … 100%; default 80%), set at strategies[0].params.high"));
+    /// # Ok::<(), dras_core::diagnostic::Diagnostics>(())
+    /// ```
+    pub fn parameters(&self) -> Vec<Parameter> {
+        let params = self.document.params.iter();
+        let known = params.filter_map(|(name, param)| Some((name, param, self.origins.get(name)?)));
+        known
+            .map(|(name, param, origin)| Parameter {
+                name: name.clone(),
+                value: param.value.clone(),
+                range: param.range(),
+                default: match origin {
+                    Origin::Document { .. } => None,
+                    Origin::Template { .. } => Some(param.value.clone()),
+                    Origin::Override { default, .. } => Some(default.clone()),
+                },
+                doc: param.doc.clone(),
+                origin: origin.clone(),
+            })
+            .collect()
+    }
+
     /// The specifications of all metrics, by name.
     pub fn metrics(&self) -> Vec<MetricSpec> {
         // What is recorded has a sample at each long look.
