@@ -208,7 +208,9 @@ impl Decision {
     }
 
     fn __eq__(&self, other: &Bound<'_, PyAny>) -> bool {
-        other.cast::<Decision>().is_ok_and(|other| *other.get().decision == *self.decision)
+        other
+            .cast::<Decision>()
+            .is_ok_and(|other| *other.get().decision == *self.decision)
     }
 
     fn __hash__(&self) -> u64 {
@@ -237,6 +239,8 @@ pub(crate) fn tuple<'py>(
     py: Python<'py>,
     all: impl ExactSizeIterator<Item = Decision>,
 ) -> PyResult<Bound<'py, PyTuple>> {
-    let all: Vec<Bound<'py, PyAny>> = all.map(|decision| decision.into_bound_py_any(py)).collect::<PyResult<_>>()?;
+    let all: Vec<Bound<'py, PyAny>> = all
+        .map(|decision| decision.into_bound_py_any(py))
+        .collect::<PyResult<_>>()?;
     PyTuple::new(py, all)
 }

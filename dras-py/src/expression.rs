@@ -49,7 +49,9 @@ pub(crate) struct Expression {
 
 /// Variables with what they hold, as declared: names with units, or names alone for plain numbers.
 fn declarations(variables: Option<&Bound<'_, PyAny>>) -> PyResult<Vec<(String, String)>> {
-    let Some(variables) = variables else { return Ok(Vec::new()) };
+    let Some(variables) = variables else {
+        return Ok(Vec::new());
+    };
     if !variables.is_instance_of::<PyDict>() && !variables.is_instance_of::<PyMapping>() {
         let names = texts(variables, "variables")?;
         return Ok(names.into_iter().map(|name| (name, "number".to_owned())).collect());
@@ -69,7 +71,11 @@ fn kind_of(py: Python<'_>, name: &str, declared: &str) -> PyResult<Kind> {
         "text" => Ok(Kind::Text),
         unit => match unit.parse::<WireUnit>() {
             Ok(unit) => Ok(Kind::Number(unit.dimension, unit.factor)),
-            Err(error) => Err(bad_input(py, "unknown_unit", format!("the variable `{name}`: {error}; or bool, or text"))),
+            Err(error) => Err(bad_input(
+                py,
+                "unknown_unit",
+                format!("the variable `{name}`: {error}; or bool, or text"),
+            )),
         },
     }
 }
@@ -86,7 +92,9 @@ fn scope_of(py: Python<'_>, declared: &[(String, String)]) -> PyResult<(Scope, V
             Kind::Bool => Type::Bool,
             Kind::Text => Type::Text,
         };
-        scope.variable(name, ty).map_err(|error| bad_input(py, "name", error.to_string()))?;
+        scope
+            .variable(name, ty)
+            .map_err(|error| bad_input(py, "name", error.to_string()))?;
         kinds.push(kind);
     }
     Ok((scope, kinds))
@@ -169,7 +177,9 @@ impl Expression {
             Kind::Bool => match value.cast::<PyBool>() {
                 Ok(truth) => row.set_bool(variable.id, truth.is_true()),
                 // NumPy's truth values are of a class of their own.
-                Err(_) if crate::errors::type_name(value).starts_with("bool") => row.set_bool(variable.id, value.is_truthy()?),
+                Err(_) if crate::errors::type_name(value).starts_with("bool") => {
+                    row.set_bool(variable.id, value.is_truthy()?)
+                }
                 Err(_) => return Err(wrong_type(value, &self.called(value.py(), variable), "a bool")),
             },
             Kind::Text => {}
@@ -287,7 +297,11 @@ impl Expression {
     #[pyo3(signature = (columns, /))]
     fn evaluate_columns<'py>(&self, py: Python<'py>, columns: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
         if py.import("numpy").is_err() {
-            return Err(bad_input(py, "numpy", "columns need NumPy: pip install \"dras[numpy]\""));
+            return Err(bad_input(
+                py,
+                "numpy",
+                "columns need NumPy: pip install \"dras[numpy]\"",
+            ));
         }
         let given = items(columns, "the columns")?;
         let mut held: Vec<(VariableId, Column<'py, f64>, f64)> = Vec::new();
@@ -298,24 +312,38 @@ impl Expression {
             let column = floats(values, &what)?;
             let length = column.as_slice().len();
             if *rows.get_or_insert(length) != length {
-                let message = format!("{what} has {length} rows, and the ones before it have {}", rows.unwrap_or(0));
+                let message = format!(
+                    "{what} has {length} rows, and the ones before it have {}",
+                    rows.unwrap_or(0)
+                );
                 return Err(bad_input(py, "column_length", message));
             }
             if let Some(variable) = self.used.iter().find(|v| v.name.bind(py) == name) {
                 let factor = match variable.kind {
                     Kind::Number(_, factor) => factor,
                     Kind::Bool => 1.0,
-                    Kind::Text => return Err(bad_type(py, format!("{what} would have to hold texts, and columns hold numbers"))),
+                    Kind::Text => {
+                        return Err(bad_type(
+                            py,
+                            format!("{what} would have to hold texts, and columns hold numbers"),
+                        ));
+                    }
                 };
                 held.push((variable.id, column, factor));
             }
         }
         let Some(rows) = rows else {
-            return Err(bad_input(py, "column_length", "without a column there is no number of rows"));
+            return Err(bad_input(
+                py,
+                "column_length",
+                "without a column there is no number of rows",
+            ));
         };
         // Only where the declared unit is another than that of the language are numbers written anew.
-        let slices: Vec<(VariableId, &[f64], f64)> =
-            held.iter().map(|(id, column, factor)| (*id, column.as_slice(), *factor)).collect();
+        let slices: Vec<(VariableId, &[f64], f64)> = held
+            .iter()
+            .map(|(id, column, factor)| (*id, column.as_slice(), *factor))
+            .collect();
         let expression = &self.expression;
         let done = py.detach(|| {
             guarded(|| {

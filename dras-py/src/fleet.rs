@@ -55,7 +55,9 @@ impl Members {
     }
 
     fn remove(&mut self, id: &str) -> bool {
-        let Some(place) = self.by_id.remove(id) else { return false };
+        let Some(place) = self.by_id.remove(id) else {
+            return false;
+        };
         let tasks = Arc::make_mut(&mut self.tasks);
         tasks[place] = None;
         if tasks.len() > 64 && tasks.len() > 2 * self.by_id.len() {
@@ -151,7 +153,11 @@ impl Fleet {
             Ok::<_, &String>(found.into_iter().map(|f| f.1).collect())
         })?;
         found.map(Arc::new).map_err(|name| {
-            bad_input(py, "unknown_task", format!("there is no task \"{}\" in the fleet", shortened(name)))
+            bad_input(
+                py,
+                "unknown_task",
+                format!("there is no task \"{}\" in the fleet", shortened(name)),
+            )
         })
     }
 }
@@ -194,7 +200,9 @@ impl Tick<'_> {
         let mut decision = engine::Decision::new(policy);
         while !self.stop.load(Ordering::Relaxed) && go_on() {
             let from = self.next.fetch_add(BLOCK, Ordering::Relaxed);
-            let Some(block) = self.tasks.get(from..self.tasks.len().min(from.saturating_add(BLOCK))) else { break };
+            let Some(block) = self.tasks.get(from..self.tasks.len().min(from.saturating_add(BLOCK))) else {
+                break;
+            };
             if block.is_empty() {
                 break;
             }
@@ -234,7 +242,11 @@ impl Tick<'_> {
 
     /// Looks at all tasks with the calling thread and `threads - 1` others, which are gone when it returns.
     fn run(&self, py: Python<'_>, policy: &engine::Policy, threads: usize) -> PyResult<Looked> {
-        let helpers = if self.tasks.len() < ALONE { 0 } else { (threads - 1).min(self.tasks.len() / BLOCK) };
+        let helpers = if self.tasks.len() < ALONE {
+            0
+        } else {
+            (threads - 1).min(self.tasks.len() / BLOCK)
+        };
         let together = Mutex::new(Looked::default());
         let interrupted: Mutex<Option<PyErr>> = Mutex::new(None);
         let done = py.detach(|| {
@@ -242,10 +254,12 @@ impl Tick<'_> {
                 std::thread::scope(|scope| {
                     for _ in 0..helpers {
                         // Where the system has no more threads, those there are do the work.
-                        let _ = std::thread::Builder::new().name("dras".to_owned()).spawn_scoped(scope, || {
-                            let found = self.work(policy, || true);
-                            together.lock().unwrap_or_else(PoisonError::into_inner).add(found);
-                        });
+                        let _ = std::thread::Builder::new()
+                            .name("dras".to_owned())
+                            .spawn_scoped(scope, || {
+                                let found = self.work(policy, || true);
+                                together.lock().unwrap_or_else(PoisonError::into_inner).add(found);
+                            });
                     }
                     let mut asked = Instant::now();
                     let found = self.work(policy, || {
@@ -282,7 +296,9 @@ impl Fleet {
     #[pyo3(signature = (policy, tasks=None))]
     fn new(policy: &Bound<'_, PyAny>, tasks: Option<&Bound<'_, PyAny>>) -> PyResult<Fleet> {
         let py = policy.py();
-        let policy = policy.cast::<Policy>().map_err(|_| wrong_type(policy, "policy", "a Policy"))?;
+        let policy = policy
+            .cast::<Policy>()
+            .map_err(|_| wrong_type(policy, "policy", "a Policy"))?;
         let fleet = Fleet {
             policy: policy.get().clone(),
             members: Shared::new(Members::default()),
@@ -308,7 +324,9 @@ impl Fleet {
         labels: Option<&Bound<'_, PyAny>>,
     ) -> PyResult<Task> {
         let id = text(id, "id")?;
-        let attributes = attributes.map(|given| attributes_of(self.policy.core(), given)).transpose()?;
+        let attributes = attributes
+            .map(|given| attributes_of(self.policy.core(), given))
+            .transpose()?;
         let labels = labels.map(labels_of).transpose()?;
         let task = Task::of(&self.policy, id).map_err(|error| task_error(py, &error))?;
         task.with(py, |state| {
@@ -325,7 +343,12 @@ impl Fleet {
         let member = self.member(py, id)?;
         self.members.with(py, |members| members.remove(id))?;
         self.series.with(py, |series| {
-            for place in series.known.remove(&member.id).into_iter().flat_map(BTreeMap::into_values) {
+            for place in series
+                .known
+                .remove(&member.id)
+                .into_iter()
+                .flat_map(BTreeMap::into_values)
+            {
                 series.all[place].member = None;
             }
         })
@@ -336,7 +359,9 @@ impl Fleet {
     }
 
     fn __contains__(&self, py: Python<'_>, id: &Bound<'_, PyAny>) -> PyResult<bool> {
-        let Ok(id) = id.cast::<PyString>() else { return Ok(false) };
+        let Ok(id) = id.cast::<PyString>() else {
+            return Ok(false);
+        };
         let id = str_of(id, "id")?;
         self.members.with(py, |members| members.by_id.contains_key(id))
     }
@@ -373,7 +398,9 @@ impl Fleet {
             all.push((member, value));
         }
         for (member, value) in all {
-            let done = member.state.with(py, |state| state.set(&vec![(attribute.to_owned(), value)]))?;
+            let done = member
+                .state
+                .with(py, |state| state.set(&vec![(attribute.to_owned(), value)]))?;
             done.map_err(|error| task_error(py, &error))?;
         }
         Ok(())
@@ -490,9 +517,9 @@ impl Fleet {
                     unknown += part.series.len();
                     continue;
                 };
-                let taken = member.state.with_unattached(|state| {
-                    state.task.take_prometheus(state.policy.core(), now, metric, part)
-                });
+                let taken = member
+                    .state
+                    .with_unattached(|state| state.task.take_prometheus(state.policy.core(), now, metric, part));
                 match taken {
                     Ok(Ok(taken)) => {
                         report.series += taken.series;
@@ -515,7 +542,9 @@ impl Fleet {
                 report.notes.push(format!("{without} series have no label `{label}`"));
             }
             if unknown > 0 {
-                report.notes.push(format!("{unknown} series are of tasks that are not in the fleet"));
+                report
+                    .notes
+                    .push(format!("{unknown} series are of tasks that are not in the fleet"));
             }
             Ok::<_, dras_core::metrics::sources::SourceError>((report, failed))
         };
@@ -581,7 +610,9 @@ impl Fleet {
         threads: Option<&Bound<'_, PyAny>>,
     ) -> PyResult<FleetDecisions> {
         let (now, kind) = (time(now, "now")?, look_kind(look)?);
-        let all = keep.map_or(Ok(false), |keep| word(keep, "keep", &[("matters", false), ("all", true)]))?;
+        let all = keep.map_or(Ok(false), |keep| {
+            word(keep, "keep", &[("matters", false), ("all", true)])
+        })?;
         let threads = self::threads(threads)?;
         let chosen = self.chosen(py, tasks)?;
         let tick = Tick {
@@ -599,13 +630,21 @@ impl Fleet {
             looked: looked.looked,
             fired: looked.fired,
             undefined: looked.undefined,
-            kept: looked.kept.into_iter().map(|(_, decision)| Arc::new(decision)).collect(),
+            kept: looked
+                .kept
+                .into_iter()
+                .map(|(_, decision)| Arc::new(decision))
+                .collect(),
             failures: looked.failures.into_iter().map(|f| f.1).collect(),
         })
     }
 
     fn __repr__(&self, py: Python<'_>) -> PyResult<String> {
-        Ok(format!("<Fleet of {} tasks, policy {:?}>", self.__len__(py)?, self.policy.core().name()))
+        Ok(format!(
+            "<Fleet of {} tasks, policy {:?}>",
+            self.__len__(py)?,
+            self.policy.core().name()
+        ))
     }
 }
 
@@ -657,7 +696,10 @@ impl SeriesTable {
         let mut from = 0;
         let mut same: Vec<Millis> = Vec::new();
         while let Some(handle) = samples.handles.get(from) {
-            let run = samples.handles[from..].iter().take_while(|next| *next == handle).count();
+            let run = samples.handles[from..]
+                .iter()
+                .take_while(|next| *next == handle)
+                .count();
             let values = &samples.values[from..from + run];
             let times = match samples.times.get(from..from + run) {
                 Some(times) => times,
@@ -671,7 +713,15 @@ impl SeriesTable {
             let series = &mut self.all[*handle as usize];
             let Some(member) = &series.member else { continue };
             let done = member.state.with_unattached(|state| {
-                put(state, now, series.metric, &series.instance, &mut series.handle, times, values)
+                put(
+                    state,
+                    now,
+                    series.metric,
+                    &series.instance,
+                    &mut series.handle,
+                    times,
+                    values,
+                )
             });
             match done {
                 Ok(Ok(accepted)) => taken += accepted,
@@ -779,12 +829,18 @@ impl FleetDecisions {
         if let Ok(id) = key.cast::<PyString>() {
             let id = str_of(id, "id")?;
             let found = self.kept.iter().find(|d| d.task() == id);
-            return found.map(|d| self.decision(d)).ok_or_else(|| {
-                pyo3::exceptions::PyKeyError::new_err(id.to_owned())
-            });
+            return found
+                .map(|d| self.decision(d))
+                .ok_or_else(|| pyo3::exceptions::PyKeyError::new_err(id.to_owned()));
         }
-        let index: isize = key.extract().map_err(|_| wrong_type(key, "an index", "an int, or the id of a task"))?;
-        let place = if index < 0 { index + self.kept.len() as isize } else { index };
+        let index: isize = key
+            .extract()
+            .map_err(|_| wrong_type(key, "an index", "an int, or the id of a task"))?;
+        let place = if index < 0 {
+            index + self.kept.len() as isize
+        } else {
+            index
+        };
         let found = usize::try_from(place).ok().and_then(|place| self.kept.get(place));
         found.map(|d| self.decision(d)).ok_or_else(|| {
             let message = format!("there are {} decisions, and no number {index}", self.kept.len());
@@ -793,7 +849,11 @@ impl FleetDecisions {
     }
 
     fn __repr__(&self) -> String {
-        let mut text = format!("<FleetDecisions of {} tasks: {} to look at", self.looked, self.kept.len());
+        let mut text = format!(
+            "<FleetDecisions of {} tasks: {} to look at",
+            self.looked,
+            self.kept.len()
+        );
         if !self.failures.is_empty() {
             text.push_str(&format!(", {} failed", self.failures.len()));
         }

@@ -72,7 +72,11 @@ impl Instruction {
 
     fn field<'py>(&self, py: Python<'py>, class: &str, value: &impl serde::Serialize) -> PyResult<Bound<'py, PyAny>> {
         let fields = to_python(py, value)?;
-        if fields.is_none() { Ok(fields) } else { data(py, class, &fields) }
+        if fields.is_none() {
+            Ok(fields)
+        } else {
+            data(py, class, &fields)
+        }
     }
 }
 
@@ -188,7 +192,9 @@ impl Instruction {
         let vertices = instruction::vertices_of(&job);
         let requirements = instruction::resource_requirements(&self.instruction, &vertices, &options)
             .map_err(|error| translation_error(py, &error))?;
-        let call = requirements.call(&job.id).map_err(|error| translation_error(py, &error))?;
+        let call = requirements
+            .call(&job.id)
+            .map_err(|error| translation_error(py, &error))?;
         let vertices = to_python(py, requirements.spread())?;
         for (vertex, spread) in vertices.try_iter()?.zip(requirements.spread()) {
             vertex?.set_item("note", spread.note.map(|note| note.to_string()))?;
@@ -226,8 +232,13 @@ impl Instruction {
         target_directory: Option<&Bound<'py, PyAny>>,
         format: Option<&Bound<'py, PyAny>>,
     ) -> PyResult<Bound<'py, PyAny>> {
-        let formats = [("canonical", SavepointFormat::Canonical), ("native", SavepointFormat::Native)];
-        let target_directory = target_directory.map(|given| text(given, "target_directory")).transpose()?;
+        let formats = [
+            ("canonical", SavepointFormat::Canonical),
+            ("native", SavepointFormat::Native),
+        ];
+        let target_directory = target_directory
+            .map(|given| text(given, "target_directory"))
+            .transpose()?;
         let options = SavepointOptions {
             target_directory: target_directory.map(str::to_owned),
             format: format.map_or(Ok(SavepointFormat::default()), |value| word(value, "format", &formats))?,
@@ -253,14 +264,21 @@ impl Instruction {
         autoscaler: Option<&Bound<'py, PyAny>>,
         allow_stateless: bool,
     ) -> PyResult<Bound<'py, PyAny>> {
-        let policies = [("refuse", AutoscalerPolicy::Refuse), ("disable", AutoscalerPolicy::Disable)];
-        let deployment = deployment.map(|given| crate::from_python::json(given, "deployment")).transpose()?;
+        let policies = [
+            ("refuse", AutoscalerPolicy::Refuse),
+            ("disable", AutoscalerPolicy::Disable),
+        ];
+        let deployment = deployment
+            .map(|given| crate::from_python::json(given, "deployment"))
+            .transpose()?;
         let vertices = vertices_of(job.map(job_of).transpose()?.as_ref());
         let options = DeploymentOptions {
             deployment: deployment.as_ref(),
             vertices: &vertices,
             scaling: scaling_of(scaling)?,
-            autoscaler: autoscaler.map_or(Ok(AutoscalerPolicy::default()), |value| word(value, "autoscaler", &policies))?,
+            autoscaler: autoscaler.map_or(Ok(AutoscalerPolicy::default()), |value| {
+                word(value, "autoscaler", &policies)
+            })?,
             allow_stateless,
         };
         let patch = instruction::flink_deployment_patch(&self.instruction, &options)
@@ -277,7 +295,9 @@ impl Instruction {
     }
 
     fn __eq__(&self, other: &Bound<'_, PyAny>) -> bool {
-        other.cast::<Instruction>().is_ok_and(|other| other.get().instruction == self.instruction)
+        other
+            .cast::<Instruction>()
+            .is_ok_and(|other| other.get().instruction == self.instruction)
     }
 
     fn __hash__(&self) -> u64 {
@@ -294,4 +314,3 @@ impl Instruction {
         Ok((from_dict, (PyBytes::new(py, json.as_bytes()),)))
     }
 }
-

@@ -36,7 +36,9 @@ impl Policy {
 }
 
 /// The text of a document that was given as text, or as the object of its JSON.
-pub(crate) fn document_text<'a>(document: &'a Bound<'_, PyAny>) -> PyResult<(Cow<'a, [u8]>, Option<serde_json::Value>)> {
+pub(crate) fn document_text<'a>(
+    document: &'a Bound<'_, PyAny>,
+) -> PyResult<(Cow<'a, [u8]>, Option<serde_json::Value>)> {
     if let Some(text) = bytes(document, "the document")? {
         return Ok((text, None));
     }
@@ -168,7 +170,9 @@ impl Policy {
     }
 
     fn __eq__(&self, other: &Bound<'_, PyAny>) -> bool {
-        other.cast::<Policy>().is_ok_and(|other| other.get().core() == self.core())
+        other
+            .cast::<Policy>()
+            .is_ok_and(|other| other.get().core() == self.core())
     }
 
     fn __hash__(&self) -> u64 {
@@ -179,7 +183,12 @@ impl Policy {
 
     fn __repr__(&self) -> String {
         let rules: Vec<&str> = self.core().rules().map(|rule| rule.name.as_str()).collect();
-        format!("<Policy {:?}: {} rules ({})>", self.core().name(), rules.len(), shortened(&rules.join(", ")))
+        format!(
+            "<Policy {:?}: {} rules ({})>",
+            self.core().name(),
+            rules.len(),
+            shortened(&rules.join(", "))
+        )
     }
 
     fn _repr_html_<'py>(slf: &Bound<'py, Policy>) -> PyResult<Bound<'py, PyAny>> {
@@ -214,7 +223,11 @@ impl Template {
         let given = text(name, "the name of a template")?;
         let template = rules::Template::builtin(given).ok_or_else(|| {
             let all: Vec<&str> = rules::Template::all().iter().map(rules::Template::name).collect();
-            let message = format!("there is no template called \"{}\"; there are {}", shortened(given), all.join(", "));
+            let message = format!(
+                "there is no template called \"{}\"; there are {}",
+                shortened(given),
+                all.join(", ")
+            );
             bad_input(name.py(), "unknown_template", message)
         })?;
         Ok(Template { template })
@@ -259,7 +272,9 @@ impl Template {
     }
 
     fn __eq__(&self, other: &Bound<'_, PyAny>) -> bool {
-        other.cast::<Template>().is_ok_and(|other| other.get().template.name() == self.template.name())
+        other
+            .cast::<Template>()
+            .is_ok_and(|other| other.get().template.name() == self.template.name())
     }
 
     fn __hash__(&self) -> u64 {

@@ -76,7 +76,9 @@ pub(crate) fn attribute_value(
     if let Ok(truth) = value.cast::<PyBool>() {
         return Ok(AttributeValue::Bool(truth.is_true()));
     }
-    let attribute = policy.attribute(name).and_then(|_| policy.attributes().iter().find(|a| a.name == name));
+    let attribute = policy
+        .attribute(name)
+        .and_then(|_| policy.attributes().iter().find(|a| a.name == name));
     let what = || format!("the attribute `{name}`");
     match attribute.map(|a| (a.ty, a.factor())) {
         Some((Type::Number(unit), factor)) => Ok(AttributeValue::Number(number(value, unit, factor, what)?)),
@@ -93,7 +95,11 @@ pub(crate) fn attributes_of(policy: &engine::Policy, given: &Bound<'_, PyAny>) -
     let mut all = Attributes::new();
     for (name, value) in items(given, "the attributes")? {
         let name = str_of(&name, "the name of an attribute")?;
-        let value = if value.is_none() { None } else { Some(attribute_value(policy, name, &value)?) };
+        let value = if value.is_none() {
+            None
+        } else {
+            Some(attribute_value(policy, name, &value)?)
+        };
         all.push((name.to_owned(), value));
     }
     Ok(all)
@@ -152,7 +158,10 @@ impl Task {
         py: Python<'_>,
         work: impl FnOnce(&mut State) -> Result<engine::ReadReport, ReadError> + Send,
     ) -> PyResult<Py<PyAny>> {
-        let report = self.state.with_detached(py, work)?.map_err(|error| read_error(py, &error))?;
+        let report = self
+            .state
+            .with_detached(py, work)?
+            .map_err(|error| read_error(py, &error))?;
         Ok(read_report(py, &report)?.unbind())
     }
 
@@ -173,7 +182,9 @@ impl Task {
         labels: Option<&Bound<'_, PyAny>>,
     ) -> PyResult<Task> {
         let py = policy.py();
-        let policy = policy.cast::<Policy>().map_err(|_| wrong_type(policy, "policy", "a Policy"))?;
+        let policy = policy
+            .cast::<Policy>()
+            .map_err(|_| wrong_type(policy, "policy", "a Policy"))?;
         let task = Task::of(policy.get(), text(id, "id")?).map_err(|error| task_error(py, &error))?;
         if let Some(labels) = labels {
             task.set_labels(py, labels)?;
@@ -213,7 +224,9 @@ impl Task {
     fn set_labels(&self, py: Python<'_>, labels: &Bound<'_, PyAny>) -> PyResult<()> {
         let labels = labels_of(labels)?;
         self.with(py, |state| {
-            labels.iter().try_for_each(|(name, value)| state.task.set_label(name, value))
+            labels
+                .iter()
+                .try_for_each(|(name, value)| state.task.set_label(name, value))
         })
     }
 
@@ -225,7 +238,10 @@ impl Task {
             let value = match value.cast::<PyString>() {
                 Ok(text) => str_of(text, &key)?.to_owned(),
                 Err(_) if value.is_instance_of::<PyBool>() => value.str()?.to_string().to_lowercase(),
-                Err(_) if value.is_instance_of::<pyo3::types::PyInt>() || value.is_instance_of::<pyo3::types::PyFloat>() => {
+                Err(_)
+                    if value.is_instance_of::<pyo3::types::PyInt>()
+                        || value.is_instance_of::<pyo3::types::PyFloat>() =>
+                {
                     value.str()?.to_string()
                 }
                 Err(_) => return Err(wrong_type(&value, &format!("the entry `{key}`"), "a str")),
@@ -251,7 +267,10 @@ impl Task {
         let mut row: Vec<(MetricId, f64)> = Vec::new();
         for (name, value) in items(values, "the values")? {
             let name = str_of(&name, "the name of a metric")?;
-            let metric = policy.core().metric_named(name).map_err(|error| task_error(py, &error))?;
+            let metric = policy
+                .core()
+                .metric_named(name)
+                .map_err(|error| task_error(py, &error))?;
             let unit = &policy.core().plan().catalogue().spec(metric).unit;
             let value = if value.is_none() {
                 // Asked for, and not available.
@@ -291,7 +310,9 @@ impl Task {
             state.task.column(policy, now, instance, metric, times, values)
         };
         let taken = if values.len() > LONG {
-            self.state.with_detached(py, take)?.map_err(|error| task_error(py, &error))?
+            self.state
+                .with_detached(py, take)?
+                .map_err(|error| task_error(py, &error))?
         } else {
             self.with(py, take)?
         };
@@ -375,7 +396,9 @@ impl Task {
         look: Option<&Bound<'py, PyAny>>,
     ) -> PyResult<Bound<'py, PyTuple>> {
         let (now, kind) = (time(now, "now")?, look_kind(look)?);
-        let queries = self.state.with(py, |state| state.task.queries_for(state.policy.core(), now, kind))?;
+        let queries = self
+            .state
+            .with(py, |state| state.task.queries_for(state.policy.core(), now, kind))?;
         let queries = queries.map_err(|error| read_error(py, &error))?;
         let query = |q: &dras_core::metrics::sources::RangeQuery| {
             let (path, form) = q.path_and_form();
@@ -394,7 +417,9 @@ impl Task {
     ) -> PyResult<Py<PyAny>> {
         let (metric, now) = (text(metric, "metric")?, time(now, "now")?);
         let body = self::body(body, "body")?;
-        self.read(py, |state| state.task.read_prometheus(state.policy.core(), now, metric, &body))
+        self.read(py, |state| {
+            state.task.read_prometheus(state.policy.core(), now, metric, &body)
+        })
     }
 
     #[pyo3(signature = (body, *, now, at=None, instance=None))]
@@ -411,7 +436,9 @@ impl Task {
         let instance = Task::named(instance)?;
         let body = self::body(body, "body")?;
         self.read(py, |state| {
-            state.task.read_flink_metrics(state.policy.core(), now, &instance, at, &body)
+            state
+                .task
+                .read_flink_metrics(state.policy.core(), now, &instance, at, &body)
         })
     }
 
@@ -428,7 +455,9 @@ impl Task {
         let at = time_or(at, "at", now)?;
         let body = self::body(body, "body")?;
         self.read(py, |state| {
-            state.task.read_flink_exceptions(state.policy.core(), now, metric, at, &body)
+            state
+                .task
+                .read_flink_exceptions(state.policy.core(), now, metric, at, &body)
         })
     }
 
@@ -436,7 +465,9 @@ impl Task {
     fn decide(&self, py: Python<'_>, now: &Bound<'_, PyAny>, look: Option<&Bound<'_, PyAny>>) -> PyResult<Decision> {
         let (now, kind) = (time(now, "now")?, look_kind(look)?);
         // A look takes microseconds, less than it takes to release the interpreter and to ask for it again under load.
-        let decision = self.state.with(py, |state| state.decide(now, kind).map(|d| (d, state.policy.clone())))?;
+        let decision = self
+            .state
+            .with(py, |state| state.decide(now, kind).map(|d| (d, state.policy.clone())))?;
         match decision {
             Ok((decision, policy)) => Ok(Decision::new(decision, policy)),
             Err(error) => Err(decide_error(py, &error)),
@@ -477,20 +508,26 @@ impl Task {
         let reason = text(reason, "reason")?;
         let now = time(now, "now")?;
         let at = time_or(at, "at", now)?;
-        self.with(py, |state| state.task.failed(state.policy.core(), now, &key, at, reason))
+        self.with(py, |state| {
+            state.task.failed(state.policy.core(), now, &key, at, reason)
+        })
     }
 
     #[getter]
     fn history<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
         let history = self.state.with(py, |state| state.task.history().clone())?;
-        py.import("dras._data")?.getattr("History")?.call_method1("_of", (to_python(py, &history)?,))
+        py.import("dras._data")?
+            .getattr("History")?
+            .call_method1("_of", (to_python(py, &history)?,))
     }
 
     #[getter]
     fn counters<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
         let counters = self.state.with(py, |state| state.task.counters())?;
         let fields = to_python(py, &counters)?;
-        Data::Counters.class(py)?.call((), Some(fields.cast::<PyDict>().map_err(PyErr::from)?))
+        Data::Counters
+            .class(py)?
+            .call((), Some(fields.cast::<PyDict>().map_err(PyErr::from)?))
     }
 
     #[getter]
@@ -529,7 +566,11 @@ pub(crate) fn key_of(value: &Bound<'_, PyAny>) -> PyResult<String> {
         return Ok(text(value, "instruction")?.to_owned());
     }
     if value.is_none() {
-        return Err(bad_input(value.py(), "no_instruction", "the decision has no instruction to report on"));
+        return Err(bad_input(
+            value.py(),
+            "no_instruction",
+            "the decision has no instruction to report on",
+        ));
     }
     Err(wrong_type(value, "instruction", "an Instruction or its key"))
 }

@@ -33,6 +33,7 @@ impl TaskError {
             TaskError::Memory(_) => "memory",
             TaskError::Feedback(error) => error.code(),
             TaskError::Ingest(error) => error.code(),
+            TaskError::Snapshot(_) => "snapshot",
         }
     }
 }
@@ -161,4 +162,3 @@ impl Policy {
         })
     }
 }
-
