@@ -35,10 +35,10 @@ fn numpy_is_loaded(py: Python<'_>) -> PyResult<bool> {
     if LOADED.load(Ordering::Relaxed) {
         return Ok(true);
     }
-    let loaded = py
-        .import(intern!(py, "sys"))?
-        .getattr(intern!(py, "modules"))?
-        .contains(intern!(py, "numpy"))?;
+    let modules = py.import(intern!(py, "sys"))?.getattr(intern!(py, "modules"))?;
+    let numpy = modules.call_method1(intern!(py, "get"), (intern!(py, "numpy"),))?;
+    // While it is being imported, or could not be, nothing is an array either.
+    let loaded = numpy.hasattr(intern!(py, "ndarray"))?;
     LOADED.store(loaded, Ordering::Relaxed);
     Ok(loaded)
 }

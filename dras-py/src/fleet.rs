@@ -117,7 +117,19 @@ fn failures<'py>(py: Python<'py>, all: &[Failure]) -> PyResult<Bound<'py, PyTupl
     PyTuple::new(py, all.collect::<PyResult<Vec<_>>>()?)
 }
 
-/// Many tasks of one policy.
+/// Many tasks of one policy, fed by columns and looked at on all cores.
+///
+/// >>> import dras
+/// >>> fleet = dras.Fleet(dras.Policy({"version": 1, "strategies": [{"use": "cpu"}]}), ["orders", "bills"])
+/// >>> now = 1_800_000_000_000
+/// >>> handles = [fleet.series(task, "cpu", "tm-1") for task in fleet]
+/// >>> fleet.ingest(handles, now, [0.93, 0.41], now=now).accepted.stored
+/// 2
+/// >>> decisions = fleet.decide(now)
+/// >>> decisions.looked, len(decisions)
+/// (2, 0)
+///
+/// Everything may be called from several threads. Where a call fails for one task, it goes on for the others and reports the task in ``errors``.
 #[pyclass(frozen, module = "dras")]
 pub(crate) struct Fleet {
     policy: Policy,
@@ -310,11 +322,17 @@ impl Fleet {
         Ok(fleet)
     }
 
+    /// The policy of all its tasks.
     #[getter]
     fn policy(&self) -> Policy {
         self.policy.clone()
     }
 
+    /// Adds a task and gives it.
+    ///
+    /// Raises:
+    ///     InputError: the fleet has a task of that id.
+    ///     TaskError: an attribute is unknown or of another type.
     #[pyo3(signature = (id, *, attributes=None, labels=None))]
     fn add(
         &self,
@@ -338,6 +356,10 @@ impl Fleet {
         self.put(py, task)
     }
 
+    /// Removes a task; handles of its series are no handles any more.
+    ///
+    /// Raises:
+    ///     InputError: the fleet has no such task.
     fn remove(&self, py: Python<'_>, id: &Bound<'_, PyAny>) -> PyResult<()> {
         let id = text(id, "id")?;
         let member = self.member(py, id)?;
@@ -366,6 +388,7 @@ impl Fleet {
         self.members.with(py, |members| members.by_id.contains_key(id))
     }
 
+    /// The task of that id: the task itself, not a copy.
     fn __getitem__(&self, py: Python<'_>, id: &Bound<'_, PyAny>) -> PyResult<Task> {
         let member = self.member(py, text(id, "id")?)?;
         Ok(Task {
@@ -378,6 +401,7 @@ impl Fleet {
         Ok(self.ids(py)?.try_iter()?.into_any())
     }
 
+    /// The ids of its tasks, in the order in which they were added.
     #[getter]
     fn ids<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyTuple>> {
         let tasks = self.tasks(py)?;
@@ -385,6 +409,11 @@ impl Fleet {
         PyTuple::new(py, ids)
     }
 
+    /// Sets one attribute of many tasks, by their ids.
+    ///
+    /// Raises:
+    ///     InputError: the fleet has no such task; nothing is changed then.
+    ///     TaskError: the attribute is unknown or of another type.
     fn set(&self, py: Python<'_>, attribute: &Bound<'_, PyAny>, values: &Bound<'_, PyAny>) -> PyResult<()> {
         let attribute = text(attribute, "attribute")?;
         let mut all = Vec::new();
@@ -406,6 +435,11 @@ impl Fleet {
         Ok(())
     }
 
+    /// The handle of a series of a task: resolved once, for ``ingest``. It stays the same for the life of the task.
+    ///
+    /// Raises:
+    ///     InputError: the fleet has no such task.
+    ///     TaskError: the metric is unknown or holds texts.
     #[pyo3(signature = (task, metric, instance=None))]
     fn series(
         &self,
@@ -446,6 +480,12 @@ impl Fleet {
         })
     }
 
+    /// Takes samples of many series: for each a handle (``int64``), a time (``int64``, or one for all) and a value (``float64``).
+    ///
+    /// Samples of one series that stand one after the other are taken together. Arrays are read where they lie, with the interpreter released.
+    ///
+    /// Raises:
+    ///     InputError: a handle is not one of this fleet, or columns are not equally long; nothing is taken then.
     #[pyo3(signature = (series, times, values, *, now))]
     fn ingest<'py>(
         &self,
@@ -494,6 +534,11 @@ impl Fleet {
         }
     }
 
+    /// Reads one answer of Prometheus about many tasks; the value of ``label`` is a series' task.
+    ///
+    /// Raises:
+    ///     ReadError: the body is not such an answer; nothing is taken then.
+    ///     TaskError: the metric is unknown.
     #[pyo3(signature = (metric, body, *, label, now))]
     fn read_prometheus<'py>(
         &self,
@@ -558,6 +603,8 @@ impl Fleet {
         ))
     }
 
+    /// The tasks for which a look is due after ``after`` and not after ``until``, by the kind of the look; a long look takes the place of short
+    /// ones.
     fn due<'py>(
         &self,
         py: Python<'py>,
@@ -599,6 +646,13 @@ impl Fleet {
         Ok(dict)
     }
 
+    /// Looks at all tasks, or at those named, on all cores or on ``threads`` threads, with the interpreter released.
+    ///
+    /// Decisions that matter are kept, with ``keep="all"`` all of them. Ctrl-C ends the call between two tasks: those that were looked at have been,
+    /// and the look can be taken again at the same ``now``.
+    ///
+    /// Raises:
+    ///     InputError: the fleet has no such task.
     #[pyo3(signature = (now, *, look=None, tasks=None, keep=None, threads=None))]
     fn decide(
         &self,
@@ -761,7 +815,7 @@ fn put(
     Err(IngestError::UnknownInstance.into())
 }
 
-/// What one look at a fleet came to.
+/// What one look at a fleet came to: a sequence of the decisions that matter, in the order of the fleet.
 #[pyclass(frozen, module = "dras")]
 pub(crate) struct FleetDecisions {
     policy: Policy,
@@ -781,31 +835,37 @@ impl FleetDecisions {
 
 #[pymethods]
 impl FleetDecisions {
+    /// When the look was taken, in ms since the epoch.
     #[getter]
     fn at(&self) -> Millis {
         self.at
     }
 
+    /// How many tasks were looked at.
     #[getter]
     fn looked(&self) -> usize {
         self.looked
     }
 
+    /// For how many of them a rule fired.
     #[getter]
     fn fired(&self) -> usize {
         self.fired
     }
 
+    /// For how many of them a rule could not be answered for lack of data.
     #[getter]
     fn undefined(&self) -> usize {
         self.undefined
     }
 
+    /// The tasks that could not be looked at.
     #[getter]
     fn errors<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyTuple>> {
         failures(py, &self.failures)
     }
 
+    /// What to do.
     #[getter]
     fn instructions<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyTuple>> {
         let all = self.kept.iter().filter_map(|d| d.instruction().cloned());
@@ -825,6 +885,7 @@ impl FleetDecisions {
         Ok(all.try_iter()?.into_any())
     }
 
+    /// The decision at a place, or of a task by its id.
     fn __getitem__(&self, key: &Bound<'_, PyAny>) -> PyResult<Decision> {
         if let Ok(id) = key.cast::<PyString>() {
             let id = str_of(id, "id")?;

@@ -22,7 +22,19 @@ pub(crate) struct Loaded {
     document: Box<[u8]>,
 }
 
-/// A compiled rule document.
+/// A compiled rule document: immutable, shared by all tasks of a kind.
+///
+/// It is made of a ``dict``, or of JSON as ``str`` or ``bytes``. In a ``dict``, ``timedelta`` may stand for durations.
+///
+/// Policies are equal where their documents mean the same; they can be hashed, copied and pickled.
+///
+/// >>> import dras
+/// >>> rule = {"name": "up", "when": "uptime > 5m && parallelism < 2", "then": {"parallelism": "2"}}
+/// >>> dras.Policy({"version": 1, "name": "small", "rules": [rule]})
+/// <Policy "small": 1 rules (up)>
+///
+/// Raises:
+///     PolicyError: the document is refused; its ``diagnostics`` say everything that is wrong with it, with path, line and column.
 #[pyclass(frozen, module = "dras")]
 #[derive(Clone)]
 pub(crate) struct Policy {
@@ -75,26 +87,31 @@ impl Policy {
         }
     }
 
+    /// The name of the document.
     #[getter]
     fn name(&self) -> &str {
         self.core().name()
     }
 
+    /// 16 hexadecimal digits that tell this document from others; equal documents have equal ones, on every machine and in every language.
     #[getter]
     fn fingerprint(&self) -> String {
         format!("{:016x}", self.core().fingerprint())
     }
 
+    /// What becomes of decisions: ``monitor`` gives no instructions.
     #[getter]
     fn mode<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
         to_python(py, &self.core().mode())
     }
 
+    /// What is odd about the document, though it compiles.
     #[getter]
     fn warnings<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
         diagnostics(py, self.core().warnings())
     }
 
+    /// The rules, in the order in which decisions report them.
     #[getter]
     fn rules<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyTuple>> {
         let rule = |rule: &engine::RuleInfo| {
@@ -115,6 +132,7 @@ impl Policy {
         PyTuple::new(py, self.core().rules().map(rule).collect::<PyResult<Vec<_>>>()?)
     }
 
+    /// The metrics that the document and its strategies declare, by name.
     #[getter]
     fn metrics<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyTuple>> {
         let metrics = self.core().plan().catalogue().iter().map(|(_, spec)| {
@@ -135,6 +153,7 @@ impl Policy {
         PyTuple::new(py, metrics.collect::<PyResult<Vec<_>>>()?)
     }
 
+    /// The attributes that expressions may use, built-in ones among them.
     #[getter]
     fn attributes<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyTuple>> {
         let attributes = self
@@ -145,16 +164,19 @@ impl Policy {
         PyTuple::new(py, attributes.collect::<PyResult<Vec<_>>>()?)
     }
 
+    /// The least and most of each resource, as in a document.
     #[getter]
     fn limits<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
         to_python(py, self.core().limits())
     }
 
+    /// What holds changes back, as in a document.
     #[getter]
     fn guards<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
         to_python(py, self.core().guards())
     }
 
+    /// The document that it was made of.
     #[getter]
     fn document<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
         // The document was read before, so that it is JSON.
@@ -164,6 +186,7 @@ impl Policy {
         }
     }
 
+    /// What the windows of a task with that many TaskManagers may take of memory, known before anything runs.
     #[pyo3(signature = (task_managers=1))]
     fn bytes_per_task(&self, py: Python<'_>, task_managers: usize) -> PyResult<usize> {
         caught(py, || self.core().plan().bytes_per_task(task_managers))
@@ -209,7 +232,10 @@ impl Policy {
     }
 }
 
-/// A built-in strategy.
+/// A built-in strategy, by its name: a document of rules and parameters that other documents use with ``{"use": name}``.
+///
+/// Raises:
+///     InputError: there is none of that name; the message lists those there are.
 #[pyclass(frozen, module = "dras")]
 pub(crate) struct Template {
     template: &'static rules::Template,
@@ -239,16 +265,19 @@ impl Template {
         PyTuple::new(py, rules::Template::all().iter().map(|template| Template { template }))
     }
 
+    /// Its name.
     #[getter]
     fn name(&self) -> &str {
         self.template.name()
     }
 
+    /// What it sees and does.
     #[getter]
     fn doc(&self) -> &str {
         self.template.doc()
     }
 
+    /// Its parameters, by the names under which a document sets them, with what a document says of a parameter.
     #[getter]
     fn params<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
         let params = PyDict::new(py);
@@ -258,11 +287,13 @@ impl Template {
         Ok(params)
     }
 
+    /// Everything that it consists of: a document that works as it stands.
     #[getter]
     fn document<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
         to_python(py, self.template.document())
     }
 
+    /// The same as indented JSON.
     fn to_json(&self) -> String {
         self.template.print()
     }

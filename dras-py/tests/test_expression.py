@@ -3,6 +3,7 @@ from __future__ import annotations
 import math
 import pickle
 from collections import ChainMap
+from collections.abc import Mapping
 from datetime import timedelta
 from decimal import Decimal
 from fractions import Fraction
@@ -37,7 +38,8 @@ def test_values_of_many_kinds() -> None:
     for lag in (90_000, "90s", "1m30s", timedelta(seconds=90)):
         assert seconds.evaluate({"lag": lag}) == 90.0
     assert dras.Expression("size", {"size": "MiB"}).evaluate({"size": "2GiB"}) == 2 * 1024**3
-    for mapping in (MappingProxyType({"x": 3}), ChainMap({"x": 3}, {"x": 4})):
+    mappings: list[Mapping[str, object]] = [MappingProxyType({"x": 3}), ChainMap({"x": 3}, {"x": 4})]
+    for mapping in mappings:
         assert twice.evaluate(mapping) == 6.0
 
 

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import array
 import json
+from collections.abc import Callable
 from typing import Any
 
 import dras
@@ -43,7 +44,8 @@ def test_a_fleet_decides_as_its_tasks_do(policy: dras.Policy) -> None:
     assert [d.to_json() for d in decisions] == [d.to_json() for d in alone if d.matters]
     assert [i.task for i in decisions.instructions] == [d.task for d in decisions]
     assert decisions[0].task == "task-0" and decisions[-1].task == "task-990" and decisions["task-20"] == decisions[2]
-    for key, error in [(100, IndexError), (-101, IndexError), ("task-1", KeyError)]:
+    missing: list[tuple[Any, type[Exception]]] = [(100, IndexError), (-101, IndexError), ("task-1", KeyError)]
+    for key, error in missing:
         with pytest.raises(error):
             decisions[key]
     with pytest.raises(dras.InputTypeError):
@@ -61,9 +63,10 @@ def test_the_number_of_threads_does_not_matter(policy: dras.Policy) -> None:
         results.append([d.to_json() for d in fleet.decide(NOW, threads=threads, keep="all")])
         assert len(results[-1]) == 700
     assert results[0] == results[1] == results[2]
-    for threads in (0, -1, 2.5, True, "2"):
+    bad: list[Any] = [0, -1, 2.5, True, "2"]
+    for threads in bad:
         with pytest.raises((dras.InputError, dras.InputTypeError)):
-            fleet.decide(NOW + 1, threads=threads)  # type: ignore[arg-type]
+            fleet.decide(NOW + 1, threads=threads)
 
 
 def test_tasks_come_and_go(policy: dras.Policy) -> None:
@@ -74,7 +77,7 @@ def test_tasks_come_and_go(policy: dras.Policy) -> None:
     orders.set(backlog=5000)
     assert fleet["orders"].attributes["backlog"] == 5000, "the task itself, not a copy"
     assert fleet.decide(NOW)["orders"].changes[0].to == 8
-    for call, code in [
+    calls: list[tuple[Callable[[], object], str]] = [
         (lambda: fleet.add("orders"), "duplicate_task"),
         (lambda: fleet["bills"], "unknown_task"),
         (lambda: fleet.remove("bills"), "unknown_task"),
@@ -84,7 +87,8 @@ def test_tasks_come_and_go(policy: dras.Policy) -> None:
         (lambda: fleet.series("orders", "cpuu"), "unknown_metric"),
         (lambda: fleet.series("orders", "failures"), "not_a_number_metric"),
         (lambda: fleet.series("orders", "cpu", "x" * 5000), "too_long"),
-    ]:
+    ]
+    for call, code in calls:
         with pytest.raises(dras.DrasError) as caught:
             call()
         assert caught.value.code == code

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import pickle
+from collections.abc import Callable
 from typing import Any
 
 import dras
@@ -120,7 +121,8 @@ def test_the_operator() -> None:
         instruction.flink_deployment_patch(manifest)
     assert caught.value.code == "stateless"
     assert instruction.flink_deployment_patch(manifest, allow_stateless=True)["spec"]["job"] == {"parallelism": 8}
-    for bad in ({"kind": "Deployment"}, {"spec": {}}):
+    manifests: list[dict[str, Any]] = [{"kind": "Deployment"}, {"spec": {}}]
+    for bad in manifests:
         with pytest.raises(dras.TranslationError):
             instruction.flink_deployment_patch(bad)
     with pytest.raises(dras.InputError):
@@ -137,11 +139,12 @@ def test_reports() -> None:
     assert [record.kind for record in history.records] == ["instructed", "applied"]
     assert history.records[-1].steps == (dras.ResourceStep("parallelism", 4.0, 8.0),) and history.records[-1].rules == ("more",)
     assert history.data["generation"] == 1 and hash(history)
-    for report, code in [
+    reports: list[tuple[Callable[[], object], str]] = [
         (lambda: task.applied("0" * 16, now=NOW + MINUTE), "never_given"),
         (lambda: task.failed(instruction, "too late", now=NOW + MINUTE), "contradicts"),
         (lambda: task.applied(None, now=NOW + MINUTE), "no_instruction"),  # type: ignore[arg-type]
-    ]:
+    ]
+    for report, code in reports:
         with pytest.raises(dras.DrasError) as caught:
             report()
         assert caught.value.code == code

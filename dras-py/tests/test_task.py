@@ -139,7 +139,7 @@ def test_bad_columns_change_nothing(task: dras.Task) -> None:
     times, values = np.array(TIMES), np.full(20, 93.0)
     released = memoryview(array.array("d", [1.0] * 20))
     released.release()
-    for bad_times, bad_values, error in [
+    cases: list[tuple[Any, Any, type[dras.DrasError]]] = [
         (times, values[:5], dras.TaskError),
         (times.astype(np.int32), values, dras.InputTypeError),
         (times.astype(np.float64), values, dras.InputTypeError),
@@ -157,7 +157,8 @@ def test_bad_columns_change_nothing(task: dras.Task) -> None:
         (times, [10**400] * 20, dras.InputError),
         (["x"] * 20, values, dras.InputTypeError),
         ({}, {}, dras.InputTypeError),
-    ]:
+    ]
+    for bad_times, bad_values, error in cases:
         with pytest.raises(error):
             task.column("cpu", bad_times, bad_values, now=NOW, instance="tm-1")
     assert task.counters.accepted == 0
@@ -290,7 +291,7 @@ def test_flink_configuration(policy: dras.Policy) -> None:
         {"taskmanager.memory.process.size": "4g", "taskmanager.numberOfTaskSlots": 2, "rest.port": 8081, "web.submit.enable": True}
     )
     assert task.attributes["task_manager_memory"] == 4 * 1024**3 and task.attributes["slots_per_task_manager"] == 2
-    assert task.attributes["task_heap"] > 1024**3
+    assert float(task.attributes["task_heap"]) > 1024**3
     with pytest.raises(dras.TaskError, match="Flink would refuse"):
         task.set_flink_configuration({"taskmanager.memory.process.size": "400m"})
     with pytest.raises(dras.InputTypeError):

@@ -53,10 +53,10 @@ _Text: TypeAlias = str | bytes | bytearray | memoryview
 _Body: TypeAlias = _Text | dict[str, Any] | list[Any]
 """The body of an answer as it came, or what something made of its JSON."""
 
-_Floats: TypeAlias = Buffer | Sequence[SupportsFloat]
+_Floats: TypeAlias = npt.NDArray[Any] | Buffer | Sequence[SupportsFloat]
 """A column of numbers: a NumPy array or another contiguous buffer of ``float64``, read where it lies; or a list."""
 
-_Times: TypeAlias = Buffer | Sequence[_Time]
+_Times: TypeAlias = npt.NDArray[Any] | Buffer | Sequence[_Time]
 """A column of times: a NumPy array or another contiguous buffer of ``int64``, in ms since the epoch, read where it lies; an array of
 ``datetime64``, which is UTC; or a list."""
 
@@ -96,9 +96,9 @@ class Policy:
     Policies are equal where their documents mean the same; they can be hashed, copied and pickled.
 
     >>> import dras
-    >>> policy = dras.Policy({"version": 1, "strategies": [{"use": "cpu", "params": {"high": "70%"}}]})
-    >>> [rule.name for rule in policy.rules]
-    ['cpu.up', 'cpu.down']
+    >>> rule = {"name": "up", "when": "uptime > 5m && parallelism < 2", "then": {"parallelism": "2"}}
+    >>> dras.Policy({"version": 1, "name": "small", "rules": [rule]})
+    <Policy "small": 1 rules (up)>
 
     Raises:
         PolicyError: the document is refused; its ``diagnostics`` say everything that is wrong with it, with path, line and column.
@@ -610,7 +610,7 @@ class Fleet:
             InputError: the fleet has no such task.
             TaskError: the metric is unknown or holds texts.
         """
-    def ingest(self, series: Buffer | Sequence[int], times: _Time | _Times, values: _Floats, *, now: _Time) -> FleetReport:
+    def ingest(self, series: npt.NDArray[Any] | Buffer | Sequence[int], times: _Time | _Times, values: _Floats, *, now: _Time) -> FleetReport:
         """Takes samples of many series: for each a handle (``int64``), a time (``int64``, or one for all) and a value (``float64``).
 
         Samples of one series that stand one after the other are taken together. Arrays are read where they lie, with the interpreter released.
