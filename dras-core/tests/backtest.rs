@@ -58,7 +58,10 @@ fn the_same_recording_gives_the_same_decisions() {
     assert_eq!((summary.clone(), told), run(&options));
     // A look every 30 s over two hours.
     assert!((239..=240).contains(&summary.looks), "{}", summary.looks);
-    assert!(summary.applied >= 2 && summary.applied <= summary.instructions, "{summary:?}");
+    assert!(
+        summary.applied >= 2 && summary.applied <= summary.instructions,
+        "{summary:?}"
+    );
     assert!(summary.fired["late"] > 0 && summary.fired["failed"] > 0);
     assert!(summary.restarts_per_day().unwrap() > 0.0);
     let json = serde_json::to_value(&summary).unwrap();

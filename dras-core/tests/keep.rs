@@ -37,8 +37,14 @@ fn task(policy: &Policy) -> Task {
     task.set(policy, "team", "payments").unwrap();
     task.set(policy, "weight", 3.0).unwrap();
     task.set_label("job", "orders").unwrap();
-    task.set_flink_configuration(policy, [("taskmanager.memory.process.size", "2g"), ("taskmanager.numberOfTaskSlots", "2")])
-        .unwrap();
+    task.set_flink_configuration(
+        policy,
+        [
+            ("taskmanager.memory.process.size", "2g"),
+            ("taskmanager.numberOfTaskSlots", "2"),
+        ],
+    )
+    .unwrap();
     task.mark(T0 - 10 * M, Mark::Restart);
     task
 }
@@ -152,7 +158,10 @@ fn what_is_no_snapshot_is_refused_with_the_reason() {
         TaskError::Snapshot(SnapshotError::NotASnapshot { .. } | SnapshotError::TruncatedAt { .. })
     ));
     let foreign = Task::restore(&policy, br#"{"version": 1, "rules": []}"#).unwrap_err();
-    assert!(matches!(foreign, TaskError::Snapshot(SnapshotError::NotASnapshot { .. })), "{foreign}");
+    assert!(
+        matches!(foreign, TaskError::Snapshot(SnapshotError::NotASnapshot { .. })),
+        "{foreign}"
+    );
 }
 
 #[test]
@@ -170,7 +179,10 @@ fn under_another_document_everything_that_fits_goes_along() {
     assert_eq!(carried.rules_begun_anew, ["up"]);
     assert!(carried.attributes_dropped.is_empty());
     let decision = decide(&higher, &mut moved, now).unwrap();
-    assert!(decision.to_string().contains("avg(load[2m]) = 1 > 0.9 → true"), "the samples went along:\n{decision}");
+    assert!(
+        decision.to_string().contains("avg(load[2m]) = 1 > 0.9 → true"),
+        "the samples went along:\n{decision}"
+    );
     // An attribute of another unit is another attribute, and one that is not there is none.
     let other = policy(
         r#"{"version": 1, "attributes": {"weight": {"type": "number", "unit": "s"}},
@@ -189,7 +201,10 @@ fn under_another_document_everything_that_fits_goes_along() {
 #[test]
 fn a_document_is_replaced_for_all_tasks_or_none_with_a_report() {
     let old = document("0.8", "");
-    let new = document("0.8", r#", {"name": "always", "when": "parallelism < 5", "then": {"parallelism": "5"}}"#);
+    let new = document(
+        "0.8",
+        r#", {"name": "always", "when": "parallelism < 5", "then": {"parallelism": "5"}}"#,
+    );
     let mut tasks = vec![task(&old), task(&old)];
     tasks[1].set(&old, "parallelism", 6.0).unwrap();
     let before: Vec<Vec<u8>> = tasks.iter().map(|t| t.snapshot(&old).unwrap()).collect();
@@ -197,7 +212,10 @@ fn a_document_is_replaced_for_all_tasks_or_none_with_a_report() {
     assert_eq!(found.len(), 1, "the second has enough already");
     assert_eq!((found[0].live.changes.len(), found[0].other.changes[0].to), (0, 5.0));
     // Looking does not touch.
-    assert_eq!(tasks.iter().map(|t| t.snapshot(&old).unwrap()).collect::<Vec<_>>(), before);
+    assert_eq!(
+        tasks.iter().map(|t| t.snapshot(&old).unwrap()).collect::<Vec<_>>(),
+        before
+    );
 
     // One task that does not belong there keeps all where they are.
     let stranger = policy(r#"{"version": 1, "rules": []}"#);

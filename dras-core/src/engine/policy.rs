@@ -292,6 +292,11 @@ impl Policy {
         self.inner.rules.iter().map(|r| &r.info)
     }
 
+    /// The metrics that dras computes itself at every long look, so that nobody brings samples of them.
+    pub fn recorded(&self) -> impl Iterator<Item = MetricId> {
+        self.inner.recorded.iter().map(|r| r.metric)
+    }
+
     /// The parameters, by name, with the value that counts, its range, the strategy's default and where the value comes from.
     pub fn parameters(&self) -> &[rules::Parameter] {
         &self.inner.parameters
@@ -332,4 +337,3 @@ impl PartialEq for Policy {
         self.inner.fingerprint == other.inner.fingerprint
     }
 }
-

@@ -24,7 +24,7 @@ mod explain;
 mod expression;
 mod format;
 pub mod functions;
-mod graph;
+pub(crate) mod graph;
 mod inputs;
 mod limits;
 #[cfg(test)]
@@ -37,8 +37,10 @@ mod program;
 mod prose;
 #[cfg(test)]
 mod reference;
+pub(crate) mod reason;
 mod row;
 mod scope;
+pub(crate) mod steady;
 mod token;
 mod types;
 
@@ -46,7 +48,7 @@ pub use check::Expected;
 pub use columns::{Column, ColumnError, Truth};
 pub(crate) use compile::{Compiled, Compiler, ExpressionId};
 pub(crate) use exact::Values;
-pub(crate) use explain::inputs;
+pub(crate) use explain::{display_window, inputs};
 pub use explain::{Explanation, InputValue, Part};
 pub use expression::Expression;
 pub use format::{format, format_source, same};
