@@ -35,14 +35,21 @@ fn numpy_is_loaded(py: Python<'_>) -> PyResult<bool> {
     if LOADED.load(Ordering::Relaxed) {
         return Ok(true);
     }
-    let loaded = py.import(intern!(py, "sys"))?.getattr(intern!(py, "modules"))?.contains(intern!(py, "numpy"))?;
+    let modules = py.import(intern!(py, "sys"))?.getattr(intern!(py, "modules"))?;
+    let numpy = modules.call_method1(intern!(py, "get"), (intern!(py, "numpy"),))?;
+    // While it is being imported, or could not be, nothing is an array either.
+    let loaded = numpy.hasattr(intern!(py, "ndarray"))?;
     LOADED.store(loaded, Ordering::Relaxed);
     Ok(loaded)
 }
 
 /// The array that `value` is.
 fn as_array<'a, 'py>(value: &'a Bound<'py, PyAny>) -> PyResult<Option<&'a Bound<'py, PyUntypedArray>>> {
-    Ok(if numpy_is_loaded(value.py())? { value.cast().ok() } else { None })
+    Ok(if numpy_is_loaded(value.py())? {
+        value.cast().ok()
+    } else {
+        None
+    })
 }
 
 /// Other buffers are copied up to this length, which is cheaper than wrapping them.
@@ -50,7 +57,9 @@ const COPIED: usize = 4096;
 
 /// A column of `float64`.
 pub(crate) fn floats<'py>(value: &Bound<'py, PyAny>, what: &str) -> PyResult<Column<'py, f64>> {
-    column(value, what, "float64", |one, what| number(one, Unit::NUMBER, 1.0, || what.to_owned()))
+    column(value, what, "float64", |one, what| {
+        number(one, Unit::NUMBER, 1.0, || what.to_owned())
+    })
 }
 
 /// A column of times: `int64` in ms since the epoch, or `datetime64`, which is UTC.
@@ -69,7 +78,8 @@ pub(crate) fn times<'py>(value: &Bound<'py, PyAny>, what: &str) -> PyResult<Colu
 /// A column of handles.
 pub(crate) fn handles<'py>(value: &Bound<'py, PyAny>, what: &str) -> PyResult<Column<'py, i64>> {
     column(value, what, "int64", |one, what| {
-        one.extract().map_err(|_| wrong_type(one, what, "a handle, which is an int"))
+        one.extract()
+            .map_err(|_| wrong_type(one, what, "a handle, which is an int"))
     })
 }
 
@@ -106,17 +116,26 @@ fn column<'py, T: Element + pyo3::buffer::Element + Copy>(
         Ok(buffer) => buffer,
         Err(error) => {
             let cause = error.value(py);
-            let message = format!("{what} must be a NumPy array or another buffer of {dtype}, or a list, not {}: {cause}", type_name(value));
+            let message = format!(
+                "{what} must be a NumPy array or another buffer of {dtype}, or a list, not {}: {cause}",
+                type_name(value)
+            );
             // A released memoryview is of the right type.
-            return Err(if value.is_instance_of::<PyMemoryView>() && error.is_instance_of::<pyo3::exceptions::PyValueError>(py) {
-                bad_input(py, "buffer", message)
-            } else {
-                bad_type(py, message)
-            });
+            return Err(
+                if value.is_instance_of::<PyMemoryView>() && error.is_instance_of::<pyo3::exceptions::PyValueError>(py)
+                {
+                    bad_input(py, "buffer", message)
+                } else {
+                    bad_type(py, message)
+                },
+            );
         }
     };
     if buffer.dimensions() != 1 {
-        return Err(bad_type(py, format!("{what} must have one dimension, not {}", buffer.dimensions())));
+        return Err(bad_type(
+            py,
+            format!("{what} must have one dimension, not {}", buffer.dimensions()),
+        ));
     }
     if buffer.item_count() > COPIED
         && buffer.is_c_contiguous()
@@ -127,23 +146,38 @@ fn column<'py, T: Element + pyo3::buffer::Element + Copy>(
         return of_array(array, what, dtype);
     }
     let copied = buffer.to_vec(py);
-    copied.map(Column::Copy).map_err(|error| bad_input(py, "buffer", format!("{what}: {}", error.value(py))))
+    copied
+        .map(Column::Copy)
+        .map_err(|error| bad_input(py, "buffer", format!("{what}: {}", error.value(py))))
 }
 
 fn of_array<'py, T: Element>(array: &Bound<'py, PyUntypedArray>, what: &str, dtype: &str) -> PyResult<Column<'py, T>> {
     let py = array.py();
     let cure = format!("convert it with numpy.ascontiguousarray(x, dtype=\"{dtype}\")");
     if array.ndim() != 1 {
-        return Err(bad_type(py, format!("{what} must have one dimension, not {}", array.ndim())));
+        return Err(bad_type(
+            py,
+            format!("{what} must have one dimension, not {}", array.ndim()),
+        ));
     }
     let Ok(typed) = array.cast::<numpy::PyArray1<T>>() else {
-        return Err(bad_type(py, format!("{what} must be an array of {dtype}, not of {}: {cure}", array.dtype())));
+        return Err(bad_type(
+            py,
+            format!("{what} must be an array of {dtype}, not of {}: {cure}", array.dtype()),
+        ));
     };
     let Ok(borrowed) = numpy::PyArrayMethods::try_readonly(typed) else {
-        return Err(bad_input(py, "buffer", format!("{what} is being written to by another native extension")));
+        return Err(bad_input(
+            py,
+            "buffer",
+            format!("{what} is being written to by another native extension"),
+        ));
     };
     if borrowed.as_slice().is_err() {
-        return Err(bad_type(py, format!("the elements of {what} do not lie one after the other: {cure}")));
+        return Err(bad_type(
+            py,
+            format!("the elements of {what} do not lie one after the other: {cure}"),
+        ));
     }
     Ok(Column::Array(borrowed))
 }

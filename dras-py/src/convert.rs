@@ -50,7 +50,11 @@ pub(crate) fn time(value: &Bound<'_, PyAny>, what: &str) -> PyResult<Millis> {
     {
         return Ok(ms);
     }
-    Err(wrong_type(value, what, "an aware datetime or an int, in ms since the epoch"))
+    Err(wrong_type(
+        value,
+        what,
+        "an aware datetime or an int, in ms since the epoch",
+    ))
 }
 
 /// A time that may be left out.
@@ -102,7 +106,12 @@ fn other_number(value: &Bound<'_, PyAny>, unit: Unit, factor: f64, what: &dyn Fn
         return match parse_quantity(text) {
             Ok((quantity, found)) if found == unit => Ok(quantity / factor),
             Ok((_, found)) => {
-                let message = format!("{} is {}, and `{text}` is {}", what(), unit.describe(), found.describe());
+                let message = format!(
+                    "{} is {}, and `{text}` is {}",
+                    what(),
+                    unit.describe(),
+                    found.describe()
+                );
                 Err(bad_input(py, "unit", message))
             }
             Err(error) => Err(bad_input(py, "quantity", format!("{}: {error}", what()))),
@@ -119,7 +128,11 @@ fn other_number(value: &Bound<'_, PyAny>, unit: Unit, factor: f64, what: &dyn Fn
         if error.is_instance_of::<PyTypeError>(py) {
             wrong_type(value, &what(), wanted())
         } else if value.is_instance_of::<PyInt>() {
-            bad_input(py, "number_too_large", format!("{} is larger than any number that dras computes with", what()))
+            bad_input(
+                py,
+                "number_too_large",
+                format!("{} is larger than any number that dras computes with", what()),
+            )
         } else {
             let cause = error.value(py).str().map(|s| s.to_string()).unwrap_or_default();
             let cause = format!("{} could not be read as a number: {cause}", what());
@@ -149,7 +162,9 @@ pub(crate) fn items<'py>(
     };
     let mut all = Vec::new();
     for item in mapping.items()?.iter() {
-        let pair = item.extract().map_err(|_| wrong_type(&item, &format!("an item of {what}"), "a pair"))?;
+        let pair = item
+            .extract()
+            .map_err(|_| wrong_type(&item, &format!("an item of {what}"), "a pair"))?;
         all.push(keyed(pair)?);
     }
     Ok(all)
@@ -171,7 +186,10 @@ pub(crate) fn bytes<'a>(value: &'a Bound<'_, PyAny>, what: &str) -> PyResult<Opt
         return match buffer {
             Ok(bytes) => Ok(Some(Cow::Owned(bytes))),
             Err(error) => {
-                let message = format!("{what} is a memoryview that cannot be read as bytes: {}", error.value(value.py()));
+                let message = format!(
+                    "{what} is a memoryview that cannot be read as bytes: {}",
+                    error.value(value.py())
+                );
                 Err(bad_input(value.py(), "buffer", message))
             }
         };
@@ -217,9 +235,13 @@ pub(crate) fn count(value: &Bound<'_, PyAny>, what: &str) -> PyResult<usize> {
     if value.is_instance_of::<PyBool>() || !value.is_instance_of::<PyInt>() {
         return Err(wrong_type(value, what, "an int"));
     }
-    value
-        .extract()
-        .map_err(|_| bad_input(value.py(), "number", format!("{what} must not be negative, and not be huge")))
+    value.extract().map_err(|_| {
+        bad_input(
+            value.py(),
+            "number",
+            format!("{what} must not be negative, and not be huge"),
+        )
+    })
 }
 
 /// Whatever is iterated over as texts.
@@ -228,7 +250,11 @@ pub(crate) fn texts(value: &Bound<'_, PyAny>, what: &str) -> PyResult<Vec<String
         return Err(wrong_type(value, what, "several texts"));
     }
     let Ok(all) = value.try_iter() else {
-        return Err(bad_type(value.py(), format!("{what} must be several texts, not {}", type_name(value))));
+        return Err(bad_type(
+            value.py(),
+            format!("{what} must be several texts, not {}", type_name(value)),
+        ));
     };
-    all.map(|one| Ok(text(&one?, &format!("one of {what}"))?.to_owned())).collect()
+    all.map(|one| Ok(text(&one?, &format!("one of {what}"))?.to_owned()))
+        .collect()
 }

@@ -15,7 +15,9 @@ use crate::policy::Policy;
 use crate::python;
 use crate::to_python::to_python;
 
-/// A decision. Its texts are made when somebody asks for them.
+/// What one look at one task came to: nothing, or changes of its resources, and all that led there.
+///
+/// ``str()`` of it is the whole story; it is true where there is something to hear of. Its texts are made when somebody asks.
 #[pyclass(frozen, module = "dras")]
 pub(crate) struct Decision {
     decision: Arc<engine::Decision>,
@@ -62,76 +64,91 @@ fn plain<'py, T: Serialize>(py: Python<'py>, value: &T) -> PyResult<Bound<'py, P
 
 #[pymethods]
 impl Decision {
+    /// The task's id.
     #[getter]
     fn task(&self) -> &str {
         self.decision.task()
     }
 
+    /// When the look was taken, in ms since the epoch.
     #[getter]
     fn at(&self) -> i64 {
         self.decision.at()
     }
 
+    /// The same in UTC; ``None`` after the year 9999.
     #[getter]
     fn time<'py>(&self, py: Python<'py>) -> PyResult<Option<Bound<'py, PyAny>>> {
         python::datetime(py, self.decision.at())
     }
 
+    /// What was looked at.
     #[getter]
     fn look<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
         plain(py, &self.decision.kind())
     }
 
+    /// The policy that decided.
     #[getter]
     fn policy(&self) -> Policy {
         self.policy.clone()
     }
 
+    /// Whether there is anything to hear of: a change, made or held, an alert, or a change by somebody else.
     #[getter]
     fn matters(&self) -> bool {
         self.decision.matters()
     }
 
+    /// Whether any rule fired.
     #[getter]
     fn any_fired(&self) -> bool {
         self.decision.any_fired()
     }
 
+    /// Whether any rule could not be answered for lack of data.
     #[getter]
     fn any_undefined(&self) -> bool {
         self.decision.any_undefined()
     }
 
+    /// The changes to make, all in one restart, at most one for each resource; none means that nothing is to be done.
     #[getter]
     fn changes<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
         self.part(py, "Change", |report| plain(py, &report.changes))
     }
 
+    /// The changes that would be made but for guards.
     #[getter]
     fn held<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
         self.part(py, "Held", |report| plain(py, &report.held))
     }
 
+    /// The guards that hold a direction of change, whether anything wanted to go there or not.
     #[getter]
     fn guards<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
         self.part(py, "Guard", |report| plain(py, &report.guards))
     }
 
+    /// What people should be told.
     #[getter]
     fn alerts<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
         self.part(py, "Alert", |report| plain(py, &report.alerts))
     }
 
+    /// What somebody else changed since the last look.
     #[getter]
     fn external<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
         self.part(py, "ResourceStep", |report| plain(py, &report.external))
     }
 
+    /// The memory of processes after the changes, where the task's Flink configuration is known.
     #[getter]
     fn memory<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
         self.part(py, "ProcessMemory", |report| plain(py, &report.memory))
     }
 
+    /// What became of every rule, with the values behind it.
     #[getter]
     fn rules<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
         self.part(py, "RuleOutcome", |report| {
@@ -143,6 +160,7 @@ impl Decision {
         })
     }
 
+    /// What was seen: every metric and attribute that the rules use, with its value.
     #[getter]
     fn inputs<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
         self.part(py, "Input", |report| {
@@ -154,6 +172,7 @@ impl Decision {
         })
     }
 
+    /// What each rule came to, in a word; cheaper than ``rules``.
     #[getter]
     fn states<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
         let states = PyDict::new(py);
@@ -163,19 +182,23 @@ impl Decision {
         Ok(states)
     }
 
+    /// What to do, if anything. A document in the mode ``monitor`` gives none.
     #[getter]
     fn instruction(&self) -> Option<Instruction> {
         self.decision.instruction().cloned().map(Instruction::new)
     }
 
+    /// All of it as plain data.
     fn to_dict<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
         plain(py, self.report(py)?)
     }
 
+    /// The same as JSON: the same bytes as in Rust and Node.
     fn to_json(&self, py: Python<'_>) -> PyResult<String> {
         serde_json::to_string(self.report(py)?).map_err(|error| bad_input(py, "json", error.to_string()))
     }
 
+    /// The whole story as text.
     fn explain(&self, py: Python<'_>) -> PyResult<String> {
         let report = self.report(py)?;
         caught(py, || report.to_string())
@@ -208,7 +231,9 @@ impl Decision {
     }
 
     fn __eq__(&self, other: &Bound<'_, PyAny>) -> bool {
-        other.cast::<Decision>().is_ok_and(|other| *other.get().decision == *self.decision)
+        other
+            .cast::<Decision>()
+            .is_ok_and(|other| *other.get().decision == *self.decision)
     }
 
     fn __hash__(&self) -> u64 {
@@ -237,6 +262,8 @@ pub(crate) fn tuple<'py>(
     py: Python<'py>,
     all: impl ExactSizeIterator<Item = Decision>,
 ) -> PyResult<Bound<'py, PyTuple>> {
-    let all: Vec<Bound<'py, PyAny>> = all.map(|decision| decision.into_bound_py_any(py)).collect::<PyResult<_>>()?;
+    let all: Vec<Bound<'py, PyAny>> = all
+        .map(|decision| decision.into_bound_py_any(py))
+        .collect::<PyResult<_>>()?;
     PyTuple::new(py, all)
 }

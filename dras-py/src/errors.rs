@@ -82,7 +82,9 @@ pub(crate) fn refused(py: Python<'_>, class: Class, found: &Diagnostics) -> PyEr
 pub(crate) fn diagnostics<'py>(py: Python<'py>, found: &Diagnostics) -> PyResult<Bound<'py, PyAny>> {
     static DIAGNOSTICS: PyOnceLock<Py<PyType>> = PyOnceLock::new();
     let all: Vec<Bound<'py, PyAny>> = found.0.iter().map(|d| diagnostic(py, d)).collect::<PyResult<_>>()?;
-    DIAGNOSTICS.import(py, "dras.errors", "Diagnostics")?.call1((PyTuple::new(py, all)?,))
+    DIAGNOSTICS
+        .import(py, "dras.errors", "Diagnostics")?
+        .call1((PyTuple::new(py, all)?,))
 }
 
 /// The longest text that a diagnostic carries, in bytes, as in its JSON.

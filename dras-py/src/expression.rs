@@ -34,7 +34,23 @@ struct Variable {
 /// Rows that are kept for the next evaluation.
 const KEPT_ROWS: usize = 8;
 
-/// A compiled expression.
+/// One compiled expression over values that the caller has, without documents and tasks.
+///
+/// ``variables`` are the names that it may use: a mapping to what they hold, which is ``"bool"``, ``"text"`` or the unit in which their numbers are
+/// given (``"number"``, ``"percent"``, ``"s"``, ``"ms"``, ``"MiB"``, ``"records/s"`` …); or just names, of plain numbers.
+///
+/// >>> import dras
+/// >>> hot = dras.Expression("cpu > 80% && lag > 5m", {"cpu": "ratio", "lag": "ms"})
+/// >>> hot(cpu=0.91, lag=412_000)
+/// True
+/// >>> hot.evaluate({"cpu": 0.91, "lag": None})
+/// Undefined(reason='not_available', text='the source had no value (NaN)', details={})
+///
+/// Expressions are equal where text and variables are; they can be hashed and pickled, and used from several threads.
+///
+/// Raises:
+///     ExpressionError: the text is refused; its ``diagnostics`` say everything that is wrong with it.
+///     InputError: a name or unit of a variable is none.
 #[pyclass(frozen, module = "dras")]
 pub(crate) struct Expression {
     expression: lang::Expression,
@@ -49,7 +65,9 @@ pub(crate) struct Expression {
 
 /// Variables with what they hold, as declared: names with units, or names alone for plain numbers.
 fn declarations(variables: Option<&Bound<'_, PyAny>>) -> PyResult<Vec<(String, String)>> {
-    let Some(variables) = variables else { return Ok(Vec::new()) };
+    let Some(variables) = variables else {
+        return Ok(Vec::new());
+    };
     if !variables.is_instance_of::<PyDict>() && !variables.is_instance_of::<PyMapping>() {
         let names = texts(variables, "variables")?;
         return Ok(names.into_iter().map(|name| (name, "number".to_owned())).collect());
@@ -69,7 +87,11 @@ fn kind_of(py: Python<'_>, name: &str, declared: &str) -> PyResult<Kind> {
         "text" => Ok(Kind::Text),
         unit => match unit.parse::<WireUnit>() {
             Ok(unit) => Ok(Kind::Number(unit.dimension, unit.factor)),
-            Err(error) => Err(bad_input(py, "unknown_unit", format!("the variable `{name}`: {error}; or bool, or text"))),
+            Err(error) => Err(bad_input(
+                py,
+                "unknown_unit",
+                format!("the variable `{name}`: {error}; or bool, or text"),
+            )),
         },
     }
 }
@@ -86,7 +108,9 @@ fn scope_of(py: Python<'_>, declared: &[(String, String)]) -> PyResult<(Scope, V
             Kind::Bool => Type::Bool,
             Kind::Text => Type::Text,
         };
-        scope.variable(name, ty).map_err(|error| bad_input(py, "name", error.to_string()))?;
+        scope
+            .variable(name, ty)
+            .map_err(|error| bad_input(py, "name", error.to_string()))?;
         kinds.push(kind);
     }
     Ok((scope, kinds))
@@ -169,7 +193,9 @@ impl Expression {
             Kind::Bool => match value.cast::<PyBool>() {
                 Ok(truth) => row.set_bool(variable.id, truth.is_true()),
                 // NumPy's truth values are of a class of their own.
-                Err(_) if crate::errors::type_name(value).starts_with("bool") => row.set_bool(variable.id, value.is_truthy()?),
+                Err(_) if crate::errors::type_name(value).starts_with("bool") => {
+                    row.set_bool(variable.id, value.is_truthy()?)
+                }
                 Err(_) => return Err(wrong_type(value, &self.called(value.py(), variable), "a bool")),
             },
             Kind::Text => {}
@@ -222,16 +248,19 @@ impl Expression {
         })
     }
 
+    /// The text that it was made of.
     #[getter]
     fn source(&self) -> &str {
         &self.source
     }
 
+    /// What its value is: ``bool``, ``text``, ``number``, ``s`` (seconds), ``B`` (bytes), ``B/s`` …
     #[getter]
     fn r#type(&self) -> String {
         self.expression.ty().to_string()
     }
 
+    /// The variables with what they hold.
     #[getter]
     fn variables<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
         let dict = PyDict::new(py);
@@ -241,16 +270,25 @@ impl Expression {
         Ok(dict)
     }
 
+    /// The variables that its value depends on.
     #[getter]
     fn used<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyTuple>> {
         PyTuple::new(py, self.used.iter().map(|v| v.name.bind(py)))
     }
 
+    /// What is odd about it, though it compiles.
     #[getter]
     fn warnings<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
         diagnostics(py, self.expression.warnings())
     }
 
+    /// Its value. Numbers are in seconds, bytes or plain numbers, as ``type`` says.
+    ///
+    /// A variable that is missing in ``values``, ``None`` or NaN is undefined; other names in ``values`` are not looked at.
+    ///
+    /// Raises:
+    ///     InputTypeError: a value is not of its variable's type.
+    ///     InputError: a number is too large, or a text is not of its variable's unit.
     #[pyo3(signature = (values, /))]
     fn evaluate<'py>(&self, py: Python<'py>, values: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
         match self.expression.ty() {
@@ -272,22 +310,38 @@ impl Expression {
         }
     }
 
+    /// The same with values as keyword arguments.
     #[pyo3(signature = (**values))]
     fn __call__<'py>(&self, py: Python<'py>, values: Option<Bound<'py, PyDict>>) -> PyResult<Bound<'py, PyAny>> {
         let values = values.unwrap_or_else(|| PyDict::new(py));
         self.evaluate(py, values.as_any())
     }
 
+    /// The value of every part of it. Costs far more than evaluating.
     #[pyo3(signature = (values, /))]
     fn explain<'py>(&self, py: Python<'py>, values: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
         let explanation = self.run(py, values, |expression, row| expression.explain(row))?;
         explanation_of(py, &explanation)
     }
 
+    /// Its values for many rows: row `i` has the `i`-th value of each column. The interpreter is released meanwhile.
+    ///
+    /// A condition gives ``uint8``: ``dras.FALSE``, ``dras.TRUE`` or ``dras.UNDEFINED``. A number gives ``float64``, NaN where it is undefined. In
+    /// columns NaN and infinities are undefined; truth values are 0 and 1. A variable without a column is undefined in every row.
+    ///
+    /// Needs NumPy (``pip install "dras[numpy]"``). Columns are read where they lie: do not write to them meanwhile from another thread.
+    ///
+    /// Raises:
+    ///     InputTypeError: a column is of another element type or does not lie in one piece.
+    ///     InputError: columns are not equally long, or the expression uses texts.
     #[pyo3(signature = (columns, /))]
     fn evaluate_columns<'py>(&self, py: Python<'py>, columns: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
         if py.import("numpy").is_err() {
-            return Err(bad_input(py, "numpy", "columns need NumPy: pip install \"dras[numpy]\""));
+            return Err(bad_input(
+                py,
+                "numpy",
+                "columns need NumPy: pip install \"dras[numpy]\"",
+            ));
         }
         let given = items(columns, "the columns")?;
         let mut held: Vec<(VariableId, Column<'py, f64>, f64)> = Vec::new();
@@ -298,24 +352,38 @@ impl Expression {
             let column = floats(values, &what)?;
             let length = column.as_slice().len();
             if *rows.get_or_insert(length) != length {
-                let message = format!("{what} has {length} rows, and the ones before it have {}", rows.unwrap_or(0));
+                let message = format!(
+                    "{what} has {length} rows, and the ones before it have {}",
+                    rows.unwrap_or(0)
+                );
                 return Err(bad_input(py, "column_length", message));
             }
             if let Some(variable) = self.used.iter().find(|v| v.name.bind(py) == name) {
                 let factor = match variable.kind {
                     Kind::Number(_, factor) => factor,
                     Kind::Bool => 1.0,
-                    Kind::Text => return Err(bad_type(py, format!("{what} would have to hold texts, and columns hold numbers"))),
+                    Kind::Text => {
+                        return Err(bad_type(
+                            py,
+                            format!("{what} would have to hold texts, and columns hold numbers"),
+                        ));
+                    }
                 };
                 held.push((variable.id, column, factor));
             }
         }
         let Some(rows) = rows else {
-            return Err(bad_input(py, "column_length", "without a column there is no number of rows"));
+            return Err(bad_input(
+                py,
+                "column_length",
+                "without a column there is no number of rows",
+            ));
         };
         // Only where the declared unit is another than that of the language are numbers written anew.
-        let slices: Vec<(VariableId, &[f64], f64)> =
-            held.iter().map(|(id, column, factor)| (*id, column.as_slice(), *factor)).collect();
+        let slices: Vec<(VariableId, &[f64], f64)> = held
+            .iter()
+            .map(|(id, column, factor)| (*id, column.as_slice(), *factor))
+            .collect();
         let expression = &self.expression;
         let done = py.detach(|| {
             guarded(|| {

@@ -55,7 +55,9 @@ impl Members {
     }
 
     fn remove(&mut self, id: &str) -> bool {
-        let Some(place) = self.by_id.remove(id) else { return false };
+        let Some(place) = self.by_id.remove(id) else {
+            return false;
+        };
         let tasks = Arc::make_mut(&mut self.tasks);
         tasks[place] = None;
         if tasks.len() > 64 && tasks.len() > 2 * self.by_id.len() {
@@ -115,7 +117,19 @@ fn failures<'py>(py: Python<'py>, all: &[Failure]) -> PyResult<Bound<'py, PyTupl
     PyTuple::new(py, all.collect::<PyResult<Vec<_>>>()?)
 }
 
-/// Many tasks of one policy.
+/// Many tasks of one policy, fed by columns and looked at on all cores.
+///
+/// >>> import dras
+/// >>> fleet = dras.Fleet(dras.Policy({"version": 1, "strategies": [{"use": "cpu"}]}), ["orders", "bills"])
+/// >>> now = 1_800_000_000_000
+/// >>> handles = [fleet.series(task, "cpu", "tm-1") for task in fleet]
+/// >>> fleet.ingest(handles, now, [0.93, 0.41], now=now).accepted.stored
+/// 2
+/// >>> decisions = fleet.decide(now)
+/// >>> decisions.looked, len(decisions)
+/// (2, 0)
+///
+/// Everything may be called from several threads. Where a call fails for one task, it goes on for the others and reports the task in ``errors``.
 #[pyclass(frozen, module = "dras")]
 pub(crate) struct Fleet {
     policy: Policy,
@@ -151,7 +165,11 @@ impl Fleet {
             Ok::<_, &String>(found.into_iter().map(|f| f.1).collect())
         })?;
         found.map(Arc::new).map_err(|name| {
-            bad_input(py, "unknown_task", format!("there is no task \"{}\" in the fleet", shortened(name)))
+            bad_input(
+                py,
+                "unknown_task",
+                format!("there is no task \"{}\" in the fleet", shortened(name)),
+            )
         })
     }
 }
@@ -194,7 +212,9 @@ impl Tick<'_> {
         let mut decision = engine::Decision::new(policy);
         while !self.stop.load(Ordering::Relaxed) && go_on() {
             let from = self.next.fetch_add(BLOCK, Ordering::Relaxed);
-            let Some(block) = self.tasks.get(from..self.tasks.len().min(from.saturating_add(BLOCK))) else { break };
+            let Some(block) = self.tasks.get(from..self.tasks.len().min(from.saturating_add(BLOCK))) else {
+                break;
+            };
             if block.is_empty() {
                 break;
             }
@@ -234,7 +254,11 @@ impl Tick<'_> {
 
     /// Looks at all tasks with the calling thread and `threads - 1` others, which are gone when it returns.
     fn run(&self, py: Python<'_>, policy: &engine::Policy, threads: usize) -> PyResult<Looked> {
-        let helpers = if self.tasks.len() < ALONE { 0 } else { (threads - 1).min(self.tasks.len() / BLOCK) };
+        let helpers = if self.tasks.len() < ALONE {
+            0
+        } else {
+            (threads - 1).min(self.tasks.len() / BLOCK)
+        };
         let together = Mutex::new(Looked::default());
         let interrupted: Mutex<Option<PyErr>> = Mutex::new(None);
         let done = py.detach(|| {
@@ -242,10 +266,12 @@ impl Tick<'_> {
                 std::thread::scope(|scope| {
                     for _ in 0..helpers {
                         // Where the system has no more threads, those there are do the work.
-                        let _ = std::thread::Builder::new().name("dras".to_owned()).spawn_scoped(scope, || {
-                            let found = self.work(policy, || true);
-                            together.lock().unwrap_or_else(PoisonError::into_inner).add(found);
-                        });
+                        let _ = std::thread::Builder::new()
+                            .name("dras".to_owned())
+                            .spawn_scoped(scope, || {
+                                let found = self.work(policy, || true);
+                                together.lock().unwrap_or_else(PoisonError::into_inner).add(found);
+                            });
                     }
                     let mut asked = Instant::now();
                     let found = self.work(policy, || {
@@ -282,7 +308,9 @@ impl Fleet {
     #[pyo3(signature = (policy, tasks=None))]
     fn new(policy: &Bound<'_, PyAny>, tasks: Option<&Bound<'_, PyAny>>) -> PyResult<Fleet> {
         let py = policy.py();
-        let policy = policy.cast::<Policy>().map_err(|_| wrong_type(policy, "policy", "a Policy"))?;
+        let policy = policy
+            .cast::<Policy>()
+            .map_err(|_| wrong_type(policy, "policy", "a Policy"))?;
         let fleet = Fleet {
             policy: policy.get().clone(),
             members: Shared::new(Members::default()),
@@ -294,11 +322,17 @@ impl Fleet {
         Ok(fleet)
     }
 
+    /// The policy of all its tasks.
     #[getter]
     fn policy(&self) -> Policy {
         self.policy.clone()
     }
 
+    /// Adds a task and gives it.
+    ///
+    /// Raises:
+    ///     InputError: the fleet has a task of that id.
+    ///     TaskError: an attribute is unknown or of another type.
     #[pyo3(signature = (id, *, attributes=None, labels=None))]
     fn add(
         &self,
@@ -308,7 +342,9 @@ impl Fleet {
         labels: Option<&Bound<'_, PyAny>>,
     ) -> PyResult<Task> {
         let id = text(id, "id")?;
-        let attributes = attributes.map(|given| attributes_of(self.policy.core(), given)).transpose()?;
+        let attributes = attributes
+            .map(|given| attributes_of(self.policy.core(), given))
+            .transpose()?;
         let labels = labels.map(labels_of).transpose()?;
         let task = Task::of(&self.policy, id).map_err(|error| task_error(py, &error))?;
         task.with(py, |state| {
@@ -320,12 +356,21 @@ impl Fleet {
         self.put(py, task)
     }
 
+    /// Removes a task; handles of its series are no handles any more.
+    ///
+    /// Raises:
+    ///     InputError: the fleet has no such task.
     fn remove(&self, py: Python<'_>, id: &Bound<'_, PyAny>) -> PyResult<()> {
         let id = text(id, "id")?;
         let member = self.member(py, id)?;
         self.members.with(py, |members| members.remove(id))?;
         self.series.with(py, |series| {
-            for place in series.known.remove(&member.id).into_iter().flat_map(BTreeMap::into_values) {
+            for place in series
+                .known
+                .remove(&member.id)
+                .into_iter()
+                .flat_map(BTreeMap::into_values)
+            {
                 series.all[place].member = None;
             }
         })
@@ -336,11 +381,14 @@ impl Fleet {
     }
 
     fn __contains__(&self, py: Python<'_>, id: &Bound<'_, PyAny>) -> PyResult<bool> {
-        let Ok(id) = id.cast::<PyString>() else { return Ok(false) };
+        let Ok(id) = id.cast::<PyString>() else {
+            return Ok(false);
+        };
         let id = str_of(id, "id")?;
         self.members.with(py, |members| members.by_id.contains_key(id))
     }
 
+    /// The task of that id: the task itself, not a copy.
     fn __getitem__(&self, py: Python<'_>, id: &Bound<'_, PyAny>) -> PyResult<Task> {
         let member = self.member(py, text(id, "id")?)?;
         Ok(Task {
@@ -353,6 +401,7 @@ impl Fleet {
         Ok(self.ids(py)?.try_iter()?.into_any())
     }
 
+    /// The ids of its tasks, in the order in which they were added.
     #[getter]
     fn ids<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyTuple>> {
         let tasks = self.tasks(py)?;
@@ -360,6 +409,11 @@ impl Fleet {
         PyTuple::new(py, ids)
     }
 
+    /// Sets one attribute of many tasks, by their ids.
+    ///
+    /// Raises:
+    ///     InputError: the fleet has no such task; nothing is changed then.
+    ///     TaskError: the attribute is unknown or of another type.
     fn set(&self, py: Python<'_>, attribute: &Bound<'_, PyAny>, values: &Bound<'_, PyAny>) -> PyResult<()> {
         let attribute = text(attribute, "attribute")?;
         let mut all = Vec::new();
@@ -373,12 +427,19 @@ impl Fleet {
             all.push((member, value));
         }
         for (member, value) in all {
-            let done = member.state.with(py, |state| state.set(&vec![(attribute.to_owned(), value)]))?;
+            let done = member
+                .state
+                .with(py, |state| state.set(&vec![(attribute.to_owned(), value)]))?;
             done.map_err(|error| task_error(py, &error))?;
         }
         Ok(())
     }
 
+    /// The handle of a series of a task: resolved once, for ``ingest``. It stays the same for the life of the task.
+    ///
+    /// Raises:
+    ///     InputError: the fleet has no such task.
+    ///     TaskError: the metric is unknown or holds texts.
     #[pyo3(signature = (task, metric, instance=None))]
     fn series(
         &self,
@@ -419,6 +480,12 @@ impl Fleet {
         })
     }
 
+    /// Takes samples of many series: for each a handle (``int64``), a time (``int64``, or one for all) and a value (``float64``).
+    ///
+    /// Samples of one series that stand one after the other are taken together. Arrays are read where they lie, with the interpreter released.
+    ///
+    /// Raises:
+    ///     InputError: a handle is not one of this fleet, or columns are not equally long; nothing is taken then.
     #[pyo3(signature = (series, times, values, *, now))]
     fn ingest<'py>(
         &self,
@@ -467,6 +534,11 @@ impl Fleet {
         }
     }
 
+    /// Reads one answer of Prometheus about many tasks; the value of ``label`` is a series' task.
+    ///
+    /// Raises:
+    ///     ReadError: the body is not such an answer; nothing is taken then.
+    ///     TaskError: the metric is unknown.
     #[pyo3(signature = (metric, body, *, label, now))]
     fn read_prometheus<'py>(
         &self,
@@ -490,9 +562,9 @@ impl Fleet {
                     unknown += part.series.len();
                     continue;
                 };
-                let taken = member.state.with_unattached(|state| {
-                    state.task.take_prometheus(state.policy.core(), now, metric, part)
-                });
+                let taken = member
+                    .state
+                    .with_unattached(|state| state.task.take_prometheus(state.policy.core(), now, metric, part));
                 match taken {
                     Ok(Ok(taken)) => {
                         report.series += taken.series;
@@ -515,7 +587,9 @@ impl Fleet {
                 report.notes.push(format!("{without} series have no label `{label}`"));
             }
             if unknown > 0 {
-                report.notes.push(format!("{unknown} series are of tasks that are not in the fleet"));
+                report
+                    .notes
+                    .push(format!("{unknown} series are of tasks that are not in the fleet"));
             }
             Ok::<_, dras_core::metrics::sources::SourceError>((report, failed))
         };
@@ -529,6 +603,8 @@ impl Fleet {
         ))
     }
 
+    /// The tasks for which a look is due after ``after`` and not after ``until``, by the kind of the look; a long look takes the place of short
+    /// ones.
     fn due<'py>(
         &self,
         py: Python<'py>,
@@ -570,6 +646,13 @@ impl Fleet {
         Ok(dict)
     }
 
+    /// Looks at all tasks, or at those named, on all cores or on ``threads`` threads, with the interpreter released.
+    ///
+    /// Decisions that matter are kept, with ``keep="all"`` all of them. Ctrl-C ends the call between two tasks: those that were looked at have been,
+    /// and the look can be taken again at the same ``now``.
+    ///
+    /// Raises:
+    ///     InputError: the fleet has no such task.
     #[pyo3(signature = (now, *, look=None, tasks=None, keep=None, threads=None))]
     fn decide(
         &self,
@@ -581,7 +664,9 @@ impl Fleet {
         threads: Option<&Bound<'_, PyAny>>,
     ) -> PyResult<FleetDecisions> {
         let (now, kind) = (time(now, "now")?, look_kind(look)?);
-        let all = keep.map_or(Ok(false), |keep| word(keep, "keep", &[("matters", false), ("all", true)]))?;
+        let all = keep.map_or(Ok(false), |keep| {
+            word(keep, "keep", &[("matters", false), ("all", true)])
+        })?;
         let threads = self::threads(threads)?;
         let chosen = self.chosen(py, tasks)?;
         let tick = Tick {
@@ -599,13 +684,21 @@ impl Fleet {
             looked: looked.looked,
             fired: looked.fired,
             undefined: looked.undefined,
-            kept: looked.kept.into_iter().map(|(_, decision)| Arc::new(decision)).collect(),
+            kept: looked
+                .kept
+                .into_iter()
+                .map(|(_, decision)| Arc::new(decision))
+                .collect(),
             failures: looked.failures.into_iter().map(|f| f.1).collect(),
         })
     }
 
     fn __repr__(&self, py: Python<'_>) -> PyResult<String> {
-        Ok(format!("<Fleet of {} tasks, policy {:?}>", self.__len__(py)?, self.policy.core().name()))
+        Ok(format!(
+            "<Fleet of {} tasks, policy {:?}>",
+            self.__len__(py)?,
+            self.policy.core().name()
+        ))
     }
 }
 
@@ -657,7 +750,10 @@ impl SeriesTable {
         let mut from = 0;
         let mut same: Vec<Millis> = Vec::new();
         while let Some(handle) = samples.handles.get(from) {
-            let run = samples.handles[from..].iter().take_while(|next| *next == handle).count();
+            let run = samples.handles[from..]
+                .iter()
+                .take_while(|next| *next == handle)
+                .count();
             let values = &samples.values[from..from + run];
             let times = match samples.times.get(from..from + run) {
                 Some(times) => times,
@@ -671,7 +767,15 @@ impl SeriesTable {
             let series = &mut self.all[*handle as usize];
             let Some(member) = &series.member else { continue };
             let done = member.state.with_unattached(|state| {
-                put(state, now, series.metric, &series.instance, &mut series.handle, times, values)
+                put(
+                    state,
+                    now,
+                    series.metric,
+                    &series.instance,
+                    &mut series.handle,
+                    times,
+                    values,
+                )
             });
             match done {
                 Ok(Ok(accepted)) => taken += accepted,
@@ -711,7 +815,7 @@ fn put(
     Err(IngestError::UnknownInstance.into())
 }
 
-/// What one look at a fleet came to.
+/// What one look at a fleet came to: a sequence of the decisions that matter, in the order of the fleet.
 #[pyclass(frozen, module = "dras")]
 pub(crate) struct FleetDecisions {
     policy: Policy,
@@ -731,31 +835,37 @@ impl FleetDecisions {
 
 #[pymethods]
 impl FleetDecisions {
+    /// When the look was taken, in ms since the epoch.
     #[getter]
     fn at(&self) -> Millis {
         self.at
     }
 
+    /// How many tasks were looked at.
     #[getter]
     fn looked(&self) -> usize {
         self.looked
     }
 
+    /// For how many of them a rule fired.
     #[getter]
     fn fired(&self) -> usize {
         self.fired
     }
 
+    /// For how many of them a rule could not be answered for lack of data.
     #[getter]
     fn undefined(&self) -> usize {
         self.undefined
     }
 
+    /// The tasks that could not be looked at.
     #[getter]
     fn errors<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyTuple>> {
         failures(py, &self.failures)
     }
 
+    /// What to do.
     #[getter]
     fn instructions<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyTuple>> {
         let all = self.kept.iter().filter_map(|d| d.instruction().cloned());
@@ -775,16 +885,23 @@ impl FleetDecisions {
         Ok(all.try_iter()?.into_any())
     }
 
+    /// The decision at a place, or of a task by its id.
     fn __getitem__(&self, key: &Bound<'_, PyAny>) -> PyResult<Decision> {
         if let Ok(id) = key.cast::<PyString>() {
             let id = str_of(id, "id")?;
             let found = self.kept.iter().find(|d| d.task() == id);
-            return found.map(|d| self.decision(d)).ok_or_else(|| {
-                pyo3::exceptions::PyKeyError::new_err(id.to_owned())
-            });
+            return found
+                .map(|d| self.decision(d))
+                .ok_or_else(|| pyo3::exceptions::PyKeyError::new_err(id.to_owned()));
         }
-        let index: isize = key.extract().map_err(|_| wrong_type(key, "an index", "an int, or the id of a task"))?;
-        let place = if index < 0 { index + self.kept.len() as isize } else { index };
+        let index: isize = key
+            .extract()
+            .map_err(|_| wrong_type(key, "an index", "an int, or the id of a task"))?;
+        let place = if index < 0 {
+            index + self.kept.len() as isize
+        } else {
+            index
+        };
         let found = usize::try_from(place).ok().and_then(|place| self.kept.get(place));
         found.map(|d| self.decision(d)).ok_or_else(|| {
             let message = format!("there are {} decisions, and no number {index}", self.kept.len());
@@ -793,7 +910,11 @@ impl FleetDecisions {
     }
 
     fn __repr__(&self) -> String {
-        let mut text = format!("<FleetDecisions of {} tasks: {} to look at", self.looked, self.kept.len());
+        let mut text = format!(
+            "<FleetDecisions of {} tasks: {} to look at",
+            self.looked,
+            self.kept.len()
+        );
         if !self.failures.is_empty() {
             text.push_str(&format!(", {} failed", self.failures.len()));
         }

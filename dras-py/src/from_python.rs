@@ -34,7 +34,10 @@ impl Reading {
     fn value(&mut self, value: &Bound<'_, PyAny>) -> PyResult<Value> {
         let py = value.py();
         let Some(left) = self.left.checked_sub(1) else {
-            let message = format!("{} has more than {MAX_VALUES} values; is the same object in it many times?", self.path);
+            let message = format!(
+                "{} has more than {MAX_VALUES} values; is the same object in it many times?",
+                self.path
+            );
             return Err(bad_input(py, "too_large", message));
         };
         self.left = left;
@@ -51,10 +54,16 @@ impl Reading {
             return self.whole(number);
         }
         if let Ok(number) = value.cast::<PyFloat>() {
-            return serde_json::Number::from_f64(number.value()).map(Value::Number).ok_or_else(|| {
-                let message = format!("{} is {}, which JSON does not have; leave out what is not known", self.path, number.value());
-                bad_input(py, "not_finite", message)
-            });
+            return serde_json::Number::from_f64(number.value())
+                .map(Value::Number)
+                .ok_or_else(|| {
+                    let message = format!(
+                        "{} is {}, which JSON does not have; leave out what is not known",
+                        self.path,
+                        number.value()
+                    );
+                    bad_input(py, "not_finite", message)
+                });
         }
         if let Ok(delta) = value.cast::<PyDelta>() {
             let micros = i64::from(delta.get_seconds()) * 1_000_000 + i64::from(delta.get_microseconds());
@@ -132,4 +141,3 @@ impl Reading {
         Ok(Value::Array(list))
     }
 }
-

@@ -15,7 +15,9 @@ use crate::errors::{Class, bad_input, wrong_type};
 use crate::python;
 use crate::to_python::to_python;
 
-/// A change of the resources of one task, all of it at once.
+/// A change of the resources of one task, all of it at once: plain data that can be stored, sent and compared, and its translations.
+///
+/// The ``key`` is the same for the same change of the same task, so that a second delivery is recognised.
 #[pyclass(frozen, module = "dras")]
 pub(crate) struct Instruction {
     instruction: instruction::Instruction,
@@ -72,12 +74,20 @@ impl Instruction {
 
     fn field<'py>(&self, py: Python<'py>, class: &str, value: &impl serde::Serialize) -> PyResult<Bound<'py, PyAny>> {
         let fields = to_python(py, value)?;
-        if fields.is_none() { Ok(fields) } else { data(py, class, &fields) }
+        if fields.is_none() {
+            Ok(fields)
+        } else {
+            data(py, class, &fields)
+        }
     }
 }
 
 #[pymethods]
 impl Instruction {
+    /// The instruction that ``to_dict`` or ``to_json`` gave.
+    ///
+    /// Raises:
+    ///     InputError: it is none.
     #[staticmethod]
     #[pyo3(signature = (data, /))]
     fn from_dict(data: &Bound<'_, PyAny>) -> PyResult<Instruction> {
@@ -93,69 +103,89 @@ impl Instruction {
         Ok(Instruction::new(read))
     }
 
+    /// Idempotency key: hexadecimal digits.
     #[getter]
     fn key(&self) -> &str {
         &self.instruction.key
     }
 
+    /// The task's id.
     #[getter]
     fn task(&self) -> &str {
         &self.instruction.task
     }
 
+    /// When it was decided, in ms since the epoch.
     #[getter]
     fn at(&self) -> i64 {
         self.instruction.at
     }
 
+    /// The same in UTC.
     #[getter]
     fn time<'py>(&self, py: Python<'py>) -> PyResult<Option<Bound<'py, PyAny>>> {
         python::datetime(py, self.instruction.at)
     }
 
+    /// The name of the policy.
     #[getter]
     fn policy(&self) -> &str {
         &self.instruction.policy
     }
 
+    /// The fingerprint of the policy.
     #[getter]
     fn fingerprint(&self) -> String {
         format!("{:016x}", self.instruction.fingerprint)
     }
 
+    /// The parallelism of the job.
     #[getter]
     fn parallelism<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
         self.field(py, "ParallelismStep", &self.instruction.parallelism)
     }
 
+    /// The memory of each TaskManager.
     #[getter]
     fn task_manager_memory<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
         self.field(py, "MemoryStep", &self.instruction.task_manager_memory)
     }
 
+    /// The memory of the JobManager.
     #[getter]
     fn job_manager_memory<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
         self.field(py, "MemoryStep", &self.instruction.job_manager_memory)
     }
 
+    /// How the job comes to its new resources.
     #[getter]
     fn restart<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
         to_python(py, &self.instruction.restart)
     }
 
+    /// The rules that want it.
     #[getter]
     fn reasons<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyTuple>> {
         PyTuple::new(py, &self.instruction.reasons)
     }
 
+    /// All of it as plain data.
     fn to_dict<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
         to_python(py, &self.instruction)
     }
 
+    /// The same as JSON.
     fn to_json(&self, py: Python<'_>) -> PyResult<String> {
         serde_json::to_string(&self.instruction).map_err(|error| bad_input(py, "json", error.to_string()))
     }
 
+    /// What rescales the job in place: ``PUT /jobs/:jobid/resource-requirements``. For the adaptive scheduler; all vertices are in its body.
+    ///
+    /// ``job`` is the answer of ``GET /jobs/:jobid``, and ``present`` that of ``GET /jobs/:jobid/resource-requirements``.
+    ///
+    /// Raises:
+    ///     TranslationError: Flink would refuse it, or the vertices are not as the instruction found them.
+    ///     ReadError: ``job`` or ``present`` is not such an answer.
     #[pyo3(signature = (job, *, present=None, scaling=None, lower_bound=None))]
     fn resource_requirements<'py>(
         &self,
@@ -188,7 +218,9 @@ impl Instruction {
         let vertices = instruction::vertices_of(&job);
         let requirements = instruction::resource_requirements(&self.instruction, &vertices, &options)
             .map_err(|error| translation_error(py, &error))?;
-        let call = requirements.call(&job.id).map_err(|error| translation_error(py, &error))?;
+        let call = requirements
+            .call(&job.id)
+            .map_err(|error| translation_error(py, &error))?;
         let vertices = to_python(py, requirements.spread())?;
         for (vertex, spread) in vertices.try_iter()?.zip(requirements.spread()) {
             vertex?.set_item("note", spread.note.map(|note| note.to_string()))?;
@@ -200,6 +232,11 @@ impl Instruction {
         data(py, "ResourceRequirements", fields.as_any())
     }
 
+    /// The configuration with which the job is started again; with ``job`` the parallelism of every vertex is in it.
+    ///
+    /// Raises:
+    ///     TranslationError: the instruction changes nothing, contradicts itself, or does not fit the vertices.
+    ///     ReadError: ``job`` is not the answer of ``GET /jobs/:jobid``.
     #[pyo3(signature = (job=None, *, scaling=None))]
     fn configuration<'py>(
         &self,
@@ -218,6 +255,10 @@ impl Instruction {
         data(py, "ConfigurationEntries", &entries(py, &made)?)
     }
 
+    /// The steps that carry it out with one restart, to be done in order.
+    ///
+    /// Raises:
+    ///     TranslationError: ``job_id`` is none, or as for ``configuration``.
     #[pyo3(signature = (job_id, *, target_directory=None, format=None))]
     fn restart_with_savepoint<'py>(
         &self,
@@ -226,8 +267,13 @@ impl Instruction {
         target_directory: Option<&Bound<'py, PyAny>>,
         format: Option<&Bound<'py, PyAny>>,
     ) -> PyResult<Bound<'py, PyAny>> {
-        let formats = [("canonical", SavepointFormat::Canonical), ("native", SavepointFormat::Native)];
-        let target_directory = target_directory.map(|given| text(given, "target_directory")).transpose()?;
+        let formats = [
+            ("canonical", SavepointFormat::Canonical),
+            ("native", SavepointFormat::Native),
+        ];
+        let target_directory = target_directory
+            .map(|given| text(given, "target_directory"))
+            .transpose()?;
         let options = SavepointOptions {
             target_directory: target_directory.map(str::to_owned),
             format: format.map_or(Ok(SavepointFormat::default()), |value| word(value, "format", &formats))?,
@@ -243,6 +289,12 @@ impl Instruction {
         py.import("dras._data")?.getattr("restart_steps")?.call1((all,))
     }
 
+    /// The JSON merge patch that lets the Flink Kubernetes Operator carry it out. With the present manifest as ``deployment``, everything in it
+    /// is looked at that would make the patch do something else.
+    ///
+    /// Raises:
+    ///     TranslationError: the manifest says something against it.
+    ///     ReadError: ``job`` is not the answer of ``GET /jobs/:jobid``.
     #[pyo3(signature = (deployment=None, *, job=None, scaling=None, autoscaler=None, allow_stateless=false))]
     fn flink_deployment_patch<'py>(
         &self,
@@ -253,14 +305,21 @@ impl Instruction {
         autoscaler: Option<&Bound<'py, PyAny>>,
         allow_stateless: bool,
     ) -> PyResult<Bound<'py, PyAny>> {
-        let policies = [("refuse", AutoscalerPolicy::Refuse), ("disable", AutoscalerPolicy::Disable)];
-        let deployment = deployment.map(|given| crate::from_python::json(given, "deployment")).transpose()?;
+        let policies = [
+            ("refuse", AutoscalerPolicy::Refuse),
+            ("disable", AutoscalerPolicy::Disable),
+        ];
+        let deployment = deployment
+            .map(|given| crate::from_python::json(given, "deployment"))
+            .transpose()?;
         let vertices = vertices_of(job.map(job_of).transpose()?.as_ref());
         let options = DeploymentOptions {
             deployment: deployment.as_ref(),
             vertices: &vertices,
             scaling: scaling_of(scaling)?,
-            autoscaler: autoscaler.map_or(Ok(AutoscalerPolicy::default()), |value| word(value, "autoscaler", &policies))?,
+            autoscaler: autoscaler.map_or(Ok(AutoscalerPolicy::default()), |value| {
+                word(value, "autoscaler", &policies)
+            })?,
             allow_stateless,
         };
         let patch = instruction::flink_deployment_patch(&self.instruction, &options)
@@ -277,7 +336,9 @@ impl Instruction {
     }
 
     fn __eq__(&self, other: &Bound<'_, PyAny>) -> bool {
-        other.cast::<Instruction>().is_ok_and(|other| other.get().instruction == self.instruction)
+        other
+            .cast::<Instruction>()
+            .is_ok_and(|other| other.get().instruction == self.instruction)
     }
 
     fn __hash__(&self) -> u64 {
@@ -294,4 +355,3 @@ impl Instruction {
         Ok((from_dict, (PyBytes::new(py, json.as_bytes()),)))
     }
 }
-

@@ -11,6 +11,13 @@ use crate::lock::caught;
 use crate::python::Data;
 
 /// The canonical form of an expression.
+///
+/// >>> import dras
+/// >>> dras.format("cpu>80%&&( lag > 5m )")
+/// 'cpu > 80% && lag > 5m'
+///
+/// Raises:
+///     ExpressionError: it cannot be parsed.
 #[pyfunction]
 #[pyo3(signature = (source, /))]
 pub(crate) fn format(py: Python<'_>, source: &Bound<'_, PyAny>) -> PyResult<String> {
@@ -19,7 +26,7 @@ pub(crate) fn format(py: Python<'_>, source: &Bound<'_, PyAny>) -> PyResult<Stri
     formatted.map_err(|found| refused(py, Class::Expression, &found))
 }
 
-/// All functions of the language.
+/// All functions of the expression language, with their documentation and examples.
 #[pyfunction]
 pub(crate) fn functions(py: Python<'_>) -> PyResult<Bound<'_, PyTuple>> {
     let all = FUNCTIONS.iter().map(|f| {

@@ -22,7 +22,19 @@ pub(crate) struct Loaded {
     document: Box<[u8]>,
 }
 
-/// A compiled rule document.
+/// A compiled rule document: immutable, shared by all tasks of a kind.
+///
+/// It is made of a ``dict``, or of JSON as ``str`` or ``bytes``. In a ``dict``, ``timedelta`` may stand for durations.
+///
+/// Policies are equal where their documents mean the same; they can be hashed, copied and pickled.
+///
+/// >>> import dras
+/// >>> rule = {"name": "up", "when": "uptime > 5m && parallelism < 2", "then": {"parallelism": "2"}}
+/// >>> dras.Policy({"version": 1, "name": "small", "rules": [rule]})
+/// <Policy "small": 1 rules (up)>
+///
+/// Raises:
+///     PolicyError: the document is refused; its ``diagnostics`` say everything that is wrong with it, with path, line and column.
 #[pyclass(frozen, module = "dras")]
 #[derive(Clone)]
 pub(crate) struct Policy {
@@ -36,7 +48,9 @@ impl Policy {
 }
 
 /// The text of a document that was given as text, or as the object of its JSON.
-pub(crate) fn document_text<'a>(document: &'a Bound<'_, PyAny>) -> PyResult<(Cow<'a, [u8]>, Option<serde_json::Value>)> {
+pub(crate) fn document_text<'a>(
+    document: &'a Bound<'_, PyAny>,
+) -> PyResult<(Cow<'a, [u8]>, Option<serde_json::Value>)> {
     if let Some(text) = bytes(document, "the document")? {
         return Ok((text, None));
     }
@@ -73,26 +87,31 @@ impl Policy {
         }
     }
 
+    /// The name of the document.
     #[getter]
     fn name(&self) -> &str {
         self.core().name()
     }
 
+    /// 16 hexadecimal digits that tell this document from others; equal documents have equal ones, on every machine and in every language.
     #[getter]
     fn fingerprint(&self) -> String {
         format!("{:016x}", self.core().fingerprint())
     }
 
+    /// What becomes of decisions: ``monitor`` gives no instructions.
     #[getter]
     fn mode<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
         to_python(py, &self.core().mode())
     }
 
+    /// What is odd about the document, though it compiles.
     #[getter]
     fn warnings<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
         diagnostics(py, self.core().warnings())
     }
 
+    /// The rules, in the order in which decisions report them.
     #[getter]
     fn rules<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyTuple>> {
         let rule = |rule: &engine::RuleInfo| {
@@ -113,6 +132,7 @@ impl Policy {
         PyTuple::new(py, self.core().rules().map(rule).collect::<PyResult<Vec<_>>>()?)
     }
 
+    /// The metrics that the document and its strategies declare, by name.
     #[getter]
     fn metrics<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyTuple>> {
         let metrics = self.core().plan().catalogue().iter().map(|(_, spec)| {
@@ -133,6 +153,7 @@ impl Policy {
         PyTuple::new(py, metrics.collect::<PyResult<Vec<_>>>()?)
     }
 
+    /// The attributes that expressions may use, built-in ones among them.
     #[getter]
     fn attributes<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyTuple>> {
         let attributes = self
@@ -143,16 +164,19 @@ impl Policy {
         PyTuple::new(py, attributes.collect::<PyResult<Vec<_>>>()?)
     }
 
+    /// The least and most of each resource, as in a document.
     #[getter]
     fn limits<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
         to_python(py, self.core().limits())
     }
 
+    /// What holds changes back, as in a document.
     #[getter]
     fn guards<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
         to_python(py, self.core().guards())
     }
 
+    /// The document that it was made of.
     #[getter]
     fn document<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
         // The document was read before, so that it is JSON.
@@ -162,13 +186,16 @@ impl Policy {
         }
     }
 
+    /// What the windows of a task with that many TaskManagers may take of memory, known before anything runs.
     #[pyo3(signature = (task_managers=1))]
     fn bytes_per_task(&self, py: Python<'_>, task_managers: usize) -> PyResult<usize> {
         caught(py, || self.core().plan().bytes_per_task(task_managers))
     }
 
     fn __eq__(&self, other: &Bound<'_, PyAny>) -> bool {
-        other.cast::<Policy>().is_ok_and(|other| other.get().core() == self.core())
+        other
+            .cast::<Policy>()
+            .is_ok_and(|other| other.get().core() == self.core())
     }
 
     fn __hash__(&self) -> u64 {
@@ -179,7 +206,12 @@ impl Policy {
 
     fn __repr__(&self) -> String {
         let rules: Vec<&str> = self.core().rules().map(|rule| rule.name.as_str()).collect();
-        format!("<Policy {:?}: {} rules ({})>", self.core().name(), rules.len(), shortened(&rules.join(", ")))
+        format!(
+            "<Policy {:?}: {} rules ({})>",
+            self.core().name(),
+            rules.len(),
+            shortened(&rules.join(", "))
+        )
     }
 
     fn _repr_html_<'py>(slf: &Bound<'py, Policy>) -> PyResult<Bound<'py, PyAny>> {
@@ -200,7 +232,10 @@ impl Policy {
     }
 }
 
-/// A built-in strategy.
+/// A built-in strategy, by its name: a document of rules and parameters that other documents use with ``{"use": name}``.
+///
+/// Raises:
+///     InputError: there is none of that name; the message lists those there are.
 #[pyclass(frozen, module = "dras")]
 pub(crate) struct Template {
     template: &'static rules::Template,
@@ -214,7 +249,11 @@ impl Template {
         let given = text(name, "the name of a template")?;
         let template = rules::Template::builtin(given).ok_or_else(|| {
             let all: Vec<&str> = rules::Template::all().iter().map(rules::Template::name).collect();
-            let message = format!("there is no template called \"{}\"; there are {}", shortened(given), all.join(", "));
+            let message = format!(
+                "there is no template called \"{}\"; there are {}",
+                shortened(given),
+                all.join(", ")
+            );
             bad_input(name.py(), "unknown_template", message)
         })?;
         Ok(Template { template })
@@ -226,16 +265,19 @@ impl Template {
         PyTuple::new(py, rules::Template::all().iter().map(|template| Template { template }))
     }
 
+    /// Its name.
     #[getter]
     fn name(&self) -> &str {
         self.template.name()
     }
 
+    /// What it sees and does.
     #[getter]
     fn doc(&self) -> &str {
         self.template.doc()
     }
 
+    /// Its parameters, by the names under which a document sets them, with what a document says of a parameter.
     #[getter]
     fn params<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
         let params = PyDict::new(py);
@@ -245,11 +287,13 @@ impl Template {
         Ok(params)
     }
 
+    /// Everything that it consists of: a document that works as it stands.
     #[getter]
     fn document<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
         to_python(py, self.template.document())
     }
 
+    /// The same as indented JSON.
     fn to_json(&self) -> String {
         self.template.print()
     }
@@ -259,7 +303,9 @@ impl Template {
     }
 
     fn __eq__(&self, other: &Bound<'_, PyAny>) -> bool {
-        other.cast::<Template>().is_ok_and(|other| other.get().template.name() == self.template.name())
+        other
+            .cast::<Template>()
+            .is_ok_and(|other| other.get().template.name() == self.template.name())
     }
 
     fn __hash__(&self) -> u64 {

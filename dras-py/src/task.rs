@@ -28,7 +28,12 @@ pub(crate) struct State {
 /// Columns longer than this are taken with the interpreter released.
 const LONG: usize = 2048;
 
-/// One running Flink job.
+/// One running Flink job, as dras sees it: its attributes, the windows of its metrics, how long each rule's condition has held, and its history.
+///
+/// ``now`` is the present, which must not go back for one task; ``at`` is when something happened, and the same as ``now`` where it is left out.
+///
+/// Raises:
+///     TaskError: an attribute is unknown or of another type.
 #[pyclass(frozen, module = "dras")]
 pub(crate) struct Task {
     pub(crate) id: Arc<str>,
@@ -76,7 +81,9 @@ pub(crate) fn attribute_value(
     if let Ok(truth) = value.cast::<PyBool>() {
         return Ok(AttributeValue::Bool(truth.is_true()));
     }
-    let attribute = policy.attribute(name).and_then(|_| policy.attributes().iter().find(|a| a.name == name));
+    let attribute = policy
+        .attribute(name)
+        .and_then(|_| policy.attributes().iter().find(|a| a.name == name));
     let what = || format!("the attribute `{name}`");
     match attribute.map(|a| (a.ty, a.factor())) {
         Some((Type::Number(unit), factor)) => Ok(AttributeValue::Number(number(value, unit, factor, what)?)),
@@ -93,7 +100,11 @@ pub(crate) fn attributes_of(policy: &engine::Policy, given: &Bound<'_, PyAny>) -
     let mut all = Attributes::new();
     for (name, value) in items(given, "the attributes")? {
         let name = str_of(&name, "the name of an attribute")?;
-        let value = if value.is_none() { None } else { Some(attribute_value(policy, name, &value)?) };
+        let value = if value.is_none() {
+            None
+        } else {
+            Some(attribute_value(policy, name, &value)?)
+        };
         all.push((name.to_owned(), value));
     }
     Ok(all)
@@ -152,7 +163,10 @@ impl Task {
         py: Python<'_>,
         work: impl FnOnce(&mut State) -> Result<engine::ReadReport, ReadError> + Send,
     ) -> PyResult<Py<PyAny>> {
-        let report = self.state.with_detached(py, work)?.map_err(|error| read_error(py, &error))?;
+        let report = self
+            .state
+            .with_detached(py, work)?
+            .map_err(|error| read_error(py, &error))?;
         Ok(read_report(py, &report)?.unbind())
     }
 
@@ -173,7 +187,9 @@ impl Task {
         labels: Option<&Bound<'_, PyAny>>,
     ) -> PyResult<Task> {
         let py = policy.py();
-        let policy = policy.cast::<Policy>().map_err(|_| wrong_type(policy, "policy", "a Policy"))?;
+        let policy = policy
+            .cast::<Policy>()
+            .map_err(|_| wrong_type(policy, "policy", "a Policy"))?;
         let task = Task::of(policy.get(), text(id, "id")?).map_err(|error| task_error(py, &error))?;
         if let Some(labels) = labels {
             task.set_labels(py, labels)?;
@@ -185,16 +201,26 @@ impl Task {
         Ok(task)
     }
 
+    /// The platform's name for it.
     #[getter]
     fn id(&self) -> &str {
         &self.id
     }
 
+    /// The policy that it belongs to.
     #[getter]
     fn policy(&self, py: Python<'_>) -> PyResult<Policy> {
         self.state.with(py, |state| state.policy.clone())
     }
 
+    /// Sets attributes, all or none; ``None`` makes one undefined again. Numbers are in the declared unit, seconds and bytes for built-in ones.
+    ///
+    /// >>> import dras
+    /// >>> task = dras.Task(dras.Policy({"version": 1, "strategies": [{"use": "cpu"}]}), "orders")
+    /// >>> task.set(parallelism=4, task_manager_memory="4GiB", task_type="sql")
+    ///
+    /// Raises:
+    ///     TaskError: there is no such attribute, it is of another type, it cannot be set, or its number is not finite.
     #[pyo3(signature = (attributes=None, /, **more))]
     fn set(
         &self,
@@ -210,13 +236,24 @@ impl Task {
         self.with(py, |state| state.set(&all))
     }
 
+    /// Sets labels: what ``{{labels}}`` in queries selects the task's series with.
+    ///
+    /// Raises:
+    ///     TaskError: there are too many labels, or one is too long.
     fn set_labels(&self, py: Python<'_>, labels: &Bound<'_, PyAny>) -> PyResult<()> {
         let labels = labels_of(labels)?;
         self.with(py, |state| {
-            labels.iter().try_for_each(|(name, value)| state.task.set_label(name, value))
+            labels
+                .iter()
+                .try_for_each(|(name, value)| state.task.set_label(name, value))
         })
     }
 
+    /// Takes the Flink configuration that the task runs with. From it follow the attributes of all components of memory, so that rules can set
+    /// them, and the number of slots. Entries that are about something else are not looked at.
+    ///
+    /// Raises:
+    ///     TaskError: Flink would not start with it; the message says why.
     fn set_flink_configuration(&self, py: Python<'_>, entries: &Bound<'_, PyAny>) -> PyResult<()> {
         let mut all = Vec::new();
         for (key, value) in items(entries, "the configuration")? {
@@ -225,7 +262,10 @@ impl Task {
             let value = match value.cast::<PyString>() {
                 Ok(text) => str_of(text, &key)?.to_owned(),
                 Err(_) if value.is_instance_of::<PyBool>() => value.str()?.to_string().to_lowercase(),
-                Err(_) if value.is_instance_of::<pyo3::types::PyInt>() || value.is_instance_of::<pyo3::types::PyFloat>() => {
+                Err(_)
+                    if value.is_instance_of::<pyo3::types::PyInt>()
+                        || value.is_instance_of::<pyo3::types::PyFloat>() =>
+                {
                     value.str()?.to_string()
                 }
                 Err(_) => return Err(wrong_type(&value, &format!("the entry `{key}`"), "a str")),
@@ -235,6 +275,12 @@ impl Task {
         self.with(py, |state| state.task.set_flink_configuration(state.policy.core(), all))
     }
 
+    /// Takes one scrape: values of several metrics, in their declared units, at one time. ``None`` and NaN are "asked, not available".
+    ///
+    /// ``instance`` names a TaskManager or subtask; without it the values are of the task itself.
+    ///
+    /// Raises:
+    ///     TaskError: a metric is unknown or holds texts, or ``now`` went back.
     #[pyo3(signature = (values, /, *, now, at=None, instance=None))]
     fn row<'py>(
         &self,
@@ -251,7 +297,10 @@ impl Task {
         let mut row: Vec<(MetricId, f64)> = Vec::new();
         for (name, value) in items(values, "the values")? {
             let name = str_of(&name, "the name of a metric")?;
-            let metric = policy.core().metric_named(name).map_err(|error| task_error(py, &error))?;
+            let metric = policy
+                .core()
+                .metric_named(name)
+                .map_err(|error| task_error(py, &error))?;
             let unit = &policy.core().plan().catalogue().spec(metric).unit;
             let value = if value.is_none() {
                 // Asked for, and not available.
@@ -269,6 +318,11 @@ impl Task {
         accepted(py, taken)
     }
 
+    /// Takes many samples of one series, in any order. Arrays are read where they lie.
+    ///
+    /// Raises:
+    ///     TaskError: the metric is unknown or holds texts, ``now`` went back, or times and values are not equally many.
+    ///     InputTypeError: a column is of another element type or does not lie in one piece.
     #[pyo3(signature = (metric, times, values, *, now, instance=None))]
     fn column<'py>(
         &self,
@@ -291,13 +345,19 @@ impl Task {
             state.task.column(policy, now, instance, metric, times, values)
         };
         let taken = if values.len() > LONG {
-            self.state.with_detached(py, take)?.map_err(|error| task_error(py, &error))?
+            self.state
+                .with_detached(py, take)?
+                .map_err(|error| task_error(py, &error))?
         } else {
             self.with(py, take)?
         };
         accepted(py, taken)
     }
 
+    /// Takes an event: an exception or another log line. One that is there already is recognised.
+    ///
+    /// Raises:
+    ///     TaskError: the metric is unknown or holds numbers, or ``now`` went back.
     #[pyo3(signature = (metric, message, *, now, at=None, instance=None))]
     fn event<'py>(
         &self,
@@ -321,6 +381,10 @@ impl Task {
         accepted(py, taken)
     }
 
+    /// Says that all events of the metric up to ``until`` were handed over. Without it the absence of events says nothing.
+    ///
+    /// Raises:
+    ///     TaskError: the metric is unknown or holds numbers, or ``now`` went back.
     #[pyo3(signature = (metric, *, now, until=None))]
     fn observed(
         &self,
@@ -338,6 +402,7 @@ impl Task {
         })
     }
 
+    /// Marks a restart or a change of resources: samples from before it, and from the warm-up after it, do not count in windows.
     #[pyo3(signature = (mark, at))]
     fn mark(&self, py: Python<'_>, mark: &Bound<'_, PyAny>, at: &Bound<'_, PyAny>) -> PyResult<()> {
         let mark = word(mark, "mark", &[("restart", Mark::Restart), ("change", Mark::Change)])?;
@@ -348,6 +413,10 @@ impl Task {
         })
     }
 
+    /// Says that an instance has ended, or one metric of it: it leaves everything over instances at once, without waiting to go stale.
+    ///
+    /// Raises:
+    ///     TaskError: the metric is unknown.
     #[pyo3(signature = (instance, at, *, metric=None))]
     fn end(
         &self,
@@ -367,6 +436,10 @@ impl Task {
         })
     }
 
+    /// The range queries whose answers complete the task's windows at ``now``: hand each answer to ``read_prometheus``, in this order.
+    ///
+    /// Raises:
+    ///     TaskError: a label or attribute that a query needs is not set.
     #[pyo3(signature = (now, *, look=None))]
     fn queries<'py>(
         &self,
@@ -375,7 +448,9 @@ impl Task {
         look: Option<&Bound<'py, PyAny>>,
     ) -> PyResult<Bound<'py, PyTuple>> {
         let (now, kind) = (time(now, "now")?, look_kind(look)?);
-        let queries = self.state.with(py, |state| state.task.queries_for(state.policy.core(), now, kind))?;
+        let queries = self
+            .state
+            .with(py, |state| state.task.queries_for(state.policy.core(), now, kind))?;
         let queries = queries.map_err(|error| read_error(py, &error))?;
         let query = |q: &dras_core::metrics::sources::RangeQuery| {
             let (path, form) = q.path_and_form();
@@ -384,6 +459,11 @@ impl Task {
         PyTuple::new(py, queries.iter().map(query).collect::<PyResult<Vec<_>>>()?)
     }
 
+    /// Reads the body of an answer of Prometheus' ``/api/v1/query`` or ``/api/v1/query_range``. Each series is an instance.
+    ///
+    /// Raises:
+    ///     ReadError: the body is not such an answer, says an error, or its series cannot be told apart.
+    ///     TaskError: the metric is unknown, or ``now`` went back.
     #[pyo3(signature = (metric, body, *, now))]
     fn read_prometheus(
         &self,
@@ -394,9 +474,17 @@ impl Task {
     ) -> PyResult<Py<PyAny>> {
         let (metric, now) = (text(metric, "metric")?, time(now, "now")?);
         let body = self::body(body, "body")?;
-        self.read(py, |state| state.task.read_prometheus(state.policy.core(), now, metric, &body))
+        self.read(py, |state| {
+            state.task.read_prometheus(state.policy.core(), now, metric, &body)
+        })
     }
 
+    /// Reads the body of an answer of Flink's ``/jobs/:id/metrics``, ``/taskmanagers/:id/metrics`` or ``/jobs/:id/vertices/:id/metrics`` that was
+    /// fetched at ``at``; ``instance`` names what was asked.
+    ///
+    /// Raises:
+    ///     ReadError: the body is not such an answer.
+    ///     TaskError: ``now`` went back.
     #[pyo3(signature = (body, *, now, at=None, instance=None))]
     fn read_flink_metrics(
         &self,
@@ -411,10 +499,17 @@ impl Task {
         let instance = Task::named(instance)?;
         let body = self::body(body, "body")?;
         self.read(py, |state| {
-            state.task.read_flink_metrics(state.policy.core(), now, &instance, at, &body)
+            state
+                .task
+                .read_flink_metrics(state.policy.core(), now, &instance, at, &body)
         })
     }
 
+    /// Reads the body of an answer of Flink's ``/jobs/:id/exceptions`` that was fetched at ``at`` into an event metric.
+    ///
+    /// Raises:
+    ///     ReadError: the body is not such an answer, or the metric holds numbers.
+    ///     TaskError: the metric is unknown, or ``now`` went back.
     #[pyo3(signature = (metric, body, *, now, at=None))]
     fn read_flink_exceptions(
         &self,
@@ -428,21 +523,32 @@ impl Task {
         let at = time_or(at, "at", now)?;
         let body = self::body(body, "body")?;
         self.read(py, |state| {
-            state.task.read_flink_exceptions(state.policy.core(), now, metric, at, &body)
+            state
+                .task
+                .read_flink_exceptions(state.policy.core(), now, metric, at, &body)
         })
     }
 
+    /// Looks at the task and decides. ``look="short"`` looks at urgent rules only, and takes nothing away.
+    ///
+    /// The same policy, samples, attributes and times of looks give the same decision, to the bit, in Rust, Python and Node.
+    ///
+    /// Raises:
+    ///     TaskError: ``now`` went back.
     #[pyo3(signature = (now, *, look=None))]
     fn decide(&self, py: Python<'_>, now: &Bound<'_, PyAny>, look: Option<&Bound<'_, PyAny>>) -> PyResult<Decision> {
         let (now, kind) = (time(now, "now")?, look_kind(look)?);
         // A look takes microseconds, less than it takes to release the interpreter and to ask for it again under load.
-        let decision = self.state.with(py, |state| state.decide(now, kind).map(|d| (d, state.policy.clone())))?;
+        let decision = self
+            .state
+            .with(py, |state| state.decide(now, kind).map(|d| (d, state.policy.clone())))?;
         match decision {
             Ok((decision, policy)) => Ok(Decision::new(decision, policy)),
             Err(error) => Err(decide_error(py, &error)),
         }
     }
 
+    /// The first look that is due after ``after``, by the document's ``timing``; spread, so that tasks take turns.
     #[pyo3(signature = (after))]
     fn next_look<'py>(&self, py: Python<'py>, after: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
         let after = time(after, "after")?;
@@ -450,6 +556,10 @@ impl Task {
         Data::NextLook.make(py, (next.at, to_python(py, &next.kind)?))
     }
 
+    /// Says that an instruction (or its key) was applied, and that the task has run with it since ``at``. The same again changes nothing.
+    ///
+    /// Raises:
+    ///     TaskError: it was never given, was reported as failed, or ``at`` is before it was given or in the future.
     #[pyo3(signature = (instruction, *, now, at=None))]
     fn applied(
         &self,
@@ -464,6 +574,10 @@ impl Task {
         self.with(py, |state| state.task.applied(state.policy.core(), now, &key, at))
     }
 
+    /// Says that an instruction (or its key) could not be applied, and why.
+    ///
+    /// Raises:
+    ///     TaskError: it was never given, was reported as applied, or ``at`` is before it was given or in the future.
     #[pyo3(signature = (instruction, reason, *, now, at=None))]
     fn failed(
         &self,
@@ -477,22 +591,31 @@ impl Task {
         let reason = text(reason, "reason")?;
         let now = time(now, "now")?;
         let at = time_or(at, "at", now)?;
-        self.with(py, |state| state.task.failed(state.policy.core(), now, &key, at, reason))
+        self.with(py, |state| {
+            state.task.failed(state.policy.core(), now, &key, at, reason)
+        })
     }
 
+    /// What was instructed, applied, and done by somebody else.
     #[getter]
     fn history<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
         let history = self.state.with(py, |state| state.task.history().clone())?;
-        py.import("dras._data")?.getattr("History")?.call_method1("_of", (to_python(py, &history)?,))
+        py.import("dras._data")?
+            .getattr("History")?
+            .call_method1("_of", (to_python(py, &history)?,))
     }
 
+    /// What became of the samples that it was given.
     #[getter]
     fn counters<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
         let counters = self.state.with(py, |state| state.task.counters())?;
         let fields = to_python(py, &counters)?;
-        Data::Counters.class(py)?.call((), Some(fields.cast::<PyDict>().map_err(PyErr::from)?))
+        Data::Counters
+            .class(py)?
+            .call((), Some(fields.cast::<PyDict>().map_err(PyErr::from)?))
     }
 
+    /// The attributes that are set, in seconds, bytes and plain numbers.
     #[getter]
     fn attributes<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
         let values = self.state.with(py, |state| {
@@ -529,7 +652,11 @@ pub(crate) fn key_of(value: &Bound<'_, PyAny>) -> PyResult<String> {
         return Ok(text(value, "instruction")?.to_owned());
     }
     if value.is_none() {
-        return Err(bad_input(value.py(), "no_instruction", "the decision has no instruction to report on"));
+        return Err(bad_input(
+            value.py(),
+            "no_instruction",
+            "the decision has no instruction to report on",
+        ));
     }
     Err(wrong_type(value, "instruction", "an Instruction or its key"))
 }

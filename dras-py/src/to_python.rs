@@ -290,7 +290,10 @@ impl<'py> ser::SerializeMap for Dict<'py> {
     }
 
     fn serialize_value<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<(), Failed> {
-        let key = self.key.take().ok_or_else(|| <Failed as ser::Error>::custom("a value before its key"))?;
+        let key = self
+            .key
+            .take()
+            .ok_or_else(|| <Failed as ser::Error>::custom("a value before its key"))?;
         Ok(self.items.set_item(key, value.serialize(self.to)?)?)
     }
 

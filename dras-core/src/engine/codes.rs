@@ -34,6 +34,7 @@ impl TaskError {
             TaskError::Snapshot(_) => "snapshot",
             TaskError::Feedback(error) => error.code(),
             TaskError::Ingest(error) => error.code(),
+            TaskError::Snapshot(_) => "snapshot",
         }
     }
 }
@@ -162,4 +163,3 @@ impl Policy {
         })
     }
 }
-

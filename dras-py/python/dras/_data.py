@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import datetime, timedelta, timezone
+from datetime import UTC, datetime, timedelta
 from html import escape
 from typing import Any, Literal, Self, TypeAlias
 
@@ -13,7 +13,7 @@ Process: TypeAlias = Literal["task_manager", "job_manager"]
 RuleState: TypeAlias = Literal["fired", "holding", "not_met", "undefined", "not_looked"]
 Value: TypeAlias = float | bool | str | None
 
-_EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 def _time(ms: int) -> datetime:

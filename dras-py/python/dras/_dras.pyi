@@ -41,22 +41,22 @@ from ._data import (
 )
 from .errors import Diagnostics
 
-Time: TypeAlias = datetime | SupportsIndex
+_Time: TypeAlias = datetime | SupportsIndex
 """An aware ``datetime``, or whole milliseconds since the epoch."""
 
-Number: TypeAlias = SupportsFloat | timedelta | str
+_Number: TypeAlias = SupportsFloat | timedelta | str
 """A number in the declared unit; for durations also a ``timedelta`` or a text such as ``"5m"``, for amounts of data a text such as ``"2GiB"``."""
 
-Text: TypeAlias = str | bytes | bytearray | memoryview
+_Text: TypeAlias = str | bytes | bytearray | memoryview
 """JSON as text or as bytes in UTF-8."""
 
-Body: TypeAlias = Text | dict[str, Any] | list[Any]
+_Body: TypeAlias = _Text | dict[str, Any] | list[Any]
 """The body of an answer as it came, or what something made of its JSON."""
 
-Floats: TypeAlias = Buffer | Sequence[SupportsFloat]
+_Floats: TypeAlias = npt.NDArray[Any] | Buffer | Sequence[SupportsFloat]
 """A column of numbers: a NumPy array or another contiguous buffer of ``float64``, read where it lies; or a list."""
 
-Times: TypeAlias = Buffer | Sequence[Time]
+_Times: TypeAlias = npt.NDArray[Any] | Buffer | Sequence[_Time]
 """A column of times: a NumPy array or another contiguous buffer of ``int64``, in ms since the epoch, read where it lies; an array of
 ``datetime64``, which is UTC; or a list."""
 
@@ -96,15 +96,15 @@ class Policy:
     Policies are equal where their documents mean the same; they can be hashed, copied and pickled.
 
     >>> import dras
-    >>> policy = dras.Policy({"version": 1, "strategies": [{"use": "cpu", "params": {"high": "70%"}}]})
-    >>> [rule.name for rule in policy.rules]
-    ['cpu.up', 'cpu.down']
+    >>> rule = {"name": "up", "when": "uptime > 5m && parallelism < 2", "then": {"parallelism": "2"}}
+    >>> dras.Policy({"version": 1, "name": "small", "rules": [rule]})
+    <Policy "small": 1 rules (up)>
 
     Raises:
         PolicyError: the document is refused; its ``diagnostics`` say everything that is wrong with it, with path, line and column.
     """
 
-    def __new__(cls, document: Mapping[str, Any] | Text, /) -> Policy: ...
+    def __new__(cls, document: Mapping[str, Any] | _Text, /) -> Policy: ...
     @property
     def name(self) -> str:
         """The name of the document."""
@@ -222,7 +222,7 @@ class Expression:
         """The same with values as keyword arguments."""
     def explain(self, values: Mapping[str, object], /) -> Explanation:
         """The value of every part of it. Costs far more than evaluating."""
-    def evaluate_columns(self, columns: Mapping[str, Floats], /) -> npt.NDArray[np.uint8] | npt.NDArray[np.float64]:
+    def evaluate_columns(self, columns: Mapping[str, _Floats], /) -> npt.NDArray[np.uint8] | npt.NDArray[np.float64]:
         """Its values for many rows: row `i` has the `i`-th value of each column. The interpreter is released meanwhile.
 
         A condition gives ``uint8``: ``dras.FALSE``, ``dras.TRUE`` or ``dras.UNDEFINED``. A number gives ``float64``, NaN where it is undefined. In
@@ -252,7 +252,7 @@ class Task:
         policy: Policy,
         id: str,
         *,
-        attributes: Mapping[str, Number | bool | None] | None = None,
+        attributes: Mapping[str, _Number | bool | None] | None = None,
         labels: Mapping[str, str] | None = None,
     ) -> Task: ...
     @property
@@ -270,7 +270,7 @@ class Task:
     @property
     def history(self) -> History:
         """What was instructed, applied, and done by somebody else."""
-    def set(self, attributes: Mapping[str, Number | bool | None] | None = None, /, **more: Number | bool | None) -> None:
+    def set(self, attributes: Mapping[str, _Number | bool | None] | None = None, /, **more: _Number | bool | None) -> None:
         """Sets attributes, all or none; ``None`` makes one undefined again. Numbers are in the declared unit, seconds and bytes for built-in ones.
 
         >>> import dras
@@ -293,7 +293,7 @@ class Task:
         Raises:
             TaskError: Flink would not start with it; the message says why.
         """
-    def row(self, values: Mapping[str, Number | None], /, *, now: Time, at: Time | None = None, instance: str | None = None) -> Accepted:
+    def row(self, values: Mapping[str, _Number | None], /, *, now: _Time, at: _Time | None = None, instance: str | None = None) -> Accepted:
         """Takes one scrape: values of several metrics, in their declared units, at one time. ``None`` and NaN are "asked, not available".
 
         ``instance`` names a TaskManager or subtask; without it the values are of the task itself.
@@ -301,47 +301,47 @@ class Task:
         Raises:
             TaskError: a metric is unknown or holds texts, or ``now`` went back.
         """
-    def column(self, metric: str, times: Times, values: Floats, *, now: Time, instance: str | None = None) -> Accepted:
+    def column(self, metric: str, times: _Times, values: _Floats, *, now: _Time, instance: str | None = None) -> Accepted:
         """Takes many samples of one series, in any order. Arrays are read where they lie.
 
         Raises:
             TaskError: the metric is unknown or holds texts, ``now`` went back, or times and values are not equally many.
             InputTypeError: a column is of another element type or does not lie in one piece.
         """
-    def event(self, metric: str, message: str, *, now: Time, at: Time | None = None, instance: str | None = None) -> Accepted:
+    def event(self, metric: str, message: str, *, now: _Time, at: _Time | None = None, instance: str | None = None) -> Accepted:
         """Takes an event: an exception or another log line. One that is there already is recognised.
 
         Raises:
             TaskError: the metric is unknown or holds numbers, or ``now`` went back.
         """
-    def observed(self, metric: str, *, now: Time, until: Time | None = None) -> None:
+    def observed(self, metric: str, *, now: _Time, until: _Time | None = None) -> None:
         """Says that all events of the metric up to ``until`` were handed over. Without it the absence of events says nothing.
 
         Raises:
             TaskError: the metric is unknown or holds numbers, or ``now`` went back.
         """
-    def mark(self, mark: Literal["restart", "change"], at: Time) -> None:
+    def mark(self, mark: Literal["restart", "change"], at: _Time) -> None:
         """Marks a restart or a change of resources: samples from before it, and from the warm-up after it, do not count in windows."""
-    def end(self, instance: str, at: Time, *, metric: str | None = None) -> None:
+    def end(self, instance: str, at: _Time, *, metric: str | None = None) -> None:
         """Says that an instance has ended, or one metric of it: it leaves everything over instances at once, without waiting to go stale.
 
         Raises:
             TaskError: the metric is unknown.
         """
-    def queries(self, now: Time, *, look: Look | None = None) -> tuple[Query, ...]:
+    def queries(self, now: _Time, *, look: Look | None = None) -> tuple[Query, ...]:
         """The range queries whose answers complete the task's windows at ``now``: hand each answer to ``read_prometheus``, in this order.
 
         Raises:
             TaskError: a label or attribute that a query needs is not set.
         """
-    def read_prometheus(self, metric: str, body: Body, *, now: Time) -> ReadReport:
+    def read_prometheus(self, metric: str, body: _Body, *, now: _Time) -> ReadReport:
         """Reads the body of an answer of Prometheus' ``/api/v1/query`` or ``/api/v1/query_range``. Each series is an instance.
 
         Raises:
             ReadError: the body is not such an answer, says an error, or its series cannot be told apart.
             TaskError: the metric is unknown, or ``now`` went back.
         """
-    def read_flink_metrics(self, body: Body, *, now: Time, at: Time | None = None, instance: str | None = None) -> ReadReport:
+    def read_flink_metrics(self, body: _Body, *, now: _Time, at: _Time | None = None, instance: str | None = None) -> ReadReport:
         """Reads the body of an answer of Flink's ``/jobs/:id/metrics``, ``/taskmanagers/:id/metrics`` or ``/jobs/:id/vertices/:id/metrics`` that was
         fetched at ``at``; ``instance`` names what was asked.
 
@@ -349,14 +349,14 @@ class Task:
             ReadError: the body is not such an answer.
             TaskError: ``now`` went back.
         """
-    def read_flink_exceptions(self, metric: str, body: Body, *, now: Time, at: Time | None = None) -> ReadReport:
+    def read_flink_exceptions(self, metric: str, body: _Body, *, now: _Time, at: _Time | None = None) -> ReadReport:
         """Reads the body of an answer of Flink's ``/jobs/:id/exceptions`` that was fetched at ``at`` into an event metric.
 
         Raises:
             ReadError: the body is not such an answer, or the metric holds numbers.
             TaskError: the metric is unknown, or ``now`` went back.
         """
-    def decide(self, now: Time, *, look: Look | None = None) -> Decision:
+    def decide(self, now: _Time, *, look: Look | None = None) -> Decision:
         """Looks at the task and decides. ``look="short"`` looks at urgent rules only, and takes nothing away.
 
         The same policy, samples, attributes and times of looks give the same decision, to the bit, in Rust, Python and Node.
@@ -364,15 +364,15 @@ class Task:
         Raises:
             TaskError: ``now`` went back.
         """
-    def next_look(self, after: Time) -> NextLook:
-        """The first look that is due after ``after``, by the document's ``timing``; spread, so that tasks are not all looked at in the same second."""
-    def applied(self, instruction: Instruction | str, *, now: Time, at: Time | None = None) -> None:
+    def next_look(self, after: _Time) -> NextLook:
+        """The first look that is due after ``after``, by the document's ``timing``; spread, so that tasks take turns."""
+    def applied(self, instruction: Instruction | str, *, now: _Time, at: _Time | None = None) -> None:
         """Says that an instruction (or its key) was applied, and that the task has run with it since ``at``. The same again changes nothing.
 
         Raises:
             TaskError: it was never given, was reported as failed, or ``at`` is before it was given or in the future.
         """
-    def failed(self, instruction: Instruction | str, reason: str, *, now: Time, at: Time | None = None) -> None:
+    def failed(self, instruction: Instruction | str, reason: str, *, now: _Time, at: _Time | None = None) -> None:
         """Says that an instruction (or its key) could not be applied, and why.
 
         Raises:
@@ -461,7 +461,7 @@ class Instruction:
     """
 
     @staticmethod
-    def from_dict(data: Mapping[str, Any] | Text, /) -> Instruction:
+    def from_dict(data: Mapping[str, Any] | _Text, /) -> Instruction:
         """The instruction that ``to_dict`` or ``to_json`` gave.
 
         Raises:
@@ -506,9 +506,9 @@ class Instruction:
         """The same as JSON."""
     def resource_requirements(
         self,
-        job: Body,
+        job: _Body,
         *,
-        present: Body | None = None,
+        present: _Body | None = None,
         scaling: Literal["follow_job", "proportional"] | None = None,
         lower_bound: Literal["one", "keep", "exact"] | None = None,
     ) -> ResourceRequirements:
@@ -520,7 +520,7 @@ class Instruction:
             TranslationError: Flink would refuse it, or the vertices are not as the instruction found them.
             ReadError: ``job`` or ``present`` is not such an answer.
         """
-    def configuration(self, job: Body | None = None, *, scaling: Literal["follow_job", "proportional"] | None = None) -> ConfigurationEntries:
+    def configuration(self, job: _Body | None = None, *, scaling: Literal["follow_job", "proportional"] | None = None) -> ConfigurationEntries:
         """The configuration with which the job is started again; with ``job`` the parallelism of every vertex is in it.
 
         Raises:
@@ -539,7 +539,7 @@ class Instruction:
         self,
         deployment: Mapping[str, Any] | None = None,
         *,
-        job: Body | None = None,
+        job: _Body | None = None,
         scaling: Literal["follow_job", "proportional"] | None = None,
         autoscaler: Literal["refuse", "disable"] | None = None,
         allow_stateless: bool = False,
@@ -578,9 +578,7 @@ class Fleet:
     @property
     def ids(self) -> tuple[str, ...]:
         """The ids of its tasks, in the order in which they were added."""
-    def add(
-        self, id: str, *, attributes: Mapping[str, Number | bool | None] | None = None, labels: Mapping[str, str] | None = None
-    ) -> Task:
+    def add(self, id: str, *, attributes: Mapping[str, _Number | bool | None] | None = None, labels: Mapping[str, str] | None = None) -> Task:
         """Adds a task and gives it.
 
         Raises:
@@ -598,7 +596,7 @@ class Fleet:
     def __iter__(self) -> Iterator[str]: ...
     def __getitem__(self, id: str, /) -> Task:
         """The task of that id: the task itself, not a copy."""
-    def set(self, attribute: str, values: Mapping[str, Number | bool | None]) -> None:
+    def set(self, attribute: str, values: Mapping[str, _Number | bool | None]) -> None:
         """Sets one attribute of many tasks, by their ids.
 
         Raises:
@@ -612,7 +610,7 @@ class Fleet:
             InputError: the fleet has no such task.
             TaskError: the metric is unknown or holds texts.
         """
-    def ingest(self, series: Buffer | Sequence[int], times: Time | Times, values: Floats, *, now: Time) -> FleetReport:
+    def ingest(self, series: npt.NDArray[Any] | Buffer | Sequence[int], times: _Time | _Times, values: _Floats, *, now: _Time) -> FleetReport:
         """Takes samples of many series: for each a handle (``int64``), a time (``int64``, or one for all) and a value (``float64``).
 
         Samples of one series that stand one after the other are taken together. Arrays are read where they lie, with the interpreter released.
@@ -620,19 +618,19 @@ class Fleet:
         Raises:
             InputError: a handle is not one of this fleet, or columns are not equally long; nothing is taken then.
         """
-    def read_prometheus(self, metric: str, body: Body, *, label: str, now: Time) -> FleetReport:
+    def read_prometheus(self, metric: str, body: _Body, *, label: str, now: _Time) -> FleetReport:
         """Reads one answer of Prometheus about many tasks; the value of ``label`` is a series' task.
 
         Raises:
             ReadError: the body is not such an answer; nothing is taken then.
             TaskError: the metric is unknown.
         """
-    def due(self, after: Time, until: Time) -> dict[Look, list[str]]:
+    def due(self, after: _Time, until: _Time) -> dict[Look, list[str]]:
         """The tasks for which a look is due after ``after`` and not after ``until``, by the kind of the look; a long look takes the place of short
         ones."""
     def decide(
         self,
-        now: Time,
+        now: _Time,
         *,
         look: Look | None = None,
         tasks: Iterable[str] | None = None,

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from datetime import timedelta
 from html import escape
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from ._data import Change, ResourceStep
     from ._dras import Decision, FleetDecisions, Policy
 
 _COLOURS = {"fired": "#c62828", "holding": "#b26a00", "undefined": "#6a1b9a", "not_met": "#777", "not_looked": "#777"}
@@ -25,12 +27,20 @@ def _lines(lines: Iterable[str]) -> str:
     return "<br>".join(escape(line) for line in lines)
 
 
+def _until(what: str, left: timedelta | None) -> str:
+    return what if left is None else f"{what}, {left} left"
+
+
+def _amounts(step: Change | ResourceStep) -> str:
+    return f"{step.from_:g} → {step.to:g}"
+
+
 def decision(d: Decision) -> str:
     """A decision: what it changes and holds, rules with their values, and what was seen."""
     headline = escape(repr(d)[len("<Decision ") : -1])
     parts = [f'<div class="dras"><b>{headline}</b>']
     parts += [f'<div style="color:#c62828">⚠ {escape(alert.rule)}: {escape(alert.text)}</div>' for alert in d.alerts]
-    parts += [f"<div>somebody else changed {escape(s.resource)} {s.from_:g} → {s.to:g}</div>" for s in d.external]
+    parts += [f"<div>somebody else changed {escape(s.resource)} {_amounts(s)}</div>" for s in d.external]
 
     rules = []
     for rule in d.rules:
@@ -43,18 +53,18 @@ def decision(d: Decision) -> str:
     parts.append(_table(("rule", "came to", "because"), rules))
 
     held = []
-    for h in d.held:
-        by = (f"{hold.guard}" + (f", {hold.left} left" if hold.left is not None else "") for hold in h.by)
-        held.append((escape(h.change.resource), f"{h.change.from_:g} → {h.change.to:g}", _lines(by), escape(h.why or "")))
+    for change in d.held:
+        guards_of = _lines(_until(hold.guard, hold.left) for hold in change.by)
+        held.append((escape(change.change.resource), _amounts(change.change), guards_of, escape(change.why or "")))
     parts.append(_table(("held", "change", "by", "why"), held))
 
     guards = []
     for guard in d.guards:
-        holds = (f"{h.direction}" + (f", {h.left} left" if h.left is not None else "") for h in guard.holds)
+        holds = (_until(h.direction, h.left) for h in guard.holds)
         guards.append((escape(guard.guard), _lines(holds)))
     parts.append(_table(("guard", "holds"), guards))
 
-    inputs = ((f"<code>{escape(i.text)}</code>", escape(i.undefined and f"undefined: {i.undefined}" or i.shown)) for i in d.inputs)
+    inputs = ((f"<code>{escape(i.text)}</code>", escape((i.undefined and f"undefined: {i.undefined}") or i.shown)) for i in d.inputs)
     parts.append(_table(("value", ""), inputs))
     if d.instruction is not None:
         parts.append(f"<div>⇒ {escape(str(d.instruction))}</div>")
@@ -68,8 +78,8 @@ def fleet(decisions: FleetDecisions) -> str:
     rows = []
     for index in range(min(len(decisions), shown)):
         d = decisions[index]
-        changes = (f"{c.resource} {c.from_:g} → {c.to:g}" for c in d.changes)
-        held = (f"{h.change.resource} {h.change.from_:g} → {h.change.to:g} ({', '.join(hold.guard for hold in h.by)})" for h in d.held)
+        changes = (f"{c.resource} {_amounts(c)}" for c in d.changes)
+        held = (f"{h.change.resource} {_amounts(h.change)} ({', '.join(hold.guard for hold in h.by)})" for h in d.held)
         rows.append((escape(d.task), _lines(changes), _lines(held), _lines(a.text for a in d.alerts)))
     more = f"<div>… and {len(decisions) - shown} more</div>" if len(decisions) > shown else ""
     table = _table(("task", "changes", "held", "alerts"), rows)

@@ -87,8 +87,7 @@ class Diagnostics(tuple[Diagnostic, ...]):
             return '<div class="dras">nothing to report</div>'
         colours = {"error": "#c62828", "warning": "#b26a00"}
         parts = (
-            f'<pre style="margin:0 0 .6em;padding:.4em .8em;border-left:4px solid {colours[d.severity]}">{escape(d.rendered)}</pre>'
-            for d in self
+            f'<pre style="margin:0 0 .6em;padding:.4em .8em;border-left:4px solid {colours[d.severity]}">{escape(d.rendered)}</pre>' for d in self
         )
         return f'<div class="dras">{"".join(parts)}</div>'
 
@@ -142,8 +141,8 @@ class ExpressionError(CompileError):
 
 
 class TaskError(DrasError, ValueError):
-    """Something that cannot be said of a task: an attribute it does not have, samples it cannot take, a report on an instruction that it was not given,
-    a time before an earlier one."""
+    """Something that cannot be said of a task: an attribute it does not have, samples it cannot take, a report on an instruction that it was not
+    given, a time before an earlier one."""
 
 
 class ReadError(DrasError, ValueError):
