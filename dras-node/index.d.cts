@@ -56,8 +56,8 @@ export const version: string;
 export interface Diagnostic {
   /** The stable code, e.g. `E0201`; {@link errorCodes} explains each. */
   readonly code: string;
-  /** Whether it refuses the text, or only warns. */
-  readonly severity: 'error' | 'warning';
+  /** Whether it refuses the text, warns, or only remarks. */
+  readonly severity: 'error' | 'warning' | 'info';
   /** What is wrong, in one line. */
   readonly message: string;
   /** Where in the rule document, e.g. `rules[2].when`; empty for an expression that stands alone. */
@@ -1102,7 +1102,7 @@ export function functions(): readonly FunctionInfo[];
 /** All codes of diagnostics. */
 export function errorCodes(): readonly {
   readonly code: string;
-  readonly severity: 'error' | 'warning';
+  readonly severity: 'error' | 'warning' | 'info';
   readonly title: string;
   readonly explanation: string;
 }[];

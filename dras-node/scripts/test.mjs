@@ -4,7 +4,7 @@
 //   node scripts/test.mjs [FILE …]
 
 import { execFileSync, spawnSync } from 'node:child_process';
-import { cpSync, existsSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { cpSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -32,7 +32,7 @@ for (const folder of ['test', 'examples']) cpSync(join(home, folder), join(work,
 cpSync(join(home, 'README.md'), join(work, 'README.md'));
 // What all languages share, and what the version is compared with.
 const cases = join(home, '../dras-core/tests/cases');
-if (existsSync(cases)) cpSync(cases, join(work, 'cases'), { recursive: true });
+cpSync(cases, join(work, 'cases'), { recursive: true });
 cpSync(join(home, '../Cargo.toml'), join(work, 'Cargo.toml'));
 
 console.log('== types');

@@ -7,7 +7,7 @@ use std::any::Any;
 use std::fmt::Debug;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use dras_core::diagnostic::{Diagnostic, Diagnostics, Severity};
+use dras_core::diagnostic::{Diagnostic, Diagnostics};
 use napi::{Error, Result, Status};
 use serde_json::{Value, json};
 
@@ -89,10 +89,7 @@ fn diagnostic(d: &Diagnostic) -> Value {
     let position = d.line_and_column();
     json!({
         "code": d.code.id(),
-        "severity": match d.severity() {
-            Severity::Error => "error",
-            Severity::Warning => "warning",
-        },
+        "severity": d.severity(),
         "message": d.message,
         "path": d.path,
         "source": source.filter(|text| text.len() <= CARRIED_SOURCE),
