@@ -20,6 +20,9 @@ export type Quantity = number | bigint | string;
 /** Plain data, as JSON has it. `undefined` is as if it were not there. */
 export type Json = null | boolean | number | bigint | string | readonly Json[] | { readonly [key: string]: Json | undefined };
 
+/** A duration: milliseconds, or a text such as `"5m"`. */
+export type Duration = number | string;
+
 /** A document, or something like it: plain data, or JSON as text or UTF-8. */
 export type Source = string | Uint8Array | object;
 
@@ -166,6 +169,22 @@ export interface MetricInfo {
   readonly used: boolean;
 }
 
+/** A parameter of a policy. */
+export interface ParameterInfo {
+  /** Its name in expressions: `cpu.high`. */
+  readonly name: string;
+  /** Its value, as documents write it. */
+  readonly value: number | boolean | string;
+  /** The values that it may be set to: `10% … 100%`. */
+  readonly range?: string;
+  /** The value that a strategy has for it. */
+  readonly default?: number | boolean | string;
+  /** One sentence for readers. */
+  readonly doc: string;
+  /** Where its value comes from. */
+  readonly origin: { readonly from: 'document' | 'template' | 'override'; readonly path: string; readonly [more: string]: unknown };
+}
+
 /** An attribute that rules of a policy may use. */
 export interface AttributeInfo {
   /** Its name in expressions. */
@@ -205,12 +224,20 @@ export class Policy {
   readonly metrics: readonly MetricInfo[];
   /** The attributes. */
   readonly attributes: readonly AttributeInfo[];
+  /** The parameters, with the values that count and where these come from. */
+  readonly parameters: readonly ParameterInfo[];
   /** The least and most of each resource, as in the document. */
   readonly limits: Readonly<Record<string, unknown>>;
   /** What holds changes back, as in the document. */
   readonly guards: Readonly<Record<string, unknown>>;
   /** What is odd about the document, though it compiles. */
   readonly warnings: readonly Diagnostic[];
+  /**
+   * What is odd about the rules beside each other: conditions that are never or always true, rules that contradict or repeat each other, thresholds in the
+   * wrong order, rules that go up and down for ever at a constant load; each with an example where there is one.
+   * @param options - `retention`: how far back samples can be had; windows that reach further are reported.
+   */
+  lint(options?: { retention?: Duration | undefined }): readonly Diagnostic[];
   /** The bytes that the windows of a task may take, known before anything runs. */
   bytesPerTask(taskManagers?: number): number;
   toString(): string;

@@ -1,7 +1,8 @@
 'use strict';
 // Values on their way in, checked strictly: what is not meant is refused, and the message says what was given and what is wanted.
 
-const { InputError, InputTypeError } = require('./errors.cjs');
+const native = require('./native.cjs');
+const { InputError, InputTypeError, translate } = require('./errors.cjs');
 
 // Taken before anybody can replace them: what an array is, it must not say itself.
 const TypedArray = Object.getPrototypeOf(Uint8Array);
@@ -48,6 +49,23 @@ function text(value, what) {
   if (typeof value !== 'string') throw wrongType(value, what, 'a string');
   if (!value.isWellFormed()) throw new InputError(`${what} holds a lone surrogate, which is half a character and no text`, 'not_well_formed');
   return value;
+}
+
+/** A duration as a number of ms. */
+function duration(value, what) {
+  if (typeof value === 'number') {
+    if (Number.isFinite(value) && value >= 0) return value;
+    throw new InputError(`${what} is ${value}; a duration is a number of ms that is not negative, or a text such as "5m"`, 'duration');
+  }
+  if (typeof value !== 'string') throw wrongType(value, what, 'a number of ms, or a text such as "5m"');
+  let found;
+  try {
+    found = JSON.parse(native.quantity(text(value, what)));
+  } catch (error) {
+    throw translate(error);
+  }
+  if (found.unit !== 's') throw new InputError(`${what} is a duration, and \`${value}\` is not`, 'unit');
+  return found.value * 1000;
 }
 
 const timeOf = Date.prototype.getTime;
@@ -251,4 +269,4 @@ function json(value, what) {
   return write(value, '');
 }
 
-module.exports = { body, bytes, count, floats, handles, isBigInts, json, look, number, options, text, time, times, typeName, wholeTimes, word, wrongType };
+module.exports = { body, bytes, count, duration, floats, handles, isBigInts, json, look, number, options, text, time, times, typeName, wholeTimes, word, wrongType };

@@ -36,6 +36,16 @@ class Policy {
     metrics.set(this, new Map(info.metrics.map((metric, index) => [metric.name, index])));
   }
 
+  lint(options = undefined) {
+    const given = input.options(options, ['retention'], 'lint');
+    const retention = given.retention === undefined ? undefined : input.duration(given.retention, 'retention');
+    try {
+      return freeze(JSON.parse(native_(this).lint(retention)));
+    } catch (error) {
+      throw translate(error);
+    }
+  }
+
   bytesPerTask(taskManagers = 1) {
     return native_(this).bytesPerTask(input.count(taskManagers, 'taskManagers', 1_000_000));
   }

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { Assigner, InputError, Library, Policy, PolicyError, TaskError, Template } from 'dras';
+import { Assigner, InputError, InputTypeError, Library, Policy, PolicyError, TaskError, Template } from 'dras';
 import { DOCUMENT, policy, throws } from './support.mjs';
 
 test('a policy says what it consists of', () => {
@@ -60,6 +60,31 @@ test('warnings are not errors', () => {
   const { warnings } = new Policy({ version: 1, strategies: [{ use: 'cpu' }], params: { spare: 2 } });
   assert.equal(warnings[0].message, 'the parameter `spare` is not used');
   assert.equal(warnings[0].severity, 'warning');
+});
+
+test('parameters say where their values come from', () => {
+  const { parameters } = new Policy({ version: 1, strategies: [{ use: 'cpu', params: { high: '75%' } }], params: { late: '1m' }, rules: [{ name: 'a', when: 'uptime > late', alert: 'x' }] });
+  const high = parameters.find((p) => p.name === 'cpu.high');
+  assert.deepEqual([high.value, high.origin.from, high.origin.path], ['75%', 'override', 'strategies[0].params.high']);
+  assert.equal(parameters.find((p) => p.name === 'late').origin.from, 'document');
+});
+
+test('lint finds what compiles and makes no sense', () => {
+  assert.deepEqual(policy().lint().map((d) => [d.code, d.severity]), [['I0201', 'info']]);
+  const odd = new Policy({
+    version: 1,
+    metrics: { cpu: { range: [0, 1] } },
+    rules: [{ name: 'never', when: 'avg(cpu[7d]) > 0.8 && avg(cpu[7d]) < 0.2', then: { parallelism: 'parallelism + 1' } }],
+  });
+  const codes = (found) => found.map((d) => d.code);
+  assert.ok(codes(odd.lint()).includes('W0201'), 'can never be true');
+  const beyond = odd.lint({ retention: '1d' });
+  assert.ok(beyond.length > odd.lint().length);
+  assert.deepEqual(odd.lint({ retention: 86_400_000 }), beyond);
+  for (const retention of [-1, NaN]) throws(() => odd.lint({ retention }), InputError, 'duration');
+  throws(() => odd.lint({ retention: '5GiB' }), InputError, 'unit');
+  throws(() => odd.lint({ retention: 'long' }), InputError, 'quantity');
+  throws(() => odd.lint({ retention: {} }), InputTypeError, 'type');
 });
 
 test('strategies can be read, copied and changed', () => {
