@@ -55,14 +55,26 @@ fn replay(policy: &Policy, trace: &Trace, every: i64) -> Vec<Decided> {
                 .iter()
                 .any(|n| matches!(n.kind, NewsKind::Mark(Mark::Change, _)));
             let rules = || policy.rules().zip(look.decision.states());
-            let fired: Vec<String> = rules().filter(|r| r.1 == RuleState::Fired).map(|r| r.0.name.clone()).collect();
+            let fired: Vec<String> = rules()
+                .filter(|r| r.1 == RuleState::Fired)
+                .map(|r| r.0.name.clone())
+                .collect();
             all.push(Decided {
                 elapsed: look.elapsed / 1000,
                 undefined: rules().filter(|r| r.1 == RuleState::Undefined).count(),
-                changes: look.decision.changes().iter().map(|c| (c.resource, c.from, c.to)).collect(),
+                changes: look
+                    .decision
+                    .changes()
+                    .iter()
+                    .map(|c| (c.resource, c.from, c.to))
+                    .collect(),
                 warming_up: look.warm_up.is_some(),
                 changed,
-                text: if fired.is_empty() { String::new() } else { look.decision.to_string() },
+                text: if fired.is_empty() {
+                    String::new()
+                } else {
+                    look.decision.to_string()
+                },
                 fired,
             });
         })
@@ -268,7 +280,9 @@ fn after_a_rescale_or_a_restart_nothing_is_advised() {
         );
         // Late, but catching up: nothing is taken away meanwhile, and nothing more is asked for.
         assert!(
-            after.iter().all(|d| d.changes.is_empty() && d.fired.iter().all(|r| r == "source_delay.stay")),
+            after
+                .iter()
+                .all(|d| d.changes.is_empty() && d.fired.iter().all(|r| r == "source_delay.stay")),
             "{name}"
         );
     }
@@ -323,7 +337,9 @@ fn the_same_lag_without_a_restart_is_believed() {
     let decided = replay(&policy, &trace, 5000);
     assert!(decided.iter().any(|d| d.fired.iter().any(|r| r == "source_delay.up")));
     assert!(
-        decided.iter().all(|d| d.fired.iter().all(|r| r != "cpu.down") || d.changes.iter().all(|c| c.2 >= c.1)),
+        decided
+            .iter()
+            .all(|d| d.fired.iter().all(|r| r != "cpu.down") || d.changes.iter().all(|c| c.2 >= c.1)),
         "an idle task that is late keeps its slots"
     );
 }

@@ -33,7 +33,10 @@ fn aws(parallelism: f64, configured: f64, per_kpu: f64, points: &[(usize, f64)])
         ("parallelism_per_kpu", per_kpu),
     ];
     let mut task = task(&policy, &attributes);
-    let (cpu, instance) = (policy.metric("container_cpu").unwrap(), task.instance(&policy, "").unwrap());
+    let (cpu, instance) = (
+        policy.metric("container_cpu").unwrap(),
+        task.instance(&policy, "").unwrap(),
+    );
     let mut now = T0;
     let mut wanted = Vec::new();
     for (count, value) in points {
@@ -55,11 +58,26 @@ fn aws_doubles_after_15_busy_points_and_halves_after_360_idle_ones() {
     assert_eq!((late[24], late[25]), (6.0, 12.0), "one point below begins anew");
     let halved = aws(7.0, 2.0, 1.0, &[(361, 9.9)]);
     assert_eq!((halved[358], halved[359]), (7.0, 4.0), "rounded up");
-    assert_eq!(*aws(7.0, 6.0, 1.0, &[(360, 1.0)]).last().unwrap(), 6.0, "never below what was configured");
-    assert_eq!(*aws(3.0, 6.0, 1.0, &[(360, 1.0)]).last().unwrap(), 3.0, "and never above what there is");
-    assert!(aws(6.0, 2.0, 1.0, &[(400, 10.0)]).iter().all(|p| *p == 6.0), "10% is not below 10%");
+    assert_eq!(
+        *aws(7.0, 6.0, 1.0, &[(360, 1.0)]).last().unwrap(),
+        6.0,
+        "never below what was configured"
+    );
+    assert_eq!(
+        *aws(3.0, 6.0, 1.0, &[(360, 1.0)]).last().unwrap(),
+        3.0,
+        "and never above what there is"
+    );
+    assert!(
+        aws(6.0, 2.0, 1.0, &[(400, 10.0)]).iter().all(|p| *p == 6.0),
+        "10% is not below 10%"
+    );
     assert_eq!(*aws(200.0, 2.0, 8.0, &[(15, 99.0)]).last().unwrap(), 256.0);
-    assert_eq!(*aws(48.0, 2.0, 1.0, &[(15, 99.0)]).last().unwrap(), 64.0, "64 KPU of one subtask each");
+    assert_eq!(
+        *aws(48.0, 2.0, 1.0, &[(15, 99.0)]).last().unwrap(),
+        64.0,
+        "64 KPU of one subtask each"
+    );
 }
 
 #[test]
@@ -104,9 +122,15 @@ fn the_defaults_of_alibaba_are_those_of_its_documentation() {
 fn a_job_that_ran_out_of_heap_under_the_defaults_of_alibaba_gets_half_as_much_again() {
     let policy = policy(include_str!("../rules/alibaba.json"));
     let mut task = task(&policy, &[("parallelism", 4.0), ("task_manager_cores", 1.0)]);
-    let entries = [("taskmanager.memory.process.size", "4096m"), ("taskmanager.numberOfTaskSlots", "1")];
+    let entries = [
+        ("taskmanager.memory.process.size", "4096m"),
+        ("taskmanager.numberOfTaskSlots", "1"),
+    ];
     task.set_flink_configuration(&policy, entries).unwrap();
-    let (exceptions, instance) = (policy.metric("exceptions").unwrap(), task.instance(&policy, "").unwrap());
+    let (exceptions, instance) = (
+        policy.metric("exceptions").unwrap(),
+        task.instance(&policy, "").unwrap(),
+    );
     decide(&policy, &mut task, T0).unwrap();
     let now = T0 + M;
     let text = "java.lang.OutOfMemoryError: Java heap space";

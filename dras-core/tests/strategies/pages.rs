@@ -15,18 +15,28 @@ fn tables(template: &Template) -> String {
     let mut page = String::from("\n| parameter | default | range | |\n| --- | --- | --- | --- |\n");
     for (name, param) in template.params() {
         let range = param.range().unwrap_or_else(|| "`true`, `false`".to_owned());
-        let _ = writeln!(page, "| `{name}` | `{}` | {range} | {} |", param.value, cell(&param.doc));
+        let _ = writeln!(
+            page,
+            "| `{name}` | `{}` | {range} | {} |",
+            param.value,
+            cell(&param.doc)
+        );
     }
     page += "\n| metric | unit | of each | |\n| --- | --- | --- | --- |\n";
     for (name, metric) in &template.document().metrics {
         let spec = metric.to_spec(name);
-        let unit = metric.unit.as_ref().map_or_else(|| "number".to_owned(), |u| u.name.clone());
+        let unit = metric
+            .unit
+            .as_ref()
+            .map_or_else(|| "number".to_owned(), |u| u.name.clone());
         let unit = match spec.kind {
             Kind::Event => "texts".to_owned(),
             Kind::Counter => format!("{unit}, counter"),
             Kind::Gauge => unit,
         };
-        let per = format!("{:?}", spec.per).to_lowercase().replace("taskmanager", "TaskManager");
+        let per = format!("{:?}", spec.per)
+            .to_lowercase()
+            .replace("taskmanager", "TaskManager");
         let source = match (&metric.record, &metric.flink, &metric.query) {
             (Some(record), ..) => format!(" Recorded: `{}`", cell(record)),
             (_, Some(flink), _) => format!(" Flink's `{flink}`"),
@@ -40,7 +50,13 @@ fn tables(template: &Template) -> String {
         let mut sets: Vec<String> = rule.then.keys().map(|r| format!("`{}`", r.name())).collect();
         sets.extend(rule.alert.is_some().then(|| "nothing: it tells people".to_owned()));
         let urgent = if rule.urgent { ", urgently" } else { "" };
-        let _ = writeln!(page, "| `{}` | {} | {}{urgent} |", rule.name, cell(&rule.doc), sets.join(", "));
+        let _ = writeln!(
+            page,
+            "| `{}` | {} | {}{urgent} |",
+            rule.name,
+            cell(&rule.doc),
+            sets.join(", ")
+        );
     }
     page + "\n"
 }
@@ -59,12 +75,21 @@ fn the_tables_of_the_pages_are_current() {
         if std::env::var_os("DRAS_WRITE_DOCS").is_some() {
             std::fs::write(&path, &should).unwrap();
         } else {
-            assert!(before == should, "docs/strategies/{name}.md is not current: run the tests with DRAS_WRITE_DOCS=1");
+            assert!(
+                before == should,
+                "docs/strategies/{name}.md is not current: run the tests with DRAS_WRITE_DOCS=1"
+            );
         }
         // The page speaks of every rule and parameter beyond its table.
         let said = format!("{head}{tail}");
-        for (param, _) in template.params().filter(|p| !["up_for", "window", "of_capacity"].contains(&p.0)) {
-            assert!(said.contains(&format!("`{param}`")), "docs/strategies/{name}.md explains no `{param}`");
+        for (param, _) in template
+            .params()
+            .filter(|p| !["up_for", "window", "of_capacity"].contains(&p.0))
+        {
+            assert!(
+                said.contains(&format!("`{param}`")),
+                "docs/strategies/{name}.md explains no `{param}`"
+            );
         }
     }
 }

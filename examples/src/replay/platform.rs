@@ -77,7 +77,11 @@ impl Platform {
     /// The entries of Flink's configuration that the task runs with now.
     pub fn configuration(&self) -> impl Iterator<Item = (&str, String)> {
         self.configuration.iter().map(|(key, value)| {
-            let size = if key == PROCESS_SIZE { format!("{}b", self.memory) } else { value.clone() };
+            let size = if key == PROCESS_SIZE {
+                format!("{}b", self.memory)
+            } else {
+                value.clone()
+            };
             (key.as_str(), size)
         })
     }

@@ -78,7 +78,12 @@ impl Selector {
                     return Err(error("a label is needed", rest));
                 }
                 let after = after.trim_start();
-                let operators = [("=~", true, true), ("!~", false, true), ("!=", false, false), ("=", true, false)];
+                let operators = [
+                    ("=~", true, true),
+                    ("!~", false, true),
+                    ("!=", false, false),
+                    ("=", true, false),
+                ];
                 let operator = operators.into_iter().find_map(|(sign, like, pattern)| {
                     let after = after.strip_prefix(sign)?;
                     Some((like, pattern, after.trim_start()))
@@ -118,11 +123,7 @@ impl Selector {
 
     /// Whether it selects the series `name` whose labels `label` gives; a label that is not there is the empty text, as in Prometheus.
     pub fn selects<'l>(&self, name: &str, label: impl Fn(&str) -> Option<&'l str>) -> bool {
-        self.name == name
-            && self
-                .matchers
-                .iter()
-                .all(|m| m.passes(label(&m.label).unwrap_or("")))
+        self.name == name && self.matchers.iter().all(|m| m.passes(label(&m.label).unwrap_or("")))
     }
 }
 
@@ -201,7 +202,10 @@ mod tests {
             ("", "a metric name is needed at ``"),
             ("rate(busy[1m])", "more than a selector at `(busy[1m])`"),
             ("busy[5m]", "more than a selector at `[5m]`"),
-            ("busy{task_name~\"w.*\"}", "`=`, `!=`, `=~` or `!~` is needed at `~\"w.*\"}`"),
+            (
+                "busy{task_name~\"w.*\"}",
+                "`=`, `!=`, `=~` or `!~` is needed at `~\"w.*\"}`",
+            ),
             ("busy{task_name=~\"(w\"}", "a regular expression is needed at `\"(w\"}`"),
             ("busy{task_name=work}", "a quoted value is needed at `work}`"),
             ("busy{task_name=\"work", "a quoted value is needed at `\"work`"),
