@@ -44,9 +44,10 @@ const RULES: [&str; 4] = [
        {"name": "e", "when": "heap > 1GiB", "then": {"task_heap": "heap"}, "no_shrink_for": "1h"}"#,
 ];
 
-const GUARDS: [&str; 4] = [
+const GUARDS: [&str; 5] = [
     "{}",
     r#"{"cool_down": {"up": "0s", "down": "0s", "urgent": "0s"}, "stabilisation": {"down": "0s"}, "restarts_per_day": 20, "freeze_on_missing": "off"}"#,
+    r#"{"cool_down": {"up": "0s", "down": "0s", "urgent": "0s"}, "stabilisation": {"down": "0s"}, "restarts_per_day": 2, "freeze_on_missing": "off"}"#,
     r#"{"cool_down": {"up": "1m", "down": "2m"}, "stabilisation": {"up": "2m", "down": "5m"}, "restarts_per_day": 2, "freeze_on_missing": "all", "largest_step": {"up": 100, "down": 1, "urgent": 0.1}}"#,
     r#"{"stabilisation": {"down": "1m"}, "excluded": [{"daily": "10:00-16:00", "urgent_pass": true}], "ineffective": {"least_gain": "90%", "for": "30m"}}"#,
 ];

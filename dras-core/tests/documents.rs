@@ -10,8 +10,9 @@ use dras_core::metrics::{Across, Kind, Per};
 use dras_core::resources::allocation::{Cores, Quota};
 use dras_core::resources::ratio::AlignTo;
 use dras_core::rules::{
-    AcrossInstances, Align, AttributeDeclaration, AttributeType, BUILT_IN_ATTRIBUTES, Bounds, Constant, CoolDown, Document, Freeze, Guards, Ineffective, LargestSteps, Mode, Oscillation, Sizing, Stabilisation, Tolerance,
-    DocumentLimits, Hold, Limits, MetricDeclaration, Origin, Param, Reading, Resource, Rule, StrategyUse, Template,
+    AcrossInstances, Align, AttributeDeclaration, AttributeType, BUILT_IN_ATTRIBUTES, Bounds, Constant, CoolDown,
+    Document, DocumentLimits, Freeze, Guards, Hold, Ineffective, LargestSteps, Limits, MetricDeclaration, Mode, Origin,
+    Oscillation, Param, Reading, Resource, Rule, Sizing, Stabilisation, StrategyUse, Template, Tolerance,
     WindowSettings, expand,
 };
 use dras_core::units::Unit;
@@ -530,7 +531,12 @@ fn strategies_are_merged_under_the_name_of_their_use() {
         ]
     );
     let holds: Vec<i64> = expanded.rules.iter().map(|r| r.hold).collect();
-    assert_eq!(holds, [300_000, 300_000, 1_800_000, 180_000, 180_000, 1_800_000, 90_000, 5_400_000]);
+    assert_eq!(
+        holds,
+        [
+            300_000, 300_000, 1_800_000, 180_000, 180_000, 1_800_000, 90_000, 5_400_000
+        ]
+    );
     assert_eq!(flat.define["night_cpu.busiest"], "max(avg(busy[night_cpu.window]))");
     assert_eq!(flat.rules[3].when, "night_cpu.utilisation > night_cpu.high");
     assert_eq!(flat.rules[3].hold, Hold::Param("night_cpu.up_for".to_owned()));
@@ -640,11 +646,23 @@ fn the_reference_names_every_field_and_its_example_works() {
             "rules[0][\"?\"]",
         ),
         (json!({"version": 1, "limits": {"?": 1}}), "limits[\"?\"]"),
-        (json!({"version": 1, "limits": {"total": {"?": 1}}}), "limits.total[\"?\"]"),
-        (json!({"version": 1, "sizing": {"tolerance": {"?": 1}}}), "sizing.tolerance[\"?\"]"),
+        (
+            json!({"version": 1, "limits": {"total": {"?": 1}}}),
+            "limits.total[\"?\"]",
+        ),
+        (
+            json!({"version": 1, "sizing": {"tolerance": {"?": 1}}}),
+            "sizing.tolerance[\"?\"]",
+        ),
         (json!({"version": 1, "guards": {"?": 1}}), "guards[\"?\"]"),
-        (json!({"version": 1, "guards": {"cool_down": {"?": 1}}}), "guards.cool_down[\"?\"]"),
-        (json!({"version": 1, "guards": {"excluded": [{"daily": "01:00-02:00", "?": 1}]}}), "guards.excluded[0][\"?\"]"),
+        (
+            json!({"version": 1, "guards": {"cool_down": {"?": 1}}}),
+            "guards.cool_down[\"?\"]",
+        ),
+        (
+            json!({"version": 1, "guards": {"excluded": [{"daily": "01:00-02:00", "?": 1}]}}),
+            "guards.excluded[0][\"?\"]",
+        ),
         (json!({"version": 1, "timing": {"?": 1}}), "timing[\"?\"]"),
         (json!({"version": 1, "windows": {"?": 1}}), "windows[\"?\"]"),
     ] {
@@ -654,7 +672,12 @@ fn the_reference_names_every_field_and_its_example_works() {
         let fields = help.strip_prefix("the fields here are ").unwrap();
         for field in fields.split(", ") {
             let bare = field.trim_matches('`');
-            let dotted = [format!("{bare}.min"), format!(".{bare}`"), format!("`{bare}."), format!("\"{bare}\"")];
+            let dotted = [
+                format!("{bare}.min"),
+                format!(".{bare}`"),
+                format!("`{bare}."),
+                format!("\"{bare}\""),
+            ];
             assert!(
                 reference.contains(field) || dotted.iter().any(|d| reference.contains(d)),
                 "{field} is missing in the reference"

@@ -3,7 +3,9 @@
 #![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 use dras_core::action::Change;
-use dras_core::engine::{DecideError, Decision, LookKind, Policy, ReadError, RuleState, Task, TaskError, decide, decide_short, decide_into};
+use dras_core::engine::{
+    DecideError, Decision, LookKind, Policy, ReadError, RuleState, Task, TaskError, decide, decide_into, decide_short,
+};
 use dras_core::metrics::Mark;
 use dras_core::rules::{Document, DocumentLimits};
 
@@ -115,7 +117,11 @@ fn idleness_must_last_and_a_busy_task_is_never_shrunk() {
     assert!(first.at() - T0 >= 80 * M, "{first}");
     assert_eq!((first.changes()[0].to, first.changes()[0].wanted), (2.0, 1.0));
     let held = decisions.iter().find(|d| !d.held().is_empty()).unwrap();
-    assert!(held.to_string().contains("by stabilisation (more was recommended a while ago, "), "{held}");
+    assert!(
+        held.to_string()
+            .contains("by stabilisation (more was recommended a while ago, "),
+        "{held}"
+    );
     // Waiting work: no CPU, but busy.
     let mut waiting = task(&policy);
     let decisions = run(&policy, &mut waiting, T0, T0 + 70 * M, 0.02, 1000.0);
@@ -667,5 +673,9 @@ fn what_is_recorded_at_long_looks_can_be_asked_for_like_any_metric() {
     }
     let decision = decide(&policy, &mut task, T0 + 20 * M).unwrap();
     let change = &decision.changes()[0];
-    assert_eq!((change.wanted, change.to), (10.0, 8.0), "ten is more than twice as much");
+    assert_eq!(
+        (change.wanted, change.to),
+        (10.0, 8.0),
+        "ten is more than twice as much"
+    );
 }

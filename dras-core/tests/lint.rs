@@ -42,7 +42,7 @@ fn found(diagnostics: &Diagnostics) -> Vec<(&str, &str)> {
 }
 
 /// What is found besides the remark that something is only raised or only lowered.
-fn odd<'d>(diagnostics: &'d Diagnostics) -> Vec<(&'d str, &'d str)> {
+fn odd(diagnostics: &Diagnostics) -> Vec<(&str, &str)> {
     found(diagnostics).into_iter().filter(|f| f.0 != "I0201").collect()
 }
 
@@ -161,12 +161,11 @@ fn conditions_that_cannot_be_true_or_false() {
 fn rules_that_another_one_makes_superfluous() {
     let superfluous = |a: &str, b: &str| {
         let found = linted(&[("a", a, "parallelism + 1"), ("b", b, "parallelism + 1")]);
-        let codes = odd(&found)
+        odd(&found)
             .into_iter()
             .filter(|f| f.0 == "W0204")
             .map(|f| f.1.to_owned())
-            .collect::<Vec<_>>();
-        codes
+            .collect::<Vec<_>>()
     };
     assert_eq!(superfluous("load > 80%", "load > 90%"), ["rules[1].when"]);
     assert_eq!(superfluous("load > 90%", "load > 80%"), ["rules[0].when"]);

@@ -471,7 +471,10 @@ fn documents_extend_others_as_the_document_page_says() {
     }
     let orders = library.resolve("orders").unwrap_or_else(|d| panic!("{d}"));
     let printed = orders.to_string();
-    let lines: Vec<String> = printed.lines().map(|l| l.split_whitespace().collect::<Vec<_>>().join(" ")).collect();
+    let lines: Vec<String> = printed
+        .lines()
+        .map(|l| l.split_whitespace().collect::<Vec<_>>().join(" "))
+        .collect();
     for line in blocks(DOCUMENTS, "text")[0].lines() {
         let line = line.split_whitespace().collect::<Vec<_>>().join(" ");
         assert!(lines.contains(&line), "{line}\n{printed}");
@@ -488,7 +491,10 @@ fn assignments_go_as_the_document_page_says() {
     assert!(assigner.warnings().0.is_empty(), "{}", assigner.warnings());
     let mut task = BTreeMap::from([("task_type".to_owned(), AttributeValue::from("sql"))]);
     let assigned = assigner.assign(&task).unwrap();
-    assert_eq!((assigned.document.as_deref(), assigned.undefined.len()), (Some("sql"), 1));
+    assert_eq!(
+        (assigned.document.as_deref(), assigned.undefined.len()),
+        (Some("sql"), 1)
+    );
     task.insert("team".to_owned(), "orders".into());
     task.insert("parallelism".to_owned(), 8.0.into());
     assert_eq!(assigner.assign(&task).unwrap().document.as_deref(), Some("orders"));
@@ -505,6 +511,9 @@ fn the_rules_that_never_rest_are_reported_as_the_document_page_says() {
         ]
     }"#;
     let found = lint(&policy(text), &LintOptions::default());
-    let shown = blocks(DOCUMENTS, "text").into_iter().find(|b| b.starts_with("warning[W0207]")).unwrap();
+    let shown = blocks(DOCUMENTS, "text")
+        .into_iter()
+        .find(|b| b.starts_with("warning[W0207]"))
+        .unwrap();
     assert_eq!(found.to_string(), shown);
 }

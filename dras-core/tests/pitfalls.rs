@@ -522,6 +522,21 @@ fn a_rule_that_was_right_does_not_wait_for_it() {
 }
 
 #[test]
+fn a_restart_is_no_success() {
+    // Nothing is busy while the job restarts, which is not what the rule promised.
+    let text = r#"{"version": 1, "mode": "active",
+        "attributes": {"want": {"type": "number"}, "load": {"type": "number"}},
+        "rules": [{"name": "up", "when": "want > parallelism", "then": {"parallelism": "want"}, "lowers": "load"}]}"#;
+    let mut job = Job::new(text).with(&[("parallelism", 4.0), ("want", 6.0), ("load", 0.9)]);
+    job.act();
+    job.set("load", 0.0);
+    job.after(30 * S);
+    job.set("load", 0.9);
+    job.set("want", 8.0);
+    assert_held(&job.after(10 * M), Resource::Parallelism, "ineffective", Some(2 * H));
+}
+
+#[test]
 fn a_rule_that_waits_goes_on_waiting_while_its_gauge_is_missing() {
     let text = r#"{"version": 1, "mode": "active",
         "attributes": {"want": {"type": "number"}, "done": {"type": "number"}},

@@ -81,7 +81,11 @@ pub fn size(wish: &Wish, room: &Room) -> Change {
     let current = wish.current.clamp(0.0, ratio::MOST as f64) as u64;
     let up = wish.is_up();
     // In the direction of the wish only the limit that lies there counts.
-    let (min, max) = if up { (1, room.max) } else { (room.min.unwrap_or(1), None) };
+    let (min, max) = if up {
+        (1, room.max)
+    } else {
+        (room.min.unwrap_or(1), None)
+    };
     let max = max.unwrap_or(ratio::MOST).max(1);
     let settings = Settings {
         ratio: 0.0,
@@ -166,7 +170,11 @@ mod tests {
             4.0,
             "4 is above the limit already; an up must not become a down"
         );
-        assert_eq!(size(&wish(10.0, 9.0), &within(1, 8)).to, 9.0, "limits want nothing themselves");
+        assert_eq!(
+            size(&wish(10.0, 9.0), &within(1, 8)).to,
+            9.0,
+            "limits want nothing themselves"
+        );
         assert_eq!(size(&wish(2.0, 3.0), &within(5, 8)).to, 3.0);
     }
 
@@ -183,7 +191,11 @@ mod tests {
             exact: 3.06,
             ..wish(3.0, 4.0)
         };
-        assert_eq!(size(&little, &room).to, 3.0, "2% more than there is, and a third more in whole subtasks");
+        assert_eq!(
+            size(&little, &room).to,
+            3.0,
+            "2% more than there is, and a third more in whole subtasks"
+        );
         assert_eq!(size(&little, &within(1, 64)).to, 4.0);
     }
 
@@ -209,7 +221,11 @@ mod tests {
             ..Room::UNLIMITED
         };
         assert_eq!(size(&wish(4.0, 5.0), &room).to, 6.0);
-        assert_eq!(size(&wish(4.0, 40.0), &room).to, 12.0, "more subtasks than partitions would idle");
+        assert_eq!(
+            size(&wish(4.0, 40.0), &room).to,
+            12.0,
+            "more subtasks than partitions would idle"
+        );
     }
 
     proptest! {

@@ -165,17 +165,24 @@ impl Acting<'_, '_> {
                 }
             }
         }
-        let wishes = if proposals.is_empty() { Vec::new() } else { merge(&proposals).0 };
+        let wishes = if proposals.is_empty() {
+            Vec::new()
+        } else {
+            merge(&proposals).0
+        };
         let windows = &self.inner.guards.stabilisation;
         let window = windows.up().max(windows.down());
         for &resource in &self.inner.settable {
-            let Some(current) = self.current(resource) else { continue };
+            let Some(current) = self.current(resource) else {
+                continue;
+            };
             let wish = wishes.iter().find(|w| w.resource == resource && w.waits_for.is_none());
             let mut target = wish.map_or(current, |w| w.target);
             if unknown[resource as usize] {
                 target = target.max(current);
             }
-            self.history.recommend(resource, self.now, target, window, self.unbroken);
+            self.history
+                .recommend(resource, self.now, target, window, self.unbroken);
         }
     }
 
@@ -213,7 +220,12 @@ impl Acting<'_, '_> {
             if rule.effect.is_none() || !candidates.iter().any(|p| p.rule as usize == index && p.is_up()) {
                 continue;
             }
-            let Some(effect) = self.history.effects.iter_mut().find(|e| e.promise.rule == rule.info.name) else {
+            let Some(effect) = self
+                .history
+                .effects
+                .iter_mut()
+                .find(|e| e.promise.rule == rule.info.name)
+            else {
                 continue;
             };
             if let Some(until) = guard::judge(effect, &self.inner.guards, self.now) {
@@ -227,7 +239,11 @@ impl Acting<'_, '_> {
     }
 
     fn ineffective(&self, rule: u32) -> Option<Millis> {
-        self.decision.ineffective.iter().find(|i| i.rule == rule).map(|i| i.until)
+        self.decision
+            .ineffective
+            .iter()
+            .find(|i| i.rule == rule)
+            .map(|i| i.until)
     }
 
     fn admits(&self, proposal: &Proposal) -> bool {
@@ -235,7 +251,11 @@ impl Acting<'_, '_> {
         if proposal.is_down() {
             guards.admits(Direction::Down)
         } else if proposal.is_up() {
-            let direction = if proposal.urgent { Direction::Urgent } else { Direction::Up };
+            let direction = if proposal.urgent {
+                Direction::Urgent
+            } else {
+                Direction::Up
+            };
             guards.admits(direction) && self.ineffective(proposal.rule).is_none()
         } else {
             true
@@ -257,7 +277,11 @@ impl Acting<'_, '_> {
             if wish.is_up() != whole.is_up() {
                 return None;
             }
-            wish.target = if wish.is_up() { wish.target.min(whole.target) } else { wish.target.max(whole.target) };
+            wish.target = if wish.is_up() {
+                wish.target.min(whole.target)
+            } else {
+                wish.target.max(whole.target)
+            };
             wish.exact = wish.exact.min(wish.target);
             Some(wish)
         };
@@ -324,7 +348,9 @@ impl Acting<'_, '_> {
             }
             step => step,
         };
-        let groups = count(inner.known.max_parallelism).filter(|_| parallelism).map(u64::from);
+        let groups = count(inner.known.max_parallelism)
+            .filter(|_| parallelism)
+            .map(u64::from);
         let alignment = inner.sizing.align.filter(|_| parallelism).and_then(|align| {
             let of = match align.to {
                 AlignTo::Partitions => count(inner.known.source_partitions),
@@ -390,7 +416,11 @@ impl Acting<'_, '_> {
             if let Some((size, until)) = guard::least_allowed(self.history, resource, now) {
                 // More than what ran out, by one step at least.
                 let least = resource.quantise(size + resource.step() as f64 / 2.0);
-                let least = if least > size { least } else { least + resource.step() as f64 };
+                let least = if least > size {
+                    least
+                } else {
+                    least + resource.step() as f64
+                };
                 if least >= wish.current {
                     return Some((Guard::RanOut, until));
                 }
@@ -549,8 +579,9 @@ impl Acting<'_, '_> {
     }
 
     fn hold_growth(&mut self, guard: Guard, why: &str) {
-        let (up, rest): (Vec<Change>, Vec<Change>) =
-            std::mem::take(&mut self.decision.changes).into_iter().partition(Change::is_up);
+        let (up, rest): (Vec<Change>, Vec<Change>) = std::mem::take(&mut self.decision.changes)
+            .into_iter()
+            .partition(Change::is_up);
         self.decision.changes = rest;
         self.decision.fitted.clear();
         for change in up {
@@ -573,9 +604,10 @@ impl Acting<'_, '_> {
             bytes.map(ProcessMemory::total)
         };
         let make = || -> Result<Option<Allocation>, AllocationError> {
-            let (Some(parallelism), Some(slots)) =
-                (after(Resource::Parallelism), self.task.number(known.slots_per_task_manager))
-            else {
+            let (Some(parallelism), Some(slots)) = (
+                after(Resource::Parallelism),
+                self.task.number(known.slots_per_task_manager),
+            ) else {
                 return Ok(None);
             };
             let cores = self.task.number(known.task_manager_cores).map(Cores::new).transpose()?;
@@ -596,7 +628,8 @@ impl Acting<'_, '_> {
         let mut fates = fates.iter();
         for proposal in decision.proposals.iter_mut().filter(|p| p.wanted.is_ok()) {
             let Some(fate) = fates.next() else { break };
-            let mine = |resource: Resource, rules: &[u32]| resource == proposal.resource && rules.contains(&proposal.rule);
+            let mine =
+                |resource: Resource, rules: &[u32]| resource == proposal.resource && rules.contains(&proposal.rule);
             let taken = decision.changes.iter().any(|c| mine(c.resource, &c.rules));
             let held = decision.held.iter().find(|h| mine(h.change.resource, &h.change.rules));
             let wins = wishes.iter().any(|w| mine(w.resource, &w.rules));
@@ -654,7 +687,11 @@ impl Acting<'_, '_> {
         if inner.mode == Mode::Monitor || self.decision.changes.is_empty() {
             return;
         }
-        let parallelism = self.decision.changes.iter().find(|c| c.resource == Resource::Parallelism);
+        let parallelism = self
+            .decision
+            .changes
+            .iter()
+            .find(|c| c.resource == Resource::Parallelism);
         let parallelism = parallelism.map(|c| instruction::Step {
             from: c.from as u32,
             to: c.to as u32,
@@ -678,7 +715,12 @@ impl Acting<'_, '_> {
         );
         let pending = self.history.pending();
         if pending.is_some_and(|p| p.key != key) {
-            let waits = self.decision.guards.states().iter().find(|s| s.guard == Guard::Awaiting);
+            let waits = self
+                .decision
+                .guards
+                .states()
+                .iter()
+                .find(|s| s.guard == Guard::Awaiting);
             if let Some(until) = waits.and_then(|s| s.until(Direction::Up)) {
                 for change in std::mem::take(&mut self.decision.changes) {
                     self.decision.held.push(Held {
@@ -691,7 +733,8 @@ impl Acting<'_, '_> {
                 return;
             }
         }
-        let in_place = inner.rescale == Rescale::InPlace && task_manager_memory.is_none() && job_manager_memory.is_none();
+        let in_place =
+            inner.rescale == Rescale::InPlace && task_manager_memory.is_none() && job_manager_memory.is_none();
         let mut rules: Vec<String> = Vec::new();
         for change in &self.decision.changes {
             for rule in change.rules.iter().filter_map(|r| inner.rules.get(*r as usize)) {
@@ -719,7 +762,11 @@ impl Acting<'_, '_> {
             parallelism,
             task_manager_memory,
             job_manager_memory,
-            restart: if in_place { Restart::InPlace } else { Restart::WithSavepoint },
+            restart: if in_place {
+                Restart::InPlace
+            } else {
+                Restart::WithSavepoint
+            },
             reasons: self.reasons(),
         });
     }
@@ -728,7 +775,12 @@ impl Acting<'_, '_> {
     fn steps(&self) -> Vec<Step> {
         let mut steps: Vec<Step> = Vec::new();
         for change in &self.decision.changes {
-            if self.decision.fitted.iter().all(|f| Some(f.process) != change.resource.process()) {
+            if self
+                .decision
+                .fitted
+                .iter()
+                .all(|f| Some(f.process) != change.resource.process())
+            {
                 steps.push(Step {
                     resource: change.resource,
                     from: change.from,
@@ -737,7 +789,10 @@ impl Acting<'_, '_> {
             }
         }
         for fitted in &self.decision.fitted {
-            for resource in Resource::ALL.into_iter().filter(|r| r.process() == Some(fitted.process)) {
+            for resource in Resource::ALL
+                .into_iter()
+                .filter(|r| r.process() == Some(fitted.process))
+            {
                 let to = match resource.scope() {
                     Scope::Component(_, component) => fitted.resized.breakdown.get(component),
                     _ => fitted.resized.breakdown.process(),
@@ -756,7 +811,11 @@ impl Acting<'_, '_> {
         for change in &self.decision.changes {
             for rule in change.rules.iter().filter_map(|r| self.inner.rules.get(*r as usize)) {
                 let doc = &rule.info.doc;
-                let reason = if doc.is_empty() { rule.info.name.clone() } else { format!("{}: {doc}", rule.info.name) };
+                let reason = if doc.is_empty() {
+                    rule.info.name.clone()
+                } else {
+                    format!("{}: {doc}", rule.info.name)
+                };
                 if !reasons.contains(&reason) {
                     reasons.push(reason);
                 }
@@ -810,7 +869,13 @@ pub(super) fn whole_steps(resource: Resource, current: f64, wanted: f64) -> f64 
 /// What there is to say where a wish comes to no change.
 fn no_change(change: &Change) -> Option<Outcome> {
     let near = || change.notes.iter().any(|n| matches!(n, Note::DeadBand { .. }));
-    (change.to == change.from).then(|| if near() { Outcome::WithinTolerance } else { Outcome::Limited })
+    (change.to == change.from).then(|| {
+        if near() {
+            Outcome::WithinTolerance
+        } else {
+            Outcome::Limited
+        }
+    })
 }
 
 /// A part of the way of a change up, to a whole step; where none lies in it, nothing of it.
@@ -822,13 +887,21 @@ fn part(change: &Change, share: f64) -> f64 {
 
 /// The smallest configuration that gives what the changes of one process ask for; where the whole would exceed `most`, as large a part of the
 /// growth, in eighths, as fits. `None` where nothing does.
-fn fit_within(config: &MemoryConfig, changes: &[&Change], most: Option<u64>) -> Result<Option<(Resized, f64)>, MemoryError> {
+fn fit_within(
+    config: &MemoryConfig,
+    changes: &[&Change],
+    most: Option<u64>,
+) -> Result<Option<(Resized, f64)>, MemoryError> {
     for eighths in (1..=8).rev() {
         let share = f64::from(eighths) / 8.0;
         let mut components: Vec<(Component, u64)> = Vec::new();
         let mut total = None;
         for change in changes {
-            let to = if change.is_up() && share < 1.0 { part(change, share) } else { change.to };
+            let to = if change.is_up() && share < 1.0 {
+                part(change, share)
+            } else {
+                change.to
+            };
             match change.resource.scope() {
                 Scope::Component(_, component) => components.push((component, to as u64)),
                 Scope::Process(_) if change.is_up() => total = Some(Total::AtLeast(to as u64)),
@@ -843,4 +916,3 @@ fn fit_within(config: &MemoryConfig, changes: &[&Change], most: Option<u64>) -> 
     }
     Ok(None)
 }
-

@@ -7,8 +7,8 @@ use super::attributes::{self, Attribute};
 use super::policy::{CompiledRule, Gauge, Inner, Known, Policy, Recorded, RuleInfo};
 use crate::action::Resource;
 use crate::calendar::Periods;
-use crate::fingerprint::fnv1a;
 use crate::diagnostic::{Diagnostic, Diagnostics, Span, codes};
+use crate::fingerprint::fnv1a;
 use crate::lang::ast::NodeKind;
 use crate::lang::functions;
 use crate::lang::{Compiler, Constant, Expected, ExpressionId, Limits, Scope, ScopeError, Type, parse};
@@ -413,7 +413,12 @@ impl<'d> Builder<'d> {
         for (name, path) in declared {
             let ty = Type::Number(Unit::NUMBER);
             match scope.variable(&name, ty) {
-                Ok(_) => self.attributes.push(Attribute { name, ty, factor: 1.0, derived: true }),
+                Ok(_) => self.attributes.push(Attribute {
+                    name,
+                    ty,
+                    factor: 1.0,
+                    derived: true,
+                }),
                 Err(error) => self.taken(&error, &path),
             }
         }

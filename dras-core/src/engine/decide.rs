@@ -153,7 +153,10 @@ pub fn decide_into(
         decision,
         now,
         short: kind == LookKind::Short,
-        excluded: inner.excluded.each_ref().map(|p| p.inside(now).map(|inside| inside.until)),
+        excluded: inner
+            .excluded
+            .each_ref()
+            .map(|p| p.inside(now).map(|inside| inside.until)),
         unbroken: apart,
     }
     .run();
@@ -181,7 +184,11 @@ pub fn decide_into(
 fn looks_apart(inner: &Inner, task: &mut Task, kind: LookKind, now: Millis) -> Millis {
     let apart = match (inner.long.period(), task.last_long) {
         (Some(period), _) => period * 2,
-        (None, Some(last)) => inner.long.next(last, task.id()).saturating_sub(last).saturating_add(LOOKS_APART),
+        (None, Some(last)) => inner
+            .long
+            .next(last, task.id())
+            .saturating_sub(last)
+            .saturating_add(LOOKS_APART),
         (None, None) => 0,
     };
     if kind == LookKind::Long {

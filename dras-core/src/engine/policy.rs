@@ -337,4 +337,3 @@ impl PartialEq for Policy {
         self.inner.fingerprint == other.inner.fingerprint
     }
 }
-

@@ -35,9 +35,9 @@ mod plain;
 mod program;
 #[cfg(test)]
 mod prose;
+pub(crate) mod reason;
 #[cfg(test)]
 mod reference;
-pub(crate) mod reason;
 mod row;
 mod scope;
 pub(crate) mod steady;
@@ -48,8 +48,8 @@ pub use check::Expected;
 pub use columns::{Column, ColumnError, Truth};
 pub(crate) use compile::{Compiled, Compiler, ExpressionId};
 pub(crate) use exact::Values;
-pub(crate) use explain::{display_window, inputs};
 pub use explain::{Explanation, InputValue, Part};
+pub(crate) use explain::{display_window, inputs};
 pub use expression::Expression;
 pub use format::{format, format_source, same};
 pub use graph::VariableId;

@@ -115,7 +115,10 @@ impl Into<'_> {
             self.old_sample(plan, now, group_at, column_at, t, value);
             return;
         }
-        if self.block(plan, group_at).is_crowded(group.capacity, group.max_rows, edge) {
+        if self
+            .block(plan, group_at)
+            .is_crowded(group.capacity, group.max_rows, edge)
+        {
             self.evict(plan, group_at, now);
         }
         let block = self.block(plan, group_at);

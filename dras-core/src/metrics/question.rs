@@ -411,10 +411,12 @@ impl<'q> Question<'q> {
         let reduce = self.aggregate.reduce;
         if let (Reduce::Age, Some(made)) = (reduce, &self.aggregate.test) {
             let mut test = test;
-            return self.age_of_passing(samples.times.iter().zip(samples.values).rev(), |value| match (made, &mut test) {
-                (Test::Within { lo, hi, negate }, _) => Some((*lo..=*hi).contains(value) != *negate),
-                (Test::Caller, Some(test)) => test(SampleRef::Number(*value)),
-                (Test::Caller | Test::Text(_), _) => None,
+            return self.age_of_passing(samples.times.iter().zip(samples.values).rev(), |value| {
+                match (made, &mut test) {
+                    (Test::Within { lo, hi, negate }, _) => Some((*lo..=*hi).contains(value) != *negate),
+                    (Test::Caller, Some(test)) => test(SampleRef::Number(*value)),
+                    (Test::Caller | Test::Text(_), _) => None,
+                }
             });
         }
         let result = match (&self.aggregate.test, test) {
@@ -454,7 +456,9 @@ impl<'q> Question<'q> {
         };
         if self.aggregate.reduce == Reduce::Age {
             let newest_first = events.iter().rev().map(|e| (&e.0, &*e.1));
-            return self.age_of_passing(newest_first, passes).map_err(|why| if why == Undefined::NoSample { none } else { why });
+            return self
+                .age_of_passing(newest_first, passes)
+                .map_err(|why| if why == Undefined::NoSample { none } else { why });
         }
         let mut tally = Tally::default();
         for (_, text) in events {

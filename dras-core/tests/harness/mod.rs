@@ -90,10 +90,7 @@ impl Job {
     /// A sample of one metric every 15 s, from `from` to the present.
     pub fn column(&mut self, instance: &str, metric: &str, from: i64, value: f64) {
         let instance = self.task.instance(&self.policy, instance).unwrap();
-        let times: Vec<i64> = (0..)
-            .map(|i| from + i * 15 * S)
-            .take_while(|t| *t <= self.now)
-            .collect();
+        let times: Vec<i64> = (from..=self.now).step_by(15_000).collect();
         let metric = self.policy.metric(metric).unwrap();
         self.task
             .column(
@@ -219,8 +216,11 @@ pub fn fates(report: &DecisionReport) -> Vec<(String, Resource, &'static str, Op
         .collect()
 }
 
+/// A direction with the ms left, where an end is known.
+pub type Hold = (&'static str, Option<i64>);
+
 /// The guards that stand, with what they hold.
-pub fn standing(decision: &Decision) -> Vec<(&'static str, Vec<(&'static str, Option<i64>)>)> {
+pub fn standing(decision: &Decision) -> Vec<(&'static str, Vec<Hold>)> {
     use dras_core::action::guard::Direction;
     let name = |direction| match direction {
         Direction::Up => "up",

@@ -387,7 +387,8 @@ impl<'t> Replay<'t> {
                 });
             }
         }
-        self.task.set_flink_configuration(&self.policy, self.platform.configuration())?;
+        self.task
+            .set_flink_configuration(&self.policy, self.platform.configuration())?;
         for (name, value) in self.platform.attributes() {
             self.task.set(&self.policy, name, value)?;
         }

@@ -386,7 +386,9 @@ pub fn reserve(used: f64, current: u64, settings: &Settings) -> Result<Reservati
     let quantised = quantise(expected, settings.quantum);
     // Where one change may end: the largest steps, on whole quanta if there is one on the way, and within them the limits, which always win.
     let lowest = current.saturating_sub(reach(settings.step_down, current, settings.quantum));
-    let whole = lowest.checked_next_multiple_of(settings.quantum).filter(|w| *w < current);
+    let whole = lowest
+        .checked_next_multiple_of(settings.quantum)
+        .filter(|w| *w < current);
     let lowest = whole.unwrap_or(lowest).clamp(min, max);
     let highest = current.saturating_add(reach(settings.step_up, current, settings.quantum));
     let whole = Some(highest - highest % settings.quantum).filter(|w| *w > current);
