@@ -16,6 +16,7 @@ mod act;
 mod assignment;
 mod attributes;
 mod build;
+mod codes;
 mod compare;
 mod decide;
 mod decision;

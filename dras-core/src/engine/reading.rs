@@ -3,8 +3,8 @@
 use super::attributes::AttributeValue;
 use super::decision::LookKind;
 use super::policy::Policy;
-use super::task::{Task, TaskError, list};
-use crate::metrics::sources::{RangeQuery, RenderError, SourceError, SourceLimits, flink, instance_of, prometheus};
+use super::task::{Task, TaskError};
+use crate::metrics::sources::{PrometheusAnswer, RangeQuery, RenderError, SourceError, SourceLimits, flink, instance_of, prometheus};
 use crate::metrics::{Accepted, InstanceId, Kind, MetricId, Per};
 use crate::units::Millis;
 
@@ -230,14 +230,31 @@ impl Task {
         body: &[u8],
     ) -> Result<ReadReport, ReadError> {
         self.check(policy)?;
-        let id = Self::metric(policy, metric)?;
+        policy.metric_named(metric)?;
+        let answer = prometheus::parse(body, &SourceLimits::default())?;
+        self.take_prometheus(policy, now, metric, &answer)
+    }
+
+    /// The same for an answer that was read before: one task's part of an answer about many, see
+    /// [`split`](prometheus::PrometheusAnswer::split).
+    ///
+    /// # Errors
+    /// As [`read_prometheus`](Self::read_prometheus); the task is unchanged then.
+    pub fn take_prometheus(
+        &mut self,
+        policy: &Policy,
+        now: Millis,
+        metric: &str,
+        answer: &PrometheusAnswer,
+    ) -> Result<ReadReport, ReadError> {
+        self.check(policy)?;
+        let id = policy.metric_named(metric)?;
         let spec = policy.plan().catalogue().spec(id);
         if spec.kind == Kind::Event {
             return Err(ReadError::Event {
                 metric: metric.to_owned(),
             });
         }
-        let answer = prometheus::parse(body, &SourceLimits::default())?;
         let mut notes: Vec<String> = answer.warnings.iter().chain(&answer.infos).cloned().collect();
         if answer.partial {
             notes.push("the server says that series may be missing".to_owned());
@@ -358,7 +375,7 @@ impl Task {
         body: &[u8],
     ) -> Result<ReadReport, ReadError> {
         self.check(policy)?;
-        let id = Self::metric(policy, metric)?;
+        let id = policy.metric_named(metric)?;
         if policy.plan().catalogue().spec(id).kind != Kind::Event {
             return Err(ReadError::NotEvent {
                 metric: metric.to_owned(),
@@ -385,13 +402,6 @@ impl Task {
         }
         self.observed(policy, now, id, t)?;
         Ok(report)
-    }
-
-    fn metric(policy: &Policy, name: &str) -> Result<MetricId, TaskError> {
-        policy.metric(name).ok_or_else(|| TaskError::UnknownMetric {
-            name: name.to_owned(),
-            known: list(policy.plan().catalogue().iter().map(|(_, s)| s.name.as_str())),
-        })
     }
 
     /// The handles of instances, all or none: nothing is made where one of them is refused.
