@@ -92,6 +92,7 @@ fn diagnostic(d: &Diagnostic) -> Value {
         "severity": match d.severity() {
             Severity::Error => "error",
             Severity::Warning => "warning",
+            Severity::Info => "info",
         },
         "message": d.message,
         "path": d.path,
