@@ -103,7 +103,8 @@ impl<'d> Builder<'d> {
         });
         let urgent_outputs: Vec<usize> = urgent_outputs.collect();
         let urgent_metrics = compiled.metrics_of(urgent_outputs.iter().copied());
-        let roots = |outputs: &mut dyn Iterator<Item = usize>| -> Vec<_> { outputs.map(|o| compiled.root_of(o)).collect() };
+        let roots =
+            |outputs: &mut dyn Iterator<Item = usize>| -> Vec<_> { outputs.map(|o| compiled.root_of(o)).collect() };
         let conditions = rules.iter().map(|r| r.when).chain(recorded.iter().map(|r| r.output));
         let looks = [
             Kleene::new(

@@ -34,7 +34,6 @@ impl TaskError {
             TaskError::Snapshot(_) => "snapshot",
             TaskError::Feedback(error) => error.code(),
             TaskError::Ingest(error) => error.code(),
-            TaskError::Snapshot(_) => "snapshot",
         }
     }
 }

@@ -267,7 +267,11 @@ impl Outputs<'_, '_> {
 
     /// A number that is wanted where a rule acts.
     pub(super) fn number(&self, output: usize) -> Result<f64, Undefined> {
-        if self.all { self.always(output) } else { Err(Undefined::NotNeeded) }
+        if self.all {
+            self.always(output)
+        } else {
+            Err(Undefined::NotNeeded)
+        }
     }
 
     /// A number that is always wanted.

@@ -8,7 +8,10 @@ use proptest::prelude::*;
 
 use super::ast::{Ast, BinaryOp, NodeId, NodeKind, UnaryOp};
 use super::compile::{Compiled, Compiler};
-use super::{Column, Expected, Expression, Kleene, Limits, Registers, Row, Scope, Truth, Type, Value, Values, VariableId, oom, parse};
+use super::{
+    Column, Expected, Expression, Kleene, Limits, Registers, Row, Scope, Truth, Type, Value, Values, VariableId, oom,
+    parse,
+};
 use crate::diagnostic::Diagnostics;
 use crate::undefined::Undefined;
 use crate::units::Unit;
@@ -796,7 +799,7 @@ proptest! {
         let (mut registers, mut texts) = (Registers::default(), Values::default());
         kleene.begin(&mut registers);
         for &input in kleene.inputs() {
-            kleene.take(graph, &row, input, &mut registers);
+            Kleene::take(graph, &row, input, &mut registers);
         }
         kleene.compute_always(graph, &row, &mut texts, &mut registers);
         kleene.compute_rest(graph, &row, &mut texts, &mut registers);

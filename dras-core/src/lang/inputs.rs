@@ -9,7 +9,9 @@ use super::graph::{Body, Graph, GraphId, Input, Op};
 use super::kleene::{Element, Kleene, Registers};
 use super::row::{OWN, Row};
 use super::types::{Missing, Type, Value};
-use crate::metrics::{Across, AggregateId, InstanceId, Kind, Moment, Per, Plan, Reduce, SampleRef, Scratch, Windows, kernels};
+use crate::metrics::{
+    Across, AggregateId, InstanceId, Kind, Moment, Per, Plan, Reduce, SampleRef, Scratch, Windows, kernels,
+};
 use crate::undefined::Undefined;
 use crate::units::Millis;
 
@@ -72,7 +74,7 @@ impl<'t> Look<'t> {
         for &index in kleene.inputs() {
             let answer = match &graph.inputs[index as usize] {
                 Input::Variable(_) => {
-                    kleene.take(graph, row, index, answering.registers);
+                    Kleene::take(graph, row, index, answering.registers);
                     continue;
                 }
                 Input::Reduced {
@@ -92,20 +94,24 @@ impl<'t> Look<'t> {
                 Input::Text { aggregate } => match self.newest_text(*aggregate) {
                     Ok(text) => {
                         row.put_text(index, text);
-                        kleene.take(graph, row, index, answering.registers);
+                        Kleene::take(graph, row, index, answering.registers);
                         continue;
                     }
                     Err(reason) => Err(Missing { reason, origin: OWN }),
                 },
-                Input::EachInstance { body, across } => {
-                    answering.each_instance(row, body, kleene.element(index), graph.input_nodes[index as usize], *across)
-                }
+                Input::EachInstance { body, across } => answering.each_instance(
+                    row,
+                    body,
+                    kleene.element(index),
+                    graph.input_nodes[index as usize],
+                    *across,
+                ),
             };
             match answer {
                 Ok(number) => row.put_number(index, number),
                 Err(missing) => row.put_undefined(index, missing),
             }
-            kleene.take(graph, row, index, answering.registers);
+            Kleene::take(graph, row, index, answering.registers);
         }
     }
 
@@ -213,7 +219,8 @@ impl<'t> Answering<'t, '_> {
         let expected = expected.max(instances.len() as u32);
         if !instances.is_empty() {
             // What the body needs from outside.
-            self.kleene.compute_before(graph, row, input, self.values, self.registers);
+            self.kleene
+                .compute_before(graph, row, input, self.values, self.registers);
             if element.is_none() {
                 self.values.prepare(graph);
                 self.values.compute_outside(graph, row, body);
@@ -340,7 +347,10 @@ impl<'t> Answering<'t, '_> {
         let asked = plan.aggregate(aggregate);
         let spec = plan.catalogue().spec(asked.metric);
         let instance = match spec.per {
-            Per::Task => windows.live(plan, asked.metric, now).next().ok_or(Undefined::NoInstance)?,
+            Per::Task => windows
+                .live(plan, asked.metric, now)
+                .next()
+                .ok_or(Undefined::NoInstance)?,
             _ => instance,
         };
         if spec.kind == Kind::Event && asked.reduce == Reduce::Last {

@@ -260,7 +260,9 @@ impl Kleene {
                 let node = graph.node(id);
                 node.place == Place::Task && node.op.operands().next().is_some() && node.ty != Type::Text
             };
-            let ids = (0..graph.nodes.len()).filter(|index| wanted(*index)).map(|index| GraphId(index as u32));
+            let ids = (0..graph.nodes.len())
+                .filter(|index| wanted(*index))
+                .map(|index| GraphId(index as u32));
             ids.filter(|id| computed(*id)).map(|id| Step::new(graph, id)).collect()
         };
         let constant = |index: usize| match graph.nodes[index].op {
@@ -297,7 +299,7 @@ impl Kleene {
 
     /// Takes over an input that was put into the row.
     #[inline]
-    pub(crate) fn take(&self, graph: &Graph, row: &Row<'_>, input: InputIndex, registers: &mut Registers) {
+    pub(crate) fn take(graph: &Graph, row: &Row<'_>, input: InputIndex, registers: &mut Registers) {
         let node = graph.input_nodes[input as usize];
         let number = row.numbers[input as usize];
         let is_there = match graph.ty(node) {
@@ -320,7 +322,9 @@ impl Kleene {
         values: &mut Values<'t>,
         registers: &mut Registers,
     ) {
-        let steps = self.first[registers.done..].iter().take_while(|step| step.into < node.0);
+        let steps = self.first[registers.done..]
+            .iter()
+            .take_while(|step| step.into < node.0);
         let mut done = registers.done;
         for step in steps {
             step.run(graph, row, values, &mut registers.of_nodes);

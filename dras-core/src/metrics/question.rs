@@ -332,7 +332,16 @@ impl<'q> Question<'q> {
             };
             scratch.shared.locate(self.frame, place, located);
         }
-        self.of_samples(series, samples, &frame, located.bounds, || located.covered, test, &mut scratch.starts, &mut scratch.work)
+        self.of_samples(
+            series,
+            samples,
+            &frame,
+            located.bounds,
+            || located.covered,
+            test,
+            &mut scratch.starts,
+            &mut scratch.work,
+        )
     }
 
     /// A window of raw samples, of a column that has no value in some rows.
@@ -368,11 +377,23 @@ impl<'q> Question<'q> {
             ..self.frame(&bounds)
         };
         let covered = || kernels::covered(&samples, &frame);
-        self.of_samples(series, samples, &frame, bounds, covered, test, &mut scratch.starts, &mut scratch.work)
+        self.of_samples(
+            series,
+            samples,
+            &frame,
+            bounds,
+            covered,
+            test,
+            &mut scratch.starts,
+            &mut scratch.work,
+        )
     }
 
     /// A window of these samples.
-    #[expect(clippy::too_many_arguments, reason = "what is known of a window, each of its own type")]
+    #[expect(
+        clippy::too_many_arguments,
+        reason = "what is known of a window, each of its own type"
+    )]
     fn of_samples<'a>(
         &self,
         series: &Series<'_>,
@@ -545,7 +566,9 @@ impl<'q> Question<'q> {
             // The usual case: nothing went wrong.
             return match self.aggregate.reduce {
                 Reduce::Count | Reduce::Any if none != Undefined::NotObserved => Ok(0.0),
-                Reduce::Count | Reduce::Any | Reduce::Age | Reduce::AgeOfFirst | Reduce::All | Reduce::Share => Err(none),
+                Reduce::Count | Reduce::Any | Reduce::Age | Reduce::AgeOfFirst | Reduce::All | Reduce::Share => {
+                    Err(none)
+                }
                 _ => Err(Undefined::NotANumber),
             };
         }
