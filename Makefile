@@ -71,7 +71,7 @@ test-python: wheel ## the Python package as installed: alone in an empty environ
 	@for example in one_task custom_rule; do $(PY)/empty/bin/python dras-py/examples/$$example.py >/dev/null || exit 1; done
 	@echo "== pytest"
 	@$(PY_BIN)/python $(PIP) --no-index --no-deps --force-reinstall $(PY)/wheels/*.whl
-	@cd dras-py && $(PY_BIN)/pytest --quiet --timeout 300 tests
+	@cd dras-py && $(PY_BIN)/pytest --quiet tests
 	@echo "== types and stubs"
 	@cd dras-py && $(PY_BIN)/mypy --no-incremental tests examples
 	@cd dras-py && $(PY_BIN)/python -m mypy.stubtest dras --allowlist tests/stubtest-allowlist.txt

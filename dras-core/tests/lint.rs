@@ -644,6 +644,10 @@ proptest! {
         let load = first * f64::from(steps[0]);
         // At full load nobody knows how much more there is.
         prop_assume!(first < 0.999);
+        // The load is shown with six digits; what lies nearer to a threshold than that is not told apart in the text.
+        let near = |threshold: u32, busy: f64| (busy - f64::from(threshold) / 100.0).abs() < 1e-4;
+        let loads = || steps.iter().map(|p| load / f64::from(*p));
+        prop_assume!(loads().all(|busy| !near(high, busy) && !near(low, busy)));
         for pair in steps.windows(2) {
             let busy = (load / f64::from(pair[0])).min(1.0);
             let now = 1_800_000_000_000;

@@ -57,7 +57,10 @@ impl NativeDecision {
             !d.guards().is_empty(),
             !d.fitted().is_empty(),
         ];
-        flags.iter().enumerate().fold(0, |bits, (i, flag)| bits | u32::from(*flag) << i)
+        flags
+            .iter()
+            .enumerate()
+            .fold(0, |bits, (i, flag)| bits | u32::from(*flag) << i)
     }
 
     /// The states of the rules, one letter each: not looked, not met, undefined, holding, fired.
@@ -98,9 +101,17 @@ impl NativeDecision {
 fn with_utf16(report: &DecisionReport, conditions: &[String]) -> Result<String> {
     let text = to_json(report)?;
     let mut value: Value = crate::fault::data(&text, "the decision")?;
-    let rules = value.get_mut("rules").and_then(Value::as_array_mut).into_iter().flatten();
+    let rules = value
+        .get_mut("rules")
+        .and_then(Value::as_array_mut)
+        .into_iter()
+        .flatten();
     for (rule, condition) in rules.zip(conditions) {
-        let parts = rule.get_mut("parts").and_then(Value::as_array_mut).into_iter().flatten();
+        let parts = rule
+            .get_mut("parts")
+            .and_then(Value::as_array_mut)
+            .into_iter()
+            .flatten();
         for span in parts.filter_map(|part| part.get_mut("span")) {
             in_utf16(span, condition);
         }

@@ -96,14 +96,20 @@ impl NativeLibrary {
     /// The documents that extend a document.
     #[napi(catch_unwind)]
     pub fn dependents(&self, name: String) -> Vec<String> {
-        self.library().dependents(&name).into_iter().map(str::to_owned).collect()
+        self.library()
+            .dependents(&name)
+            .into_iter()
+            .map(str::to_owned)
+            .collect()
     }
 
     /// A document with everything that it inherits, as JSON.
     #[napi(catch_unwind)]
     pub fn resolve(&self, name: String) -> Result<String> {
         let library = self.library();
-        let resolved = library.resolve(&name).map_err(|found| compile_error(Class::Policy, &found))?;
+        let resolved = library
+            .resolve(&name)
+            .map_err(|found| compile_error(Class::Policy, &found))?;
         to_json(&json!({
             "name": resolved.name(),
             "document": resolved.document(),
@@ -116,7 +122,10 @@ impl NativeLibrary {
     /// The policy of a document with everything that it inherits.
     #[napi(catch_unwind)]
     pub fn policy(&self, name: String) -> Result<NativePolicy> {
-        let resolved = self.library().resolve(&name).map_err(|found| compile_error(Class::Policy, &found))?;
+        let resolved = self
+            .library()
+            .resolve(&name)
+            .map_err(|found| compile_error(Class::Policy, &found))?;
         let policy = Policy::from_resolved(&resolved).map_err(|found| compile_error(Class::Policy, &found))?;
         Ok(NativePolicy {
             loaded: Arc::new(Loaded::new(policy, Some(resolved.document()))),

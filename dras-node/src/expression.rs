@@ -94,7 +94,8 @@ impl NativeExpression {
         let mut scope = Scope::new();
         let mut variables = Vec::new();
         for [name, holds] in declared.as_chunks::<2>().0 {
-            check_name(name).map_err(|error| fault(Class::Input, "name", format!("`{name}` is not a name: {error}")))?;
+            check_name(name)
+                .map_err(|error| fault(Class::Input, "name", format!("`{name}` is not a name: {error}")))?;
             let kind = Kind::of(name, holds)?;
             let id = scope.variable(name, kind.ty()).map_err(refused(Class::Input))?;
             variables.push(Variable {
@@ -143,7 +144,10 @@ impl NativeExpression {
 
     #[cold]
     fn another_length(&self, is: usize) -> napi::Error {
-        let message = format!("the row has {is} values, and the expression {} variables", self.variables.len());
+        let message = format!(
+            "the row has {is} values, and the expression {} variables",
+            self.variables.len()
+        );
         fault(Class::Input, "row_length", message)
     }
 
@@ -219,7 +223,12 @@ impl NativeExpression {
         self.said(values, said, &texts, &mut row)?;
         let explanation = self.expression.explain(&row);
         let mut parts: serde_json::Value = data(&to_json(&explanation)?, "the explanation")?;
-        for span in parts.as_array_mut().into_iter().flatten().filter_map(|part| part.get_mut("span")) {
+        for span in parts
+            .as_array_mut()
+            .into_iter()
+            .flatten()
+            .filter_map(|part| part.get_mut("span"))
+        {
             in_utf16(span, &self.source);
         }
         to_json(&json!({
@@ -242,7 +251,10 @@ impl NativeExpression {
 
     fn columns<'a>(&self, places: &[u32], scaled: &'a [Scaled<'a>]) -> Result<Vec<Column<'a>>> {
         let column = |(place, values): (&u32, &'a Scaled<'a>)| {
-            let variable = self.variables.get(*place as usize).ok_or_else(|| self.another_length(places.len()))?;
+            let variable = self
+                .variables
+                .get(*place as usize)
+                .ok_or_else(|| self.another_length(places.len()))?;
             Ok(Column {
                 variable: variable.id,
                 values: values.as_slice(),
@@ -273,7 +285,9 @@ impl NativeExpression {
         let scaled = self.scaled(&places, &columns);
         let columns = self.columns(&places, &scaled)?;
         let mut truths = vec![Truth::Undefined; rows as usize];
-        self.expression.conditions(&columns, &mut truths).map_err(refused(Class::Input))?;
+        self.expression
+            .conditions(&columns, &mut truths)
+            .map_err(refused(Class::Input))?;
         Ok(Uint8Array::new(truths.into_iter().map(|truth| truth as u8).collect()))
     }
 
@@ -283,7 +297,9 @@ impl NativeExpression {
         let scaled = self.scaled(&places, &columns);
         let columns = self.columns(&places, &scaled)?;
         let mut numbers = vec![f64::NAN; rows as usize];
-        self.expression.numbers(&columns, &mut numbers).map_err(refused(Class::Input))?;
+        self.expression
+            .numbers(&columns, &mut numbers)
+            .map_err(refused(Class::Input))?;
         Ok(Float64Array::new(numbers))
     }
 }

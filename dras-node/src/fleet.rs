@@ -46,8 +46,12 @@ impl Members {
     }
 
     fn take(&mut self, handle: u32, now: Millis, times: &[Millis], values: &[f64], taken: &mut Taken) {
-        let Some(series) = self.series.get_mut(handle as usize).and_then(Option::as_mut) else { return };
-        let Some(task) = self.tasks.get(series.place as usize).and_then(Option::as_ref) else { return };
+        let Some(series) = self.series.get_mut(handle as usize).and_then(Option::as_mut) else {
+            return;
+        };
+        let Some(task) = self.tasks.get(series.place as usize).and_then(Option::as_ref) else {
+            return;
+        };
         let done = task.task(|loaded, task| {
             // The metric holds numbers, and there is a time for each: that was seen to before.
             let fits = || Ok(());
@@ -157,7 +161,12 @@ impl NativeFleet {
         let now = time(now, "now")?;
         let one = times.len() == 1;
         if handles.len() != values.len() || !(one || times.len() == values.len()) {
-            let message = format!("{} handles, {} times and {} values were given", handles.len(), times.len(), values.len());
+            let message = format!(
+                "{} handles, {} times and {} values were given",
+                handles.len(),
+                times.len(),
+                values.len()
+            );
             return Err(fault(Class::Input, "column_length", message));
         }
         let mut members = self.members();
@@ -171,7 +180,10 @@ impl NativeFleet {
         let mut from = 0;
         while from < handles.len() {
             let handle = handles[from];
-            let to = handles[from..].iter().position(|h| *h != handle).map_or(handles.len(), |n| from + n);
+            let to = handles[from..]
+                .iter()
+                .position(|h| *h != handle)
+                .map_or(handles.len(), |n| from + n);
             let times = if one {
                 all_times.resize((to - from).max(all_times.len()), times[0]);
                 &all_times[..to - from]
@@ -207,7 +219,10 @@ impl NativeFleet {
         for (id, place) in ids.iter().zip(places) {
             let Some(part) = parts.remove(id) else { continue };
             let done = members.task(place)?.with(|state| {
-                state.task.take_prometheus(&state.loaded.policy, now, &metric, &part).map_err(read_error)
+                state
+                    .task
+                    .take_prometheus(&state.loaded.policy, now, &metric, &part)
+                    .map_err(read_error)
             });
             match done.and_then(|done| done) {
                 Ok(report) => {
@@ -221,7 +236,9 @@ impl NativeFleet {
         taken.notes.sort_unstable();
         taken.notes.dedup();
         if !parts.is_empty() {
-            taken.notes.push(format!("{} tasks in the answer are not in the fleet", parts.len()));
+            taken
+                .notes
+                .push(format!("{} tasks in the answer are not in the fleet", parts.len()));
         }
         taken.json()
     }
@@ -232,7 +249,8 @@ impl NativeFleet {
         let now = time(now, "now")?;
         let mut found = Vec::new();
         for task in self.members().tasks.iter().flatten() {
-            let done = task.with(|state| differences(&state.loaded.policy, &other.loaded.policy, [&state.task], now))?;
+            let done =
+                task.with(|state| differences(&state.loaded.policy, &other.loaded.policy, [&state.task], now))?;
             found.extend(done.map_err(decide_error)?);
         }
         to_json(&found)
@@ -264,15 +282,16 @@ impl NativeFleet {
         let mut due: Vec<(Millis, usize, LookKind)> = Vec::new();
         for (place, task) in self.members().tasks.iter().enumerate() {
             let Some(task) = task else { continue };
-            let next = task
-                .task(|loaded, task| task.next_look(&loaded.policy, after))?;
+            let next = task.task(|loaded, task| task.next_look(&loaded.policy, after))?;
             if next.at <= until {
                 due.push((next.at, place, next.kind));
             }
         }
         due.sort_by_key(|(at, place, _)| (*at, *place));
-        let due: Vec<Value> =
-            due.into_iter().map(|(at, place, look)| json!({ "place": place, "at": at, "look": look })).collect();
+        let due: Vec<Value> = due
+            .into_iter()
+            .map(|(at, place, look)| json!({ "place": place, "at": at, "look": look }))
+            .collect();
         to_json(&due)
     }
 

@@ -2,8 +2,8 @@
 
 use dras_core::action::instruction::{
     AutoscalerPolicy, ConfigurationEntries, DeploymentOptions, Instruction, LowerBound, RequirementsOptions,
-    SavepointFormat, SavepointOptions, TranslationError, configuration, configuration_of_vertices, flink_deployment_patch,
-    resource_requirements, restart_with_savepoint, vertices_of,
+    SavepointFormat, SavepointOptions, TranslationError, configuration, configuration_of_vertices,
+    flink_deployment_patch, resource_requirements, restart_with_savepoint, vertices_of,
 };
 use dras_core::metrics::sources::SourceLimits;
 use dras_core::metrics::sources::flink::{Job, parse_job, parse_resource_requirements};
@@ -52,7 +52,9 @@ pub fn requirements(
     let instruction = self::instruction(&instruction)?;
     let options: Requirements = data(&options, "the options")?;
     let job = self::job(&job)?;
-    let present = present.map(|body| parse_resource_requirements(&body, &SourceLimits::default())).transpose();
+    let present = present
+        .map(|body| parse_resource_requirements(&body, &SourceLimits::default()))
+        .transpose();
     let present = present.map_err(|error| fault(Class::Read, error.code(), format!("present: {error}")))?;
     let core = RequirementsOptions {
         scaling: options.scaling,
@@ -60,8 +62,7 @@ pub fn requirements(
         present: present.as_ref(),
         scheduler: job.scheduler.as_deref(),
     };
-    let requirements =
-        resource_requirements(&instruction, &vertices_of(&job), &core).map_err(translation_error)?;
+    let requirements = resource_requirements(&instruction, &vertices_of(&job), &core).map_err(translation_error)?;
     let call = requirements.call(&job.id).map_err(translation_error)?;
     let vertices: Vec<Value> = requirements
         .spread()
@@ -112,7 +113,11 @@ pub fn configuration_entries(
         None => configuration(&instruction),
         Some(job) => {
             let vertices = vertices_of(&self::job(&job)?);
-            let scaling = if proportional { VertexScaling::Proportional } else { VertexScaling::FollowJob };
+            let scaling = if proportional {
+                VertexScaling::Proportional
+            } else {
+                VertexScaling::FollowJob
+            };
             configuration_of_vertices(&instruction, &vertices, scaling)
         }
     };

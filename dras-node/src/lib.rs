@@ -8,17 +8,20 @@
 //! go.
 
 // The macros of napi make `extern "C"` functions, and private items that are called from there only.
-#![allow(unsafe_code, reason = "what the macros of napi write; nothing here is unsafe by hand")]
+#![allow(
+    unsafe_code,
+    reason = "what the macros of napi write; nothing here is unsafe by hand"
+)]
 
 mod convert;
 mod decision;
 mod documents;
 mod expression;
 mod fault;
-mod memory;
 mod fleet;
 mod instruction;
 mod language;
+mod memory;
 mod policy;
 mod task;
 

@@ -2,9 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use dras_core::resources::memory::{
-    Component, FlinkProcess, MemoryBreakdown, MemoryConfig, MemoryError, derive, plan,
-};
+use dras_core::resources::memory::{Component, FlinkProcess, MemoryBreakdown, MemoryConfig, MemoryError, derive, plan};
 use napi::Result;
 use napi_derive::napi;
 use serde_json::{Value, json};

@@ -56,7 +56,9 @@ impl NativePolicy {
     #[napi(factory, catch_unwind)]
     pub fn from_text(text: Uint8ArraySlice<'_>) -> Result<NativePolicy> {
         let limits = DocumentLimits::default();
-        let document = (!text.is_ascii()).then(|| Document::from_json(&*text, &limits).ok()).flatten();
+        let document = (!text.is_ascii())
+            .then(|| Document::from_json(&*text, &limits).ok())
+            .flatten();
         loaded(Policy::from_json(&*text, &limits), document)
     }
 
@@ -65,7 +67,9 @@ impl NativePolicy {
     pub fn from_object(text: String) -> Result<NativePolicy> {
         let value: Value = data(&text, "the document")?;
         let limits = DocumentLimits::default();
-        let document = (!text.is_ascii()).then(|| Document::from_value(&value, &limits).ok()).flatten();
+        let document = (!text.is_ascii())
+            .then(|| Document::from_value(&value, &limits).ok())
+            .flatten();
         loaded(Policy::from_value(&value, &limits), document)
     }
 
@@ -145,8 +149,10 @@ pub fn templates() -> Result<String> {
     let all: Vec<Value> = Template::all()
         .iter()
         .map(|template| {
-            let params: serde_json::Map<String, Value> =
-                template.params().map(|(name, param)| (name.to_owned(), json!(param))).collect();
+            let params: serde_json::Map<String, Value> = template
+                .params()
+                .map(|(name, param)| (name.to_owned(), json!(param)))
+                .collect();
             json!({
                 "name": template.name(),
                 "doc": template.doc(),
@@ -161,5 +167,9 @@ pub fn templates() -> Result<String> {
 
 /// A name that a document does not have.
 pub(crate) fn unknown_metric() -> napi::Error {
-    fault(Class::Task, "unknown_metric", "the handle is not that of a metric of this policy")
+    fault(
+        Class::Task,
+        "unknown_metric",
+        "the handle is not that of a metric of this policy",
+    )
 }

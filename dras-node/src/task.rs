@@ -77,7 +77,8 @@ impl Shared {
         &self,
         work: impl FnOnce(&Loaded, &mut Task) -> std::result::Result<T, TaskError>,
     ) -> Result<T> {
-        self.with(|state| work(&state.loaded, &mut state.task))?.map_err(task_error)
+        self.with(|state| work(&state.loaded, &mut state.task))?
+            .map_err(task_error)
     }
 
     /// The same for what is about an instance.
@@ -97,7 +98,9 @@ impl Shared {
         &self,
         work: impl FnOnce(&Policy, &mut Task) -> std::result::Result<ReadReport, ReadError>,
     ) -> Result<String> {
-        let report = self.with(|state| work(&state.loaded.policy, &mut state.task))?.map_err(read_error)?;
+        let report = self
+            .with(|state| work(&state.loaded.policy, &mut state.task))?
+            .map_err(read_error)?;
         to_json(&report_json(&report))
     }
 }
@@ -125,7 +128,11 @@ impl From<Fault> for Error {
 }
 
 pub(crate) fn task_error(error: TaskError) -> Error {
-    let class = if matches!(error, TaskError::Snapshot(_)) { Class::Snapshot } else { Class::Task };
+    let class = if matches!(error, TaskError::Snapshot(_)) {
+        Class::Snapshot
+    } else {
+        Class::Task
+    };
     fault(class, error.code(), error.to_string())
 }
 
@@ -196,7 +203,9 @@ pub(crate) fn accepted_json(a: Accepted) -> Value {
 }
 
 fn accepted(a: Accepted) -> Vec<f64> {
-    [a.stored, a.ignored, a.resolved, a.refused, a.unused].map(|n| n as f64).to_vec()
+    [a.stored, a.ignored, a.resolved, a.refused, a.unused]
+        .map(|n| n as f64)
+        .to_vec()
 }
 
 fn metric(loaded: &Loaded, index: u32) -> std::result::Result<MetricId, Fault> {
@@ -311,7 +320,8 @@ impl NativeTask {
     pub fn set_flink_configuration(&self, entries: Vec<String>) -> Result<()> {
         let (pairs, _) = entries.as_chunks::<2>();
         let entries = pairs.iter().map(|[key, value]| (key, value));
-        self.shared.task(|loaded, task| task.set_flink_configuration(&loaded.policy, entries))
+        self.shared
+            .task(|loaded, task| task.set_flink_configuration(&loaded.policy, entries))
     }
 
     /// A number for an instance, for as long as the façade keeps it.
@@ -334,19 +344,30 @@ impl NativeTask {
     pub fn row(&self, now: f64, instance: u32, at: f64, count: u32, pairs: &[f64]) -> Result<f64> {
         let (now, at) = (time(now, "now")?, time(at, "at")?);
         let done = self.shared.with(|state| {
-            let State { loaded, task, instances, row } = state;
+            let State {
+                loaded,
+                task,
+                instances,
+                row,
+            } = state;
             row.clear();
             for [index, value] in pairs.as_chunks::<2>().0.iter().take(count as usize) {
                 row.push((metric(loaded, *index as u32)?, *value));
             }
             let (name, handle) = numbered(instances, instance)?;
-            let fits = || row.iter().try_for_each(|(metric, _)| holds(&loaded.policy, *metric, false));
+            let fits = || {
+                row.iter()
+                    .try_for_each(|(metric, _)| holds(&loaded.policy, *metric, false))
+            };
             let instance = instance_of(task, &loaded.policy, name, handle, now, fits)?;
             Ok::<_, Fault>(task.row(&loaded.policy, now, instance, at, row)?)
         })?;
         let done = done.map_err(Error::from)?;
         let counts = [done.stored, done.ignored, done.resolved, done.refused, done.unused];
-        let packed = counts.iter().rev().fold(0, |packed, n| packed << COUNT_BITS | n.min(&1023));
+        let packed = counts
+            .iter()
+            .rev()
+            .fold(0, |packed, n| packed << COUNT_BITS | n.min(&1023));
         Ok(packed as f64)
     }
 
@@ -383,14 +404,7 @@ impl NativeTask {
         self.take_column(now, instance, metric, &whole, &values)
     }
 
-    fn take_column(
-        &self,
-        now: f64,
-        instance: u32,
-        index: u32,
-        times: &[i64],
-        values: &[f64],
-    ) -> Result<Vec<f64>> {
+    fn take_column(&self, now: f64, instance: u32, index: u32, times: &[i64], values: &[f64]) -> Result<Vec<f64>> {
         let now = time(now, "now")?;
         let done = self.shared.instance(instance, |loaded, task, name, handle| {
             let metric = metric(loaded, index)?;
@@ -479,14 +493,16 @@ impl NativeTask {
     #[napi(catch_unwind)]
     pub fn read_prometheus(&self, now: f64, metric: String, body: Uint8ArraySlice<'_>) -> Result<String> {
         let now = time(now, "now")?;
-        self.shared.read(|policy, task| task.read_prometheus(policy, now, &metric, &body))
+        self.shared
+            .read(|policy, task| task.read_prometheus(policy, now, &metric, &body))
     }
 
     /// Reads metrics of Flink's REST API.
     #[napi(catch_unwind)]
     pub fn read_flink_metrics(&self, now: f64, instance: String, at: f64, body: Uint8ArraySlice<'_>) -> Result<String> {
         let (now, at) = (time(now, "now")?, time(at, "at")?);
-        self.shared.read(|policy, task| task.read_flink_metrics(policy, now, &instance, at, &body))
+        self.shared
+            .read(|policy, task| task.read_flink_metrics(policy, now, &instance, at, &body))
     }
 
     /// Reads exceptions of Flink's REST API.
@@ -499,7 +515,8 @@ impl NativeTask {
         body: Uint8ArraySlice<'_>,
     ) -> Result<String> {
         let (now, at) = (time(now, "now")?, time(at, "at")?);
-        self.shared.read(|policy, task| task.read_flink_exceptions(policy, now, &metric, at, &body))
+        self.shared
+            .read(|policy, task| task.read_flink_exceptions(policy, now, &metric, at, &body))
     }
 
     /// When the next look is due after `after`; negative times do not occur here, so that the sign says that it is a short one.
@@ -526,14 +543,16 @@ impl NativeTask {
     #[napi(catch_unwind)]
     pub fn applied(&self, now: f64, key: String, at: f64) -> Result<()> {
         let (now, at) = (time(now, "now")?, time(at, "at")?);
-        self.shared.task(|loaded, task| task.applied(&loaded.policy, now, &key, at))
+        self.shared
+            .task(|loaded, task| task.applied(&loaded.policy, now, &key, at))
     }
 
     /// Takes the report that an instruction could not be applied.
     #[napi(catch_unwind)]
     pub fn failed(&self, now: f64, key: String, at: f64, reason: String) -> Result<()> {
         let (now, at) = (time(now, "now")?, time(at, "at")?);
-        self.shared.task(|loaded, task| task.failed(&loaded.policy, now, &key, at, &reason))
+        self.shared
+            .task(|loaded, task| task.failed(&loaded.policy, now, &key, at, &reason))
     }
 
     /// What happened to the task, as JSON.

@@ -1,5 +1,7 @@
 //! What holds for every export of the addon.
 
+#![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
 use std::fs;
 use std::path::Path;
 
@@ -20,12 +22,20 @@ fn every_function_that_javascript_calls_catches_panics() {
     for (path, text) in sources() {
         let lines: Vec<&str> = text.lines().map(str::trim).collect();
         for (i, line) in lines.iter().enumerate().filter(|(_, line)| line.starts_with("#[napi")) {
-            let what = lines[i + 1..].iter().find(|next| !next.starts_with("#[")).copied().unwrap_or_default();
+            let what = lines[i + 1..]
+                .iter()
+                .find(|next| !next.starts_with("#["))
+                .copied()
+                .unwrap_or_default();
             if what.starts_with("pub fn") {
                 exports += 1;
                 assert!(line.contains("catch_unwind"), "{path}:{}: {what}", i + 1);
             } else {
-                assert!(what.starts_with("pub struct") || what.starts_with("impl"), "{path}:{}: {what}", i + 1);
+                assert!(
+                    what.starts_with("pub struct") || what.starts_with("impl"),
+                    "{path}:{}: {what}",
+                    i + 1
+                );
             }
         }
     }
@@ -35,7 +45,9 @@ fn every_function_that_javascript_calls_catches_panics() {
 #[test]
 fn nothing_is_unsafe_by_hand() {
     for (path, text) in sources() {
-        let found = text.lines().find(|line| line.contains("unsafe {") || line.contains("unsafe fn") || line.contains("unsafe impl"));
+        let found = text
+            .lines()
+            .find(|line| line.contains("unsafe {") || line.contains("unsafe fn") || line.contains("unsafe impl"));
         assert_eq!(found, None, "{path}");
     }
 }

@@ -100,6 +100,7 @@ fn diagnostic<'py>(py: Python<'py>, d: &Diagnostic) -> PyResult<Bound<'py, PyAny
     let severity = match d.severity() {
         dras_core::diagnostic::Severity::Error => "error",
         dras_core::diagnostic::Severity::Warning => "warning",
+        dras_core::diagnostic::Severity::Info => "info",
     };
     DIAGNOSTIC.import(py, "dras.errors", "Diagnostic")?.call1((
         d.code.id(),

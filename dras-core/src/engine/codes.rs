@@ -33,7 +33,6 @@ impl TaskError {
             TaskError::Memory(_) => "memory",
             TaskError::Feedback(error) => error.code(),
             TaskError::Ingest(error) => error.code(),
-            TaskError::Snapshot(_) => "snapshot",
         }
     }
 }

@@ -85,7 +85,7 @@ class Diagnostics(tuple[Diagnostic, ...]):
     def _repr_html_(self) -> str:
         if not self:
             return '<div class="dras">nothing to report</div>'
-        colours = {"error": "#c62828", "warning": "#b26a00"}
+        colours = {"info": "#5a7", "error": "#c62828", "warning": "#b26a00"}
         parts = (
             f'<pre style="margin:0 0 .6em;padding:.4em .8em;border-left:4px solid {colours[d.severity]}">{escape(d.rendered)}</pre>' for d in self
         )
