@@ -31,6 +31,7 @@ impl TaskError {
             TaskError::Derived { .. } => "derived_attribute",
             TaskError::Slots { .. } => "slots",
             TaskError::Memory(_) => "memory",
+            TaskError::Snapshot(_) => "snapshot",
             TaskError::Feedback(error) => error.code(),
             TaskError::Ingest(error) => error.code(),
         }
