@@ -104,7 +104,8 @@ fn diagnostic(d: &Diagnostic) -> Value {
 
 /// JavaScript counts UTF-16 code units where dras counts bytes.
 pub(crate) fn utf16(text: &str, at: u32) -> usize {
-    text.get(..at as usize).map_or(0, |before| before.encode_utf16().count())
+    text.get(..at as usize)
+        .map_or(0, |before| before.encode_utf16().count())
 }
 
 /// The name of an error's variant as a word: `TimeWentBack { … }` is `time_went_back`, and so is `Ingest(TimeWentBack(…))`, since what is
@@ -115,7 +116,9 @@ pub(crate) fn code_of(error: &dyn Debug) -> String {
     loop {
         let end = rest.find(|c: char| !c.is_ascii_alphanumeric()).unwrap_or(rest.len());
         let (name, after) = rest.split_at(end);
-        let inner = after.strip_prefix('(').filter(|inner| inner.starts_with(|c: char| c.is_ascii_uppercase()));
+        let inner = after
+            .strip_prefix('(')
+            .filter(|inner| inner.starts_with(|c: char| c.is_ascii_uppercase()));
         match inner {
             Some(inner) => rest = inner,
             None => return snake(name),
@@ -163,7 +166,10 @@ fn panic_text(panic: &(dyn Any + Send)) -> String {
         .downcast_ref::<&str>()
         .map(|text| (*text).to_owned())
         .or_else(|| panic.downcast_ref::<String>().cloned());
-    format!("internal error in dras: {}", text.unwrap_or_else(|| "unknown".to_owned()))
+    format!(
+        "internal error in dras: {}",
+        text.unwrap_or_else(|| "unknown".to_owned())
+    )
 }
 
 #[cfg(test)]
@@ -177,8 +183,14 @@ mod tests {
         let back = TaskError::Ingest(IngestError::TimeWentBack(TimeWentBack { now: 1, last: 2 }));
         assert_eq!(code_of(&back), "time_went_back");
         assert_eq!(code_of(&TaskError::TooManyLabels { limit: 256 }), "too_many_labels");
-        assert_eq!(code_of(&TaskError::Ingest(IngestError::UnknownInstance)), "unknown_instance");
-        let text = TaskError::UnknownMetric { name: "A(B".to_owned(), known: String::new() };
+        assert_eq!(
+            code_of(&TaskError::Ingest(IngestError::UnknownInstance)),
+            "unknown_instance"
+        );
+        let text = TaskError::UnknownMetric {
+            name: "A(B".to_owned(),
+            known: String::new(),
+        };
         assert_eq!(code_of(&text), "unknown_metric");
     }
 
