@@ -1,6 +1,7 @@
 'use strict';
 // Values on their way in, checked strictly: what is not meant is refused, and the message says what was given and what is wanted.
 
+const { isSharedArrayBuffer } = require('node:util').types;
 const native = require('./native.cjs');
 const { InputError, InputTypeError, translate } = require('./errors.cjs');
 
@@ -11,7 +12,6 @@ const tagOf = getter(TypedArray.prototype, Symbol.toStringTag);
 const lengthOf = getter(TypedArray.prototype, 'length');
 const bufferOf = getter(TypedArray.prototype, 'buffer');
 const keysOf = TypedArray.prototype.keys;
-const sharedLength = typeof SharedArrayBuffer === 'undefined' ? null : getter(SharedArrayBuffer.prototype, 'byteLength');
 
 /** What a value is, for messages. */
 function typeName(value) {
@@ -135,16 +135,6 @@ function tag(value) {
   return typeof value === 'object' && value !== null ? tagOf.call(value) : undefined;
 }
 
-function isShared(buffer) {
-  if (sharedLength === null) return false;
-  try {
-    sharedLength.call(buffer);
-    return true;
-  } catch {
-    return false;
-  }
-}
-
 /** A typed array as it can be read in one go: of memory that other threads write to, a copy. */
 function readable(value, what, Class) {
   if (lengthOf.call(value) === 0) {
@@ -155,7 +145,48 @@ function readable(value, what, Class) {
       throw new InputError(`the memory of ${what} is gone: its buffer was transferred, or became too small`, 'detached');
     }
   }
-  return isShared(bufferOf.call(value)) ? new Class(value) : value;
+  return isSharedArrayBuffer(bufferOf.call(value)) ? new Class(value) : value;
+}
+
+/** The length of a `Float64Array`, of which nothing but single numbers will be read. */
+function lengthOfFloats(value, what) {
+  if (tag(value) !== 'Float64Array') throw wrongType(value, what, 'a Float64Array');
+  return lengthOf.call(value) || readable(value, what, Float64Array).length;
+}
+
+/** What stops long work when its signal aborts. `end` is to be called when the work is done. */
+function cancelBy(signal) {
+  if (signal !== undefined && !(signal instanceof AbortSignal)) throw wrongType(signal, 'signal', 'an AbortSignal');
+  signal?.throwIfAborted();
+  const cancel = new native.NativeCancel();
+  const abort = () => cancel.cancel();
+  signal?.addEventListener('abort', abort, { once: true });
+  return { cancel, end: () => signal?.removeEventListener('abort', abort) };
+}
+
+/** Long work on the worker pool, until it is done or its signal aborts. Options were checked before, so that nothing is thrown but by the promise. */
+async function work(signal, begin) {
+  const { cancel, end } = cancelBy(signal);
+  try {
+    const done = await begin(cancel);
+    signal?.throwIfAborted();
+    return done;
+  } catch (error) {
+    signal?.throwIfAborted();
+    throw translate(error);
+  } finally {
+    end();
+  }
+}
+
+/** Which decisions are kept: whether all of them are. */
+const keep = (value) => (value === undefined ? false : word(value, 'keep', ['matters', 'all']) === 'all');
+
+/** A number of threads; 0 is as many as there are cores. */
+function threads(value) {
+  if (value === undefined) return 0;
+  if (value === 0) throw new InputError('threads must be at least 1', 'number');
+  return count(value, 'threads', 256);
 }
 
 /** A `Float64Array`. */
@@ -269,4 +300,4 @@ function json(value, what) {
   return write(value, '');
 }
 
-module.exports = { body, bytes, count, duration, floats, handles, isBigInts, json, look, number, options, text, time, times, typeName, wholeTimes, word, wrongType };
+module.exports = { body, bytes, count, duration, floats, handles, isBigInts, json, keep, lengthOfFloats, look, number, options, text, threads, time, times, typeName, wholeTimes, word, work, wrongType };

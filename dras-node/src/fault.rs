@@ -59,6 +59,16 @@ pub(crate) fn fault(class: Class, code: &str, message: impl Into<String>) -> Err
     Error::new(Status::GenericFailure, format!("{MARK}{body}"))
 }
 
+/// An error of this module's making, changed.
+pub(crate) fn reworded(error: &Error, change: impl FnOnce(&mut Value)) -> Error {
+    let body = error.reason.strip_prefix(MARK);
+    let Some(mut body) = body.and_then(|body| serde_json::from_str::<Value>(body).ok()) else {
+        return Error::new(error.status, error.reason.clone());
+    };
+    change(&mut body);
+    Error::new(Status::GenericFailure, format!("{MARK}{body}"))
+}
+
 /// An error of the core: its message, and the name of its variant as code.
 pub(crate) fn refused<E: std::error::Error>(class: Class) -> impl Fn(E) -> Error {
     move |error| fault(class, &code_of(&error), error.to_string())

@@ -13,6 +13,7 @@ use serde_json::{Value, json};
 
 use crate::convert::time;
 use crate::fault::{Class, compile_error, data, diagnostics, fault, to_json};
+use crate::state::Fault;
 
 /// A policy with what the façade wants to know of it.
 pub(crate) struct Loaded {
@@ -34,6 +35,16 @@ impl Loaded {
             metrics,
             conditions,
         }
+    }
+
+    /// The metric of a number.
+    pub(crate) fn metric(&self, index: u32) -> std::result::Result<MetricId, Fault> {
+        self.metrics.get(index as usize).copied().ok_or(Fault::Metric)
+    }
+
+    /// The name of a metric.
+    pub(crate) fn name(&self, metric: MetricId) -> String {
+        self.policy.plan().catalogue().spec(metric).name.clone()
     }
 }
 
