@@ -58,6 +58,8 @@
 //!
 //! The language, the windows and the documents are described in the repository, under `docs/`.
 
+#![forbid(unsafe_code)]
+
 pub mod action;
 pub mod diagnostic;
 pub mod engine;

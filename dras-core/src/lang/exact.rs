@@ -13,13 +13,39 @@ use crate::undefined::Undefined;
 /// The values of all nodes of a graph, as far as they were computed.
 pub(crate) struct Values<'t> {
     values: Vec<Option<Value<'t>>>,
+    /// Nodes that wait for their operands; empty between calls.
+    open: Vec<GraphId>,
+}
+
+/// The space that values take, kept for the next ones so that nothing is allocated. Holds no value itself.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Space {
+    values: Vec<Option<Value<'static>>>,
+    open: Vec<GraphId>,
 }
 
 impl<'t> Values<'t> {
     pub(crate) fn new(graph: &Graph) -> Values<'t> {
         Values {
             values: vec![None; graph.nodes.len()],
+            open: Vec::new(),
         }
+    }
+
+    /// The same in the space of earlier values.
+    pub(crate) fn within(graph: &Graph, space: &mut Space) -> Values<'t> {
+        let mut values = emptied(std::mem::take(&mut space.values));
+        values.resize(graph.nodes.len(), None);
+        Values {
+            values,
+            open: std::mem::take(&mut space.open),
+        }
+    }
+
+    /// Gives the space back.
+    pub(crate) fn leave(self, space: &mut Space) {
+        space.values = emptied(self.values);
+        space.open = self.open;
     }
 
     pub(crate) fn get(&self, id: GraphId) -> Option<&Value<'t>> {
@@ -38,7 +64,8 @@ impl<'t> Values<'t> {
 
     /// Computes `root`, a node of the task, and what it needs, as far as that has no value yet.
     pub(crate) fn compute_root(&mut self, graph: &'t Graph, row: &Row<'t>, root: GraphId) {
-        let mut open = vec![root];
+        let mut open = std::mem::take(&mut self.open);
+        open.push(root);
         while let Some(&id) = open.last() {
             if self.values[id.index()].is_some() {
                 open.pop();
@@ -53,6 +80,7 @@ impl<'t> Values<'t> {
                 open.pop();
             }
         }
+        self.open = open;
     }
 
     /// Computes what a body needs from outside.
@@ -98,6 +126,13 @@ impl<'t> Values<'t> {
             }),
         }
     }
+}
+
+/// The same space, without values, for values that borrow from something else. Collecting from a vector whose elements have the same size
+/// keeps its memory, which tests/allocations.rs makes sure of.
+fn emptied<'t>(mut values: Vec<Option<Value<'_>>>) -> Vec<Option<Value<'t>>> {
+    values.clear();
+    values.into_iter().map(|_| None).collect()
 }
 
 /// What a node that was never computed counts as. Callers compute nodes in order, so that it is not met.

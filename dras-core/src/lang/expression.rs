@@ -2,7 +2,7 @@
 
 use super::check::Expected;
 use super::compile::{Compiled, Compiler};
-use super::exact::Values;
+use super::exact::{Space, Values};
 use super::explain::Explanation;
 use super::graph::{Input, VariableId};
 use super::inputs::Look;
@@ -135,7 +135,10 @@ impl Expression {
                 return Value::Number(x);
             }
         }
-        self.exact(row)
+        let mut space = std::mem::take(&mut row.space);
+        let value = self.exact(row, &mut space);
+        row.space = space;
+        value
     }
 
     /// Its truth value.
@@ -150,11 +153,11 @@ impl Expression {
         {
             return Ok(b);
         }
-        match self.exact(row) {
+        self.exact_answer(row, |value| match value {
             Value::Bool(b) => Ok(b),
             Value::Undefined(missing) => Err(missing.reason),
             _ => Err(Undefined::NotAvailable),
-        }
+        })
     }
 
     /// Its number, in seconds, bytes or plain numbers.
@@ -169,11 +172,11 @@ impl Expression {
         {
             return Ok(x);
         }
-        match self.exact(row) {
+        self.exact_answer(row, |value| match value {
             Value::Number(x) => Ok(x),
             Value::Undefined(missing) => Err(missing.reason),
             _ => Err(Undefined::NotAvailable),
-        }
+        })
     }
 
     /// The value of every part of the expression, for the row as it is. Costs far more than evaluating.
@@ -197,17 +200,24 @@ impl Expression {
         Explanation::of(&self.compiled, 0, row)
     }
 
-    fn exact<'t>(&'t self, row: &Row<'t>) -> Value<'t> {
+    #[cold]
+    fn exact_answer<R>(&self, row: &mut Row<'_>, answer: impl FnOnce(Value<'_>) -> R) -> R {
+        let mut space = std::mem::take(&mut row.space);
+        let answer = answer(self.exact(row, &mut space));
+        row.space = space;
+        answer
+    }
+
+    fn exact<'t>(&'t self, row: &Row<'t>, space: &mut Space) -> Value<'t> {
         let root = self.compiled.root_of(0);
-        let mut values = Values::new(&self.compiled.graph);
+        let mut values = Values::within(&self.compiled.graph, space);
         values.compute_root(&self.compiled.graph, row, root);
-        values
-            .get(root)
-            .cloned()
-            .unwrap_or(Value::Undefined(super::types::Missing {
-                reason: Undefined::NotAvailable,
-                origin: root,
-            }))
+        let value = values.get(root).cloned();
+        values.leave(space);
+        value.unwrap_or(Value::Undefined(super::types::Missing {
+            reason: Undefined::NotAvailable,
+            origin: root,
+        }))
     }
 
     /// What a task's windows must keep so that this expression can be evaluated over them.
@@ -267,7 +277,7 @@ impl Expression {
 
     #[cfg(test)]
     pub(super) fn exact_for_tests<'t>(&'t self, row: &Row<'t>) -> Value<'t> {
-        self.exact(row)
+        self.exact(row, &mut Space::default())
     }
 }
 

@@ -11,7 +11,7 @@ mod lowering;
 use lowering::Lowering;
 
 use super::arithmetic::{Fn1, Fn2, Fn3};
-use super::exact::Values;
+use super::exact::{Space, Values};
 use super::graph::{Graph, GraphId};
 use super::row::{OWN, Row, VariableSlot};
 use super::types::{Missing, Value};
@@ -241,6 +241,15 @@ pub(in crate::lang) struct Part {
     pub(in crate::lang) want: u64,
 }
 
+impl Part {
+    /// The bits, and whether their opposites are meant.
+    pub(in crate::lang) fn literals(&self) -> impl Iterator<Item = (u32, bool)> {
+        let part = *self;
+        let used = (0..64).filter(move |bit| (part.mask >> bit) & 1 == 1);
+        used.map(move |bit| (part.word * 64 + bit, (part.want >> bit) & 1 == 0))
+    }
+}
+
 /// What is less usual than functions and comparisons of numbers.
 #[derive(Debug, Clone, Copy)]
 pub(in crate::lang) enum Other {
@@ -402,7 +411,7 @@ impl Program {
             }
             row.bits[0] = word;
         }
-        sum.is_finite() || self.all_finite(row)
+        sum.is_finite() || row.is_finite()
     }
 
     #[inline(never)]
@@ -455,18 +464,29 @@ impl Program {
                 }
             }
         }
-        sum.is_finite() || self.all_finite(row)
-    }
-
-    /// Whether all inputs and results are finite.
-    #[cold]
-    fn all_finite(&self, row: &Row<'_>) -> bool {
-        row.numbers.iter().all(|x| x.is_finite())
+        sum.is_finite() || row.is_finite()
     }
 
     #[inline(never)]
     fn run_others<B: Bits>(&self, graph: &Graph, row: &mut Row<'_>, others: &[Other], bits: &mut B) -> bool {
-        let mut exact: Option<Values<'_>> = None;
+        let (mut exact, mut space) = (None, std::mem::take(&mut row.space));
+        let done = self.run_others_within(graph, row, others, bits, &mut exact, &mut space);
+        if let Some(values) = exact {
+            values.leave(&mut space);
+        }
+        row.space = space;
+        done
+    }
+
+    fn run_others_within<'g, 't: 'g, B: Bits>(
+        &self,
+        graph: &'g Graph,
+        row: &mut Row<'t>,
+        others: &[Other],
+        bits: &mut B,
+        exact: &mut Option<Values<'g>>,
+        space: &mut Space,
+    ) -> bool {
         for other in others {
             match *other {
                 Other::Select {
@@ -482,11 +502,11 @@ impl Program {
                     Some(text) => bits.put(bit, graph.tests[test as usize].passes(text)),
                     None => return false,
                 },
-                Other::ExactNumber { into, body } => match self.exact_value(graph, row, &mut exact, body) {
+                Other::ExactNumber { into, body } => match self.exact_value(graph, row, exact, space, body) {
                     Some(&Value::Number(x)) => row.numbers[into as usize] = x,
                     _ => return false,
                 },
-                Other::ExactBool { bit, body } => match self.exact_value(graph, row, &mut exact, body) {
+                Other::ExactBool { bit, body } => match self.exact_value(graph, row, exact, space, body) {
                     Some(&Value::Bool(b)) => bits.put(bit, b),
                     _ => return false,
                 },
@@ -520,10 +540,11 @@ impl Program {
         graph: &'t Graph,
         row: &Row<'t>,
         values: &'v mut Option<Values<'t>>,
+        space: &mut Space,
         root: u32,
     ) -> Option<&'v Value<'t>> {
         let values = values.get_or_insert_with(|| {
-            let mut values = Values::new(graph);
+            let mut values = Values::within(graph, space);
             values.compute(graph, row, self.exact_nodes.iter().copied());
             values
         });
