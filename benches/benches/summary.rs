@@ -11,7 +11,7 @@ use dras_benches::engine::{CPU, Fixture as EngineFixture, document, many_rules};
 use dras_benches::language::{E1, E2, E3, E4, Example, ROWS, bind, compile_e4, e4, exceptions};
 use dras_benches::windows::{Fixture, INTERVAL, METRICS};
 use dras_benches::{Random, nanos};
-use dras_core::engine::{Decision, Policy, decide_into};
+use dras_core::engine::{Decision, LookKind, Policy, decide_into};
 use dras_core::lang::{Column, Expression, Limits, Row, Scope, Truth, Type};
 use dras_core::metrics::Scratch;
 
@@ -266,13 +266,27 @@ fn engine() {
             target,
             None,
             &mut || {
-                decide_into(&fixture.policy, &mut fixture.task, fixture.now, &mut decision).unwrap();
+                decide_into(
+                    &fixture.policy,
+                    &mut fixture.task,
+                    fixture.now,
+                    LookKind::Long,
+                    &mut decision,
+                )
+                .unwrap();
             },
         );
     }
     let mut fixture = EngineFixture::new(CPU, 4, 0.5);
     let mut decision = Decision::new(&fixture.policy);
-    decide_into(&fixture.policy, &mut fixture.task, fixture.now, &mut decision).unwrap();
+    decide_into(
+        &fixture.policy,
+        &mut fixture.task,
+        fixture.now,
+        LookKind::Long,
+        &mut decision,
+    )
+    .unwrap();
     line(
         "decision of the cpu strategy as text",
         1,

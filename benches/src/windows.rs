@@ -11,6 +11,8 @@ use crate::Random;
 pub const INTERVAL: i64 = 15_000;
 /// A time to begin with: on the grid of samples.
 pub const BEGIN: i64 = 1_800_000_000_000;
+/// A week, in ms.
+const WEEK: i64 = 7 * 86_400_000;
 /// Metrics of a task.
 pub const METRICS: usize = 10;
 
@@ -60,18 +62,31 @@ pub struct Fixture {
 impl Fixture {
     /// Empty windows of `samples` samples.
     pub fn new(samples: i64) -> Fixture {
+        Fixture::of(samples, false)
+    }
+
+    fn of(samples: i64, week: bool) -> Fixture {
         let specs = (0..METRICS)
             .map(|i| MetricSpec::new(format!("m{i}")).with_interval(INTERVAL))
             .collect();
         let catalogue = Catalogue::new(specs).unwrap();
         let metrics = catalogue.iter().map(|m| m.0).collect();
-        let plan = Plan::new(
-            catalogue.clone(),
-            aggregates(&catalogue, samples),
-            WindowSettings::default(),
-        )
-        .unwrap();
-        let ids: Vec<AggregateId> = plan.ids().collect();
+        let mut asked = aggregates(&catalogue, samples);
+        if week {
+            let window = Window {
+                across_marks: true,
+                ..Window::sliding(WEEK)
+            };
+            let largest = |metric| Aggregate {
+                metric,
+                window,
+                reduce: Reduce::Max,
+                test: None,
+            };
+            asked.extend(catalogue.iter().map(|(metric, _)| largest(metric)));
+        }
+        let plan = Plan::new(catalogue, asked, WindowSettings::default()).unwrap();
+        let ids: Vec<AggregateId> = plan.ids().take(5 * METRICS).collect();
         let aggregates = ids.as_chunks::<5>().0.to_vec();
         let mut windows = Windows::new(&plan);
         let instance = windows.instance(&plan, "tm-1").unwrap();
@@ -90,6 +105,17 @@ impl Fixture {
         let mut fixture = Fixture::new(samples);
         let mut random = Random::new(samples as u64);
         for _ in 0..samples * 2 {
+            let values: Vec<f64> = fixture.metrics.iter().map(|_| random.unit()).collect();
+            fixture.scrape(&values);
+        }
+        fixture
+    }
+
+    /// Full windows of `samples` samples, and for each metric its largest value of a week, kept in panes that are full, too.
+    pub fn with_week(samples: i64) -> Fixture {
+        let mut fixture = Fixture::of(samples, true);
+        let mut random = Random::new(samples as u64);
+        for _ in 0..WEEK / INTERVAL + samples {
             let values: Vec<f64> = fixture.metrics.iter().map(|_| random.unit()).collect();
             fixture.scrape(&values);
         }

@@ -54,21 +54,27 @@
 //! | 1 | [`metrics`] | catalogue, windows over samples, answers of Prometheus and Flink |
 //! | 1 | [`resources`] | what rules can set, and Flink's memory model |
 //! | 1 | [`rules`] | rule documents and strategy templates, as data |
+//! | 0 | [`calendar`] | time zones, excluded periods, when tasks are looked at |
 //! | 0 | [`units`], [`undefined`], [`diagnostic`] | quantities, reasons, errors and warnings of what authors write |
+//! | 0 | [`snapshot`] | the container of state that outlives a process |
 //!
 //! The language, the windows and the documents are described in the repository, under `docs/`.
 
 #![forbid(unsafe_code)]
 
 pub mod action;
+pub mod backtest;
+pub mod calendar;
 pub mod diagnostic;
 pub mod engine;
+mod fingerprint;
 pub mod lang;
 pub mod literal;
 pub mod metrics;
 pub mod names;
 pub mod resources;
 pub mod rules;
+pub mod snapshot;
 pub mod undefined;
 pub mod units;
 
@@ -76,3 +82,8 @@ pub mod units;
 #[cfg(doctest)]
 #[doc = include_str!("../../README.md")]
 struct Readme;
+
+/// The example of the page on embedding is a test.
+#[cfg(doctest)]
+#[doc = include_str!("../../docs/embedding.md")]
+struct Embedding;

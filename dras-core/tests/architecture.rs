@@ -6,7 +6,7 @@
 //! | 3 | `engine` | everything below |
 //! | 2 | `lang`, `action` | floors 1 and 0 |
 //! | 1 | `metrics`, `resources`, `rules` | floor 0 |
-//! | 0 | `units`, `diagnostic`, `undefined`, `names`, `literal` | nothing, except that `undefined`, `names` and `literal` may import `units` |
+//! | 0 | `units`, `diagnostic`, `undefined`, `names`, `literal`, `calendar`, `fingerprint`, `snapshot` | nothing, except that `undefined`, `names`, `literal` and `calendar` may import `units`, and `calendar` also `literal`, `diagnostic` and `fingerprint` |
 //!
 //! Stages on one floor do not know each other. `lib.rs` belongs to no floor: it names them all. A stage must be imported by its own name
 //! (`crate::lang::Ast`), never through a re-export of the crate's root, which would hide where the arrow goes. Code inside
@@ -20,7 +20,16 @@ use std::collections::BTreeSet;
 use std::path::Path;
 
 const FLOORS: &[&[&str]] = &[
-    &["units", "diagnostic", "undefined", "names", "literal"],
+    &[
+        "units",
+        "diagnostic",
+        "undefined",
+        "names",
+        "literal",
+        "calendar",
+        "fingerprint",
+        "snapshot",
+    ],
     &["metrics", "resources", "rules"],
     &["lang", "action"],
     &["engine"],
@@ -29,11 +38,16 @@ const FLOORS: &[&[&str]] = &[
 
 /// The arrows that are allowed between stages of one floor: (from, to).
 ///
-/// Documents declare metrics and resources, so `rules` speaks of the types of both; neither knows a document.
+/// Documents declare metrics and resources, so `rules` speaks of the types of both; neither knows a document. Texts of the calendar hold
+/// durations, and a wrong name of a time zone gets the suggestion that other wrong names get.
 const BESIDE: &[(&str, &str)] = &[
     ("undefined", "units"),
     ("names", "units"),
     ("literal", "units"),
+    ("calendar", "units"),
+    ("calendar", "literal"),
+    ("calendar", "fingerprint"),
+    ("calendar", "diagnostic"),
     ("rules", "metrics"),
     ("rules", "resources"),
 ];

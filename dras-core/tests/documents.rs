@@ -7,9 +7,12 @@ use dras_core::diagnostic::{ALL_CODES, Diagnostics, Example, codes};
 use dras_core::literal::Quantity;
 use dras_core::metrics::sources::QueryTemplate;
 use dras_core::metrics::{Across, Kind, Per};
+use dras_core::resources::allocation::{Cores, Quota};
+use dras_core::resources::ratio::AlignTo;
 use dras_core::rules::{
-    AcrossInstances, AttributeDeclaration, AttributeType, BUILT_IN_ATTRIBUTES, Bounds, Constant, Document,
-    DocumentLimits, Hold, Limits, MetricDeclaration, Origin, Param, Reading, Resource, Rule, StrategyUse, Template,
+    AcrossInstances, Align, AttributeDeclaration, AttributeType, BUILT_IN_ATTRIBUTES, Bounds, Constant, CoolDown,
+    Document, DocumentLimits, Freeze, Guards, Hold, Ineffective, LargestSteps, Limits, MetricDeclaration, Mode, Origin,
+    Oscillation, Param, Reading, Resource, Rule, Sizing, Stabilisation, StrategyUse, Template, Tolerance,
     WindowSettings, expand,
 };
 use dras_core::units::Unit;
@@ -101,7 +104,7 @@ fn every_field_is_read() {
         "task_manager_memory + 1GiB"
     );
     assert_eq!(
-        d.limits.task_manager_memory,
+        d.limits.of(Resource::TaskManagerMemory),
         Bounds {
             min: Some(1 << 30),
             max: Some(16_000_000_000)
@@ -193,7 +196,7 @@ fn every_example_of_this_stage_gives_its_code() {
             );
         }
     }
-    assert_eq!(seen, 15);
+    assert_eq!(seen, 16);
 }
 
 #[test]
@@ -311,7 +314,7 @@ fn slips_are_corrected() {
         (
             r#"{"version": 1, "strategies": [{"use": "kafka"}]}"#,
             "strategies[0].use",
-            "the strategies are `cpu`",
+            "the strategies are `cpu`, `source_delay`, `memory`, `oom`",
         ),
         (
             r#"{"version": 1, "strategies": [{"use": "cpu", "params": {"cpu.high": "75%"}}]}"#,
@@ -430,7 +433,7 @@ fn hostile_texts_never_make_a_long_message() {
 #[test]
 fn templates_are_canonical_documents_that_explain_themselves() {
     let names: Vec<&str> = Template::all().iter().map(Template::name).collect();
-    assert_eq!(names, ["cpu"]);
+    assert_eq!(names, ["cpu", "source_delay", "memory", "oom"]);
     for template in Template::all() {
         let document = template.document();
         let own = |name: &str| name.starts_with(&format!("{}.", template.name()));
@@ -440,12 +443,19 @@ fn templates_are_canonical_documents_that_explain_themselves() {
         assert_eq!(document.windows, WindowSettings::default());
         assert!(!template.doc().is_empty());
         for (name, param) in template.params() {
-            assert!(!param.doc.is_empty() && param.range().is_some(), "{name}");
+            assert!(!param.doc.is_empty(), "{name}");
+            assert_eq!(param.range().is_some(), param.value.as_number().is_some(), "{name}");
         }
         for (name, metric) in &document.metrics {
             assert!(!metric.doc.is_empty(), "{name}");
-            let template = QueryTemplate::parse(metric.query.as_deref().unwrap()).unwrap();
-            assert!(template.uses_labels(), "{name}");
+            if let Some(query) = &metric.query {
+                assert!(QueryTemplate::parse(query).unwrap().uses_labels(), "{name}");
+            }
+            // Strategies share their metrics by name.
+            for other in Template::all() {
+                let same = other.document().metrics.get(name).is_none_or(|m| m == metric);
+                assert!(same, "{name} of {} and of {}", template.name(), other.name());
+            }
         }
         // Printed, it is a document that does what using it does.
         let printed = read(&template.print()).unwrap();
@@ -464,10 +474,13 @@ fn templates_are_canonical_documents_that_explain_themselves() {
             (used.metrics, used.params, used.define, used.rules)
         );
     }
-    assert_eq!(
-        Template::builtin("cpu").unwrap().print(),
-        include_str!("../src/rules/templates/cpu.json").trim_end()
-    );
+    let file = |name: &str| {
+        let path = format!("{}/src/rules/templates/{name}.json", env!("CARGO_MANIFEST_DIR"));
+        std::fs::read_to_string(path).unwrap()
+    };
+    for template in Template::all() {
+        assert_eq!(template.print(), file(template.name()).trim_end());
+    }
     assert!(Template::builtin("CPU").is_none());
 }
 
@@ -508,18 +521,25 @@ fn strategies_are_merged_under_the_name_of_their_use() {
         names,
         [
             "cpu.up",
+            "cpu.waiting",
             "cpu.down",
             "night_cpu.up",
+            "night_cpu.waiting",
             "night_cpu.down",
             "scale-up",
             "grow"
         ]
     );
     let holds: Vec<i64> = expanded.rules.iter().map(|r| r.hold).collect();
-    assert_eq!(holds, [300_000, 1_800_000, 180_000, 1_800_000, 90_000, 5_400_000]);
+    assert_eq!(
+        holds,
+        [
+            300_000, 300_000, 1_800_000, 180_000, 180_000, 1_800_000, 90_000, 5_400_000
+        ]
+    );
     assert_eq!(flat.define["night_cpu.busiest"], "max(avg(busy[night_cpu.window]))");
-    assert_eq!(flat.rules[2].when, "night_cpu.utilisation > night_cpu.high");
-    assert_eq!(flat.rules[2].hold, Hold::Param("night_cpu.up_for".to_owned()));
+    assert_eq!(flat.rules[3].when, "night_cpu.utilisation > night_cpu.high");
+    assert_eq!(flat.rules[3].hold, Hold::Param("night_cpu.up_for".to_owned()));
     assert_eq!(
         (&flat.limits, &flat.windows, &flat.attributes),
         (&document.limits, &document.windows, &document.attributes)
@@ -546,12 +566,12 @@ fn strategies_are_merged_under_the_name_of_their_use() {
     assert_eq!(flat.params["night_cpu.high"].value.to_string(), "80%");
     assert_eq!(expanded.origins["cpu"].path(), "strategies[0]: cpu: metrics.cpu");
     assert_eq!(
-        expanded.rules[4].origin,
+        expanded.rules[6].origin,
         Origin::Document {
             path: "rules[0]".to_owned()
         }
     );
-    assert_eq!(expanded.rules[3].origin.path(), "strategies[1]: cpu: rules[1]");
+    assert_eq!(expanded.rules[4].origin.path(), "strategies[1]: cpu: rules[1]");
 
     let all: Vec<&String> = flat
         .metrics
@@ -626,6 +646,24 @@ fn the_reference_names_every_field_and_its_example_works() {
             "rules[0][\"?\"]",
         ),
         (json!({"version": 1, "limits": {"?": 1}}), "limits[\"?\"]"),
+        (
+            json!({"version": 1, "limits": {"total": {"?": 1}}}),
+            "limits.total[\"?\"]",
+        ),
+        (
+            json!({"version": 1, "sizing": {"tolerance": {"?": 1}}}),
+            "sizing.tolerance[\"?\"]",
+        ),
+        (json!({"version": 1, "guards": {"?": 1}}), "guards[\"?\"]"),
+        (
+            json!({"version": 1, "guards": {"cool_down": {"?": 1}}}),
+            "guards.cool_down[\"?\"]",
+        ),
+        (
+            json!({"version": 1, "guards": {"excluded": [{"daily": "01:00-02:00", "?": 1}]}}),
+            "guards.excluded[0][\"?\"]",
+        ),
+        (json!({"version": 1, "timing": {"?": 1}}), "timing[\"?\"]"),
         (json!({"version": 1, "windows": {"?": 1}}), "windows[\"?\"]"),
     ] {
         let diagnostics = wrong(&text.to_string());
@@ -633,9 +671,15 @@ fn the_reference_names_every_field_and_its_example_works() {
         let help = diagnostics.0[0].help.clone().unwrap();
         let fields = help.strip_prefix("the fields here are ").unwrap();
         for field in fields.split(", ") {
-            let dotted = field.trim_matches('`').to_owned() + ".min";
+            let bare = field.trim_matches('`');
+            let dotted = [
+                format!("{bare}.min"),
+                format!(".{bare}`"),
+                format!("`{bare}."),
+                format!("\"{bare}\""),
+            ];
             assert!(
-                reference.contains(field) || reference.contains(&dotted),
+                reference.contains(field) || dotted.iter().any(|d| reference.contains(d)),
                 "{field} is missing in the reference"
             );
         }
@@ -711,8 +755,34 @@ prop_compose! {
                 when,
                 hold: Hold::For(hold),
                 priority,
+                urgent: memory,
+                no_shrink_for: if memory { Hold::For(hold) } else { Hold::NONE },
+                lowers: memory.then(|| "p_x".to_owned()),
+                alert: (!memory).then(|| "look".to_owned()),
+                ..Rule::default()
             }).collect(),
-            limits: Limits { parallelism: Bounds { min: Some(bounds.0), max: Some(bounds.1) }, task_manager_memory: Bounds { min: None, max: Some(bounds.2) } },
+            mode: coverage.map(|c: f64| if c > 0.5 { Mode::Active } else { Mode::Monitor }),
+            limits: Limits {
+                resources: BTreeMap::from([
+                    (Resource::Parallelism, Bounds { min: Some(bounds.0.into()), max: Some(bounds.1.into()) }),
+                    (Resource::TaskHeap, Bounds { min: None, max: Some(bounds.2) }),
+                ]),
+                total: Quota { task_managers: Some(bounds.1), memory: Some(bounds.2), cores: Cores::new(f64::from(bounds.0) / 4.0).ok(), parallelism: None },
+            },
+            sizing: Sizing {
+                tolerance: Tolerance { up: coverage.map(|c| c / 2.0), down: None },
+                align: coverage.map(|c| Align { to: if c > 0.5 { AlignTo::Partitions } else { AlignTo::KeyGroups }, most_over: Some(c) }),
+            },
+            guards: Guards {
+                cool_down: CoolDown { up: Some(bounds.0.into()), down: None, urgent: Some(bounds.1.into()) },
+                stabilisation: Stabilisation { up: None, down: Some(bounds.1.into()) },
+                largest_step: LargestSteps { up: coverage.map(|c| c * 9.0), down: coverage, urgent: None },
+                restarts_per_day: Some(bounds.0),
+                freeze_on_missing: coverage.map(|c| if c > 0.5 { Freeze::All } else { Freeze::Off }),
+                ineffective: Ineffective { least_gain: coverage, hold: Some(bounds.0.into()) },
+                oscillation: Oscillation { within: Some(bounds.1.into()) },
+                ..Guards::default()
+            },
             windows: WindowSettings { min_coverage: coverage, ..WindowSettings::default() },
             ..Document::default()
         }

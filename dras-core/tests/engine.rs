@@ -2,7 +2,10 @@
 
 #![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
-use dras_core::engine::{DecideError, Decision, Policy, ReadError, RuleState, Task, TaskError, decide, decide_into};
+use dras_core::action::Change;
+use dras_core::engine::{
+    DecideError, Decision, LookKind, Policy, ReadError, RuleState, Task, TaskError, decide, decide_into, decide_short,
+};
 use dras_core::metrics::Mark;
 use dras_core::rules::{Document, DocumentLimits};
 
@@ -39,6 +42,7 @@ fn scrape(policy: &Policy, task: &mut Task, t: i64, cpu: f64, busy: f64) {
         let row = [
             (policy.metric("cpu").unwrap(), cpu),
             (policy.metric("busy").unwrap(), busy),
+            (policy.metric("back_pressured").unwrap(), 0.0),
         ];
         task.row(policy, t, instance, t, &row).unwrap();
     }
@@ -63,7 +67,7 @@ fn a_document_with_the_cpu_strategy_compiles_without_a_warning() {
     let policy = policy(CPU);
     assert!(policy.warnings().0.is_empty(), "{}", policy.warnings());
     let rules: Vec<&str> = policy.rules().map(|r| r.name.as_str()).collect();
-    assert_eq!(rules, ["cpu.up", "cpu.down"]);
+    assert_eq!(rules, ["cpu.up", "cpu.waiting", "cpu.down"]);
 }
 
 #[test]
@@ -93,7 +97,7 @@ fn an_overload_scales_up_once_it_has_held_long_enough_and_says_why() {
     let json = serde_json::to_value(decision).unwrap();
     assert_eq!(json["changes"][0]["to"], 6.0);
     assert_eq!(json["rules"][0]["state"], "fired");
-    assert_eq!(json["rules"][1]["state"], "not_met");
+    assert_eq!(json["rules"][2]["state"], "not_met");
     // What was seen, as the authors of the rules wrote it.
     let inputs = json["inputs"].as_array().unwrap();
     let seen = |text: &str| &inputs.iter().find(|i| i["text"] == text).unwrap()["value"];
@@ -107,14 +111,21 @@ fn an_overload_scales_up_once_it_has_held_long_enough_and_says_why() {
 fn idleness_must_last_and_a_busy_task_is_never_shrunk() {
     let policy = policy(CPU);
     let mut idle = task(&policy);
-    let decisions = run(&policy, &mut idle, T0, T0 + 70 * M, 0.02, 50.0);
+    let decisions = run(&policy, &mut idle, T0, T0 + 100 * M, 0.02, 50.0);
     let first = decisions.iter().find(|d| !d.changes().is_empty()).unwrap();
-    assert!(first.at() - T0 >= 30 * M);
-    assert_eq!(first.changes()[0].to, 1.0);
+    // The first hour of recommendations decides, and one change takes half at most.
+    assert!(first.at() - T0 >= 80 * M, "{first}");
+    assert_eq!((first.changes()[0].to, first.changes()[0].wanted), (2.0, 1.0));
+    let held = decisions.iter().find(|d| !d.held().is_empty()).unwrap();
+    assert!(
+        held.to_string()
+            .contains("by stabilisation (more was recommended a while ago, "),
+        "{held}"
+    );
     // Waiting work: no CPU, but busy.
     let mut waiting = task(&policy);
     let decisions = run(&policy, &mut waiting, T0, T0 + 70 * M, 0.02, 1000.0);
-    assert!(decisions.iter().all(|d| d.changes().is_empty()));
+    assert!(decisions.iter().flat_map(Decision::changes).all(Change::is_up));
 }
 
 #[test]
@@ -188,6 +199,7 @@ fn a_restart_is_no_change_of_resources() {
 fn whole_steps_never_turn_a_wish_round() {
     let policy = policy(
         r#"{"version": 1, "attributes": {"wanted": {"type": "number", "unit": "MiB"}},
+            "guards": {"stabilisation": {"down": "0s"}}, "sizing": {"tolerance": {"down": "0%"}},
             "rules": [{"name": "r", "when": "true", "then": {"task_manager_memory": "wanted"}}]}"#,
     );
     // The step is 64MiB, and the task has 1100MiB, which is no multiple of it.
@@ -311,7 +323,7 @@ fn the_same_inputs_give_the_same_bytes_and_a_decision_can_be_used_again() {
         serde_json::to_string(&second).unwrap()
     );
     let mut reused = first[0].clone();
-    decide_into(&policy, &mut one, T0 + 11 * M, &mut reused).unwrap();
+    decide_into(&policy, &mut one, T0 + 11 * M, LookKind::Long, &mut reused).unwrap();
     assert_eq!(reused, decide(&policy, &mut two, T0 + 11 * M).unwrap());
 }
 
@@ -460,13 +472,13 @@ fn prometheus_answers_go_straight_into_the_windows() {
     let mut task = task(&policy);
     task.set_label("job_name", "orders \"7\"").unwrap();
     let queries = task.queries(&policy, T0).unwrap();
-    assert_eq!(queries.len(), 2);
-    assert_eq!(queries[1].metric, "cpu");
+    assert_eq!(queries.len(), 4);
+    let cpu = queries.iter().find(|q| q.metric == "cpu").unwrap();
     assert_eq!(
-        queries[1].promql,
+        cpu.promql,
         r#"flink_taskmanager_Status_JVM_CPU_Load{job_name="orders \"7\""}"#
     );
-    assert!(queries[1].start <= T0 - 30 * M && queries[1].end == T0 && queries[1].step == 15_000);
+    assert!(cpu.start <= T0 - 30 * M && cpu.end == T0 && cpu.step == 15_000);
     let samples: Vec<String> = (0..=40)
         .map(|i| format!("[{}, \"0.45\"]", (T0 - 600_000 + i * 15_000) / 1000))
         .collect();
@@ -485,7 +497,8 @@ fn prometheus_answers_go_straight_into_the_windows() {
     );
     // The next queries ask only for what is new.
     let queries = task.queries(&policy, T0 + M).unwrap();
-    assert_eq!((queries[1].start, queries[1].end), (T0 + 15_000, T0 + M));
+    let cpu = queries.iter().find(|q| q.metric == "cpu").unwrap();
+    assert_eq!((cpu.start, cpu.end), (T0 + 15_000, T0 + M));
 }
 
 #[test]
@@ -591,7 +604,7 @@ mod properties {
         fn every_decision_explains_itself(scrapes in scrapes()) {
             let decision = decision(&scrapes);
             let json = serde_json::to_value(&decision).unwrap();
-            prop_assert_eq!(json["rules"].as_array().unwrap().len(), 2);
+            prop_assert_eq!(json["rules"].as_array().unwrap().len(), 3);
             prop_assert!(decision.to_string().lines().count() >= 3);
             for change in decision.changes() {
                 prop_assert!((1.0..=16.0).contains(&change.to) && change.to != change.from);
@@ -602,4 +615,67 @@ mod properties {
             }
         }
     }
+}
+
+#[test]
+fn looks_are_due_by_two_timers_and_ask_for_what_they_need() {
+    let policy = policy(
+        r#"{"version": 1,
+            "metrics": {"lag": {"query": "lag{{{labels}}}"}, "cpu": {"query": "cpu{{{labels}}}"}},
+            "define": {"late": "avg(lag[2m]) > 60"},
+            "rules": [
+                {"name": "late", "when": "late", "then": {"parallelism": "parallelism + 1"}, "urgent": true},
+                {"name": "idle", "when": "avg(cpu[5m]) < 0.1", "then": {"parallelism": "parallelism - 1"}}
+            ],
+            "timing": {"short": "30s", "long": "5m"}}"#,
+    );
+    let mut task = Task::new(&policy, "orders").unwrap();
+    task.set_label("job", "orders").unwrap();
+    let mut at = T0;
+    let mut kinds = Vec::new();
+    for _ in 0..22 {
+        let next = task.next_look(&policy, at).unwrap();
+        assert!(next.at > at && next.at - at <= 30 * S);
+        let asked = task.queries_for(&policy, next.at, next.kind).unwrap().len();
+        assert_eq!(asked, if next.kind == LookKind::Long { 2 } else { 1 });
+        kinds.push(next.kind);
+        at = next.at;
+    }
+    assert_eq!(kinds.iter().filter(|k| **k == LookKind::Long).count(), 2);
+
+    // A short look looks at urgent rules only, and at metrics of urgent rules behind definitions.
+    let decision = decide_short(&policy, &mut task, at).unwrap();
+    assert_eq!(
+        decision.states().collect::<Vec<_>>(),
+        [RuleState::Undefined, RuleState::NotLooked]
+    );
+    assert!(!decision.to_string().contains("idle"), "{decision}");
+}
+
+#[test]
+fn what_is_recorded_at_long_looks_can_be_asked_for_like_any_metric() {
+    let policy = policy(
+        r#"{"version": 1,
+            "metrics": {"demand": {"record": "load * parallelism", "unit": "number"}},
+            "attributes": {"load": {"type": "number"}},
+            "rules": [{"name": "peak", "when": "count(demand[1h across marks]) >= 4",
+                       "then": {"parallelism": "max(demand[1h across marks])"}}],
+            "windows": {"min_coverage": "0%"}}"#,
+    );
+    let mut task = Task::new(&policy, "orders").unwrap();
+    task.set(&policy, "parallelism", 4.0).unwrap();
+    for (i, load) in [0.5, 2.5, 1.0, 0.5].into_iter().enumerate() {
+        task.set(&policy, "load", load).unwrap();
+        let at = T0 + i as i64 * 5 * M;
+        assert!(decide(&policy, &mut task, at).unwrap().changes().is_empty());
+        // Short looks record nothing.
+        decide_short(&policy, &mut task, at + M).unwrap();
+    }
+    let decision = decide(&policy, &mut task, T0 + 20 * M).unwrap();
+    let change = &decision.changes()[0];
+    assert_eq!(
+        (change.wanted, change.to),
+        (10.0, 8.0),
+        "ten is more than twice as much"
+    );
 }

@@ -5,7 +5,7 @@
 
 use dras_core::resources::memory::{
     Component, FlinkProcess, FractionOption, MIB, MemoryBreakdown, MemoryConfig, MemoryError, Others, Resized,
-    SizeOption, Style, derive, fit_process_size, resize,
+    SizeOption, Style, Total, derive, fit_process_size, plan, plan_total, resize,
 };
 use proptest::prelude::*;
 use proptest::strategy::ValueTree;
@@ -213,8 +213,6 @@ fn satisfies(
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(400))]
-
     #[test]
     fn components_add_up_to_what_was_configured(config in any_config()) {
         let Ok(b) = derive(&config) else { return Ok(()) };
@@ -336,6 +334,131 @@ proptest! {
             let _ = fit_process_size(&config, bytes, step);
         }
         let _ = derive(&config);
+    }
+}
+
+/// What a merged action may ask for: up to three components around what they are, and a total.
+fn any_request() -> impl Strategy<Value = (Vec<(Component, f64)>, Option<f64>)> {
+    let factor = || prop_oneof![2 => 1.0..3.0, 2 => 0.2..1.0, 1 => Just(1.0)];
+    let targets = proptest::collection::vec((any_component(), factor()), 0..4);
+    (targets, maybe(0.6, factor()))
+}
+
+fn any_step() -> impl Strategy<Value = u64> {
+    prop_oneof![3 => Just(MIB), 1 => Just(64 * MIB), 1 => Just(1_u64)]
+}
+
+/// The request in bytes, of components that the process has.
+fn in_bytes(
+    b: &MemoryBreakdown,
+    request: &(Vec<(Component, f64)>, Option<f64>),
+) -> (Vec<(Component, u64)>, Option<u64>) {
+    let times = |bytes: u64, factor: f64| (bytes as f64 * factor) as u64;
+    let exists = |t: &&(Component, f64)| t.0.exists_in(b.kind);
+    let targets = request.0.iter().filter(exists).map(|&(c, f)| (c, times(b.get(c), f)));
+    (targets.collect(), request.1.map(|f| times(b.process(), f)))
+}
+
+fn asked(targets: &[(Component, u64)], component: Component) -> Option<u64> {
+    targets.iter().filter(|t| t.0 == component).map(|t| t.1).max()
+}
+
+proptest! {
+    #[test]
+    fn a_plan_gives_what_was_asked(config in any_config(), request in any_request(), step in any_step()) {
+        let Ok(before) = derive(&config) else {
+            prop_assert_eq!(plan(&config, &[], None, step).err(), derive(&config).err());
+            return Ok(());
+        };
+        let (targets, total) = in_bytes(&before, &request);
+        let planned = match plan(&config, &targets, total, step) {
+            Ok(planned) => planned,
+            Err(error) => {
+                let out_of_reach = matches!(
+                    error,
+                    MemoryError::Unreachable { .. } | MemoryError::NetworkOutOfRange { .. } | MemoryError::OverheadOutOfRange { .. }
+                        | MemoryError::HeapTooSmallForJvm { .. } | MemoryError::NoMetaspace { .. }
+                );
+                prop_assert!(out_of_reach, "{targets:?}, total {total:?} of {config:?}: {error}");
+                return Ok(());
+            }
+        };
+        let after = planned.breakdown;
+        prop_assert_eq!(derive(&planned.config), Ok(after));
+        prop_assert_eq!(planned.before, Some(before));
+        prop_assert_eq!(planned.config.style(), config.style());
+        prop_assert!(after.check_jvm().is_ok());
+        let written = planned.write_back().into_iter().map(|(k, v)| (k.to_owned(), v));
+        let entries = config.entries().into_iter().map(|(k, v)| (k.to_owned(), v)).chain(written);
+        let read = MemoryConfig::from_entries(config.process(), entries).unwrap();
+        prop_assert_eq!(derive(&read), Ok(after), "the entries say what the plan does");
+        for &(component, bytes) in &targets {
+            prop_assert!(after.get(component) >= bytes, "{component}: {bytes} asked, {}", after.get(component));
+        }
+        let grows = targets.iter().any(|&(c, _)| asked(&targets, c).unwrap() > before.get(c));
+        let total_shrinks = total.is_some_and(|t| t < before.process());
+        if let Some(total) = total.filter(|_| !total_shrinks) {
+            prop_assert!(after.process() >= total);
+        }
+        if (grows || total.is_some_and(|t| t > before.process())) && !total_shrinks {
+            for c in Component::ALL {
+                let floor = asked(&targets, c).map_or(before.get(c), |bytes| bytes.min(before.get(c)));
+                prop_assert!(after.get(c) >= floor, "{c} shrinks from {} to {}", before.get(c), after.get(c));
+            }
+        }
+        if !grows && total.is_none() {
+            prop_assert!(after.process() <= before.process(), "nothing grows, and the process does");
+            if asked(&targets, Component::TaskHeap).is_none() {
+                prop_assert!(after.task_heap >= before.task_heap);
+            }
+        }
+        if let Some(total) = total.filter(|&t| total_shrinks && targets.is_empty() && fit_process_size(&config, t, step).is_ok()) {
+            prop_assert!(after.process() <= total);
+        }
+    }
+
+    #[test]
+    fn a_plan_made_twice_is_made_once(config in any_config(), request in any_request(), step in any_step()) {
+        let Ok(before) = derive(&config) else { return Ok(()) };
+        let (targets, total) = in_bytes(&before, &request);
+        let up = targets.iter().any(|&(c, _)| asked(&targets, c).unwrap() > before.get(c));
+        let down = targets.iter().any(|&(c, _)| asked(&targets, c).unwrap() < before.get(c));
+        let total = total.map(|t| if t < before.process() { Total::AtMost(t) } else { Total::AtLeast(t) });
+        let Ok(once) = plan_total(&config, &targets, total, step) else { return Ok(()) };
+        let twice = plan_total(&once.config, &targets, total, step).unwrap();
+        if up && down && !matches!(total, Some(Total::AtLeast(_))) {
+            // What had to wait for the growth comes then; after that there is nothing left.
+            let thrice = plan_total(&twice.config, &targets, total, step).unwrap();
+            prop_assert_eq!(thrice.changes, []);
+        } else {
+            prop_assert_eq!(twice.changes, []);
+        }
+    }
+
+    #[test]
+    fn a_larger_total_alone_is_the_smallest_that_suffices(config in any_config(), factor in 1.0_f64..3.0) {
+        let Ok(before) = derive(&config) else { return Ok(()) };
+        let total = (before.process() as f64 * factor) as u64;
+        let Ok(planned) = plan(&config, &[], Some(total), MIB) else { return Ok(()) };
+        // One step less of a total, or of all that was raised, is too little, or is no configuration.
+        let changed: Vec<SizeOption> = planned.changes.iter().map(|c| c.option).collect();
+        let totals = [SizeOption::ProcessSize, SizeOption::FlinkSize];
+        let both = changed.iter().copied().filter(|o| totals.contains(o)).collect::<Vec<_>>();
+        // Where the job pins both totals, the overhead is what they leave, and a step more of both may remain.
+        if both.len() == 2 {
+            return Ok(());
+        }
+        let process = changed.iter().copied().filter(|o| *o == totals[0]).collect::<Vec<_>>();
+        for options in [changed, both, process].into_iter().filter(|o| !o.is_empty()) {
+            let less = options.iter().fold(planned.config.clone(), |config, &option| {
+                let bytes = config.configured(option).unwrap();
+                config.with_size(option, Some(bytes - MIB)).unwrap()
+            });
+            let suffices = derive(&less).is_ok_and(|b| {
+                b.process() >= total && Component::ALL.into_iter().all(|c| b.get(c) >= before.get(c))
+            });
+            prop_assert!(!suffices, "{less:?} has {total} too");
+        }
     }
 }
 

@@ -2,8 +2,14 @@
 
 #![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
-use dras_core::engine::{Decision, Policy, RuleState, Task, decide};
-use dras_core::rules::{Document, DocumentLimits};
+use std::collections::BTreeMap;
+
+use dras_core::engine::{Assigner, AttributeValue, Decision, LintOptions, Policy, RuleState, Task, decide, lint};
+use dras_core::metrics::{
+    Aggregate, AggregateId, Catalogue, MetricSpec, Plan, Reduce, Scratch, Window, WindowSettings, Windows, saved,
+};
+use dras_core::rules::{Document, DocumentLimits, Library};
+use dras_core::snapshot;
 
 const README: &str = include_str!("../../README.md");
 const DOCUMENTS: &str = include_str!("../../docs/documents.md");
@@ -71,7 +77,7 @@ fn the_example_of_the_document_page_compiles_without_a_warning() {
     let policy = policy(blocks(DOCUMENTS, "json")[0]);
     assert!(policy.warnings().0.is_empty(), "{}", policy.warnings());
     let names: Vec<&str> = policy.rules().map(|r| r.name.as_str()).collect();
-    assert_eq!(names, ["cpu.up", "cpu.down", "catch-up"]);
+    assert_eq!(names, ["cpu.up", "cpu.waiting", "cpu.down", "catch-up"]);
 }
 
 const WINDOWS: &str = include_str!("../../docs/windows.md");
@@ -246,6 +252,63 @@ fn events_that_nobody_asked_for_and_windows_of_samples_are_as_the_windows_page_s
 }
 
 #[test]
+fn a_function_that_joins_a_week_begins_as_the_windows_page_says() {
+    const DAY: i64 = 86_400 * S;
+    let plan = |reductions: &[Reduce]| {
+        let catalogue = Catalogue::new(vec![MetricSpec::new("heap")]).unwrap();
+        let week = Window {
+            across_marks: true,
+            ..Window::sliding(7 * DAY)
+        };
+        let aggregate = |reduce: &Reduce| Aggregate {
+            metric: catalogue.id("heap").unwrap(),
+            window: week,
+            reduce: *reduce,
+            test: None,
+        };
+        let aggregates = reductions.iter().map(aggregate).collect();
+        Plan::new(catalogue.clone(), aggregates, WindowSettings::default()).unwrap()
+    };
+    let (old, new) = (plan(&[Reduce::Max]), plan(&[Reduce::Max, Reduce::Min]));
+    let mut windows = Windows::new(&old);
+    let tm = windows.instance(&old, "tm-1").unwrap();
+    let heap = old.catalogue().id("heap").unwrap();
+    let feed = |windows: &mut Windows, plan: &Plan, t: i64| {
+        windows.row(plan, t, tm, t, &[(heap, 1.0)]).unwrap();
+        windows.advance(plan, t).unwrap();
+    };
+    for i in 0..=8 * DAY / (15 * S) {
+        feed(&mut windows, &old, NOON + i * 15 * S);
+    }
+    let change = NOON + 8 * DAY;
+    let (mut windows, carried) = windows.rebind(&old, &new);
+    assert_eq!(carried.panes_begun.len(), 1);
+    let ids: Vec<AggregateId> = new.ids().collect();
+    let ask =
+        |windows: &Windows, id: usize, now: i64| windows.aggregate(&new, ids[id], tm, now, None, &mut Scratch::new());
+    assert_eq!(ask(&windows, 0, change), Ok(1.0));
+    let why = ask(&windows, 1, change).unwrap_err().to_string();
+    assert!(WINDOWS.contains(&format!("\"{why}\"")), "{why}");
+    let mut t = change;
+    while ask(&windows, 1, t).is_err() {
+        t += 15 * S;
+        feed(&mut windows, &new, t);
+    }
+    let days = (t - change) as f64 / DAY as f64;
+    assert!(WINDOWS.contains(&format!("defined {days:.1} days later")), "{days}");
+}
+
+#[test]
+fn the_windows_page_shows_the_bytes_of_a_snapshot() {
+    let magic: Vec<String> = snapshot::MAGIC.iter().map(|b| format!("{b:02x}")).collect();
+    assert!(WINDOWS.contains(&format!("| header | 8 | `{}` |", magic.join(" "))));
+    assert!(WINDOWS.contains(&format!("version of the container: {}", snapshot::FORMAT)));
+    for kind in [saved::WINDOWS, saved::COLUMNS] {
+        assert!(WINDOWS.contains(&format!("| `{kind}` | 1 |")));
+    }
+}
+
+#[test]
 fn pages_are_there_that_others_link_to() {
     let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
     for page in [
@@ -256,7 +319,12 @@ fn pages_are_there_that_others_link_to() {
         "docs/language.md",
         "docs/windows.md",
         "docs/documents.md",
+        "docs/instructions.md",
         "docs/design.md",
+        "docs/strategies/cpu.md",
+        "docs/strategies/memory.md",
+        "docs/strategies/oom.md",
+        "docs/strategies/source_delay.md",
     ] {
         let text = std::fs::read_to_string(root.join(page)).unwrap();
         let folder = root.join(page).parent().unwrap().to_owned();
@@ -301,7 +369,7 @@ fn anchor_of(heading: &str) -> String {
 fn rules_become_a_decision_as_the_document_page_says() {
     let document = |rules: &str, limits: &str| {
         policy(&format!(
-            r#"{{"version": 1, "rules": [{rules}], "limits": {{"parallelism": {limits}}}}}"#
+            r#"{{"version": 1, "rules": [{rules}], "limits": {{"parallelism": {limits}}}, "guards": {{"stabilisation": {{"down": "0s"}}}}}}"#
         ))
     };
     let rule = |name: &str, target: &str, priority: i32| {
@@ -320,7 +388,7 @@ fn rules_become_a_decision_as_the_document_page_says() {
         decision
             .changes()
             .iter()
-            .map(|c| c.to / c.resource.step())
+            .map(|c| c.to / c.resource.step() as f64)
             .collect::<Vec<f64>>()
     };
     let to = |n: f64| format!(r#""parallelism": "{n}""#);
@@ -393,4 +461,59 @@ fn a_definition_is_one_value_as_the_language_page_says() {
     let document = Document::from_json(text, &DocumentLimits::default()).unwrap();
     let found = Policy::compile(&document).unwrap_err();
     assert_eq!(found.0.iter().map(|d| d.code.id()).collect::<Vec<_>>(), ["E0404"]);
+}
+
+#[test]
+fn documents_extend_others_as_the_document_page_says() {
+    let mut library = Library::new(DocumentLimits::default());
+    for text in &blocks(DOCUMENTS, "json")[..2] {
+        library.add(text).unwrap_or_else(|d| panic!("{d}"));
+    }
+    let orders = library.resolve("orders").unwrap_or_else(|d| panic!("{d}"));
+    let printed = orders.to_string();
+    let lines: Vec<String> = printed
+        .lines()
+        .map(|l| l.split_whitespace().collect::<Vec<_>>().join(" "))
+        .collect();
+    for line in blocks(DOCUMENTS, "text")[0].lines() {
+        let line = line.split_whitespace().collect::<Vec<_>>().join(" ");
+        assert!(lines.contains(&line), "{line}\n{printed}");
+    }
+    let policy = Policy::from_resolved(&orders).unwrap_or_else(|d| panic!("{d}"));
+    assert!(policy.warnings().0.is_empty(), "{}", policy.warnings());
+    let names: Vec<&str> = policy.rules().map(|r| r.name.as_str()).collect();
+    assert_eq!(names, ["cpu.up", "cpu.waiting", "cpu.down", "faster"]);
+}
+
+#[test]
+fn assignments_go_as_the_document_page_says() {
+    let assigner = Assigner::from_json(blocks(DOCUMENTS, "json")[2], &DocumentLimits::default()).unwrap();
+    assert!(assigner.warnings().0.is_empty(), "{}", assigner.warnings());
+    let mut task = BTreeMap::from([("task_type".to_owned(), AttributeValue::from("sql"))]);
+    let assigned = assigner.assign(&task).unwrap();
+    assert_eq!(
+        (assigned.document.as_deref(), assigned.undefined.len()),
+        (Some("sql"), 1)
+    );
+    task.insert("team".to_owned(), "orders".into());
+    task.insert("parallelism".to_owned(), 8.0.into());
+    assert_eq!(assigner.assign(&task).unwrap().document.as_deref(), Some("orders"));
+}
+
+#[test]
+fn the_rules_that_never_rest_are_reported_as_the_document_page_says() {
+    let text = r#"{
+        "version": 1,
+        "metrics": { "busy": { "unit": "ms/s", "per": "subtask", "range": [0, 1] } },
+        "rules": [
+            { "name": "up", "when": "avg(avg(busy[5m])) > 60%", "then": { "parallelism": "parallelism + 1" } },
+            { "name": "down", "when": "avg(avg(busy[5m])) < 50%", "then": { "parallelism": "parallelism - 1" } }
+        ]
+    }"#;
+    let found = lint(&policy(text), &LintOptions::default());
+    let shown = blocks(DOCUMENTS, "text")
+        .into_iter()
+        .find(|b| b.starts_with("warning[W0207]"))
+        .unwrap();
+    assert_eq!(found.to_string(), shown);
 }

@@ -1,11 +1,12 @@
 //! One look at one task: its windows through the program, rules to proposals, proposals to one action.
 
-use super::decision::{Decision, ProposalOutcome, RuleStatus};
+use super::act::Acting;
+use super::decision::{Decision, LookKind, RuleStatus};
 use super::policy::{CompiledRule, Inner, Policy};
 use super::task::{RuleProgress, Task, TaskError};
-use crate::action::{Fate, Proposal, Resource, merge};
+use crate::action::Adopted;
 use crate::lang::{Look, Row, Value, Values};
-use crate::metrics::TimeWentBack;
+use crate::metrics::{Mark, TimeWentBack};
 use crate::undefined::Undefined;
 use crate::units::Millis;
 
@@ -62,7 +63,7 @@ pub enum DecideError {
 ///
 /// let decision = decide(&policy, &mut task, now + 90_000)?;
 /// assert_eq!(decision.changes()[0].to, 6.0);
-/// assert!(decision.to_string().contains("parallelism 4 → 6 (wanted 8, limit 6)"));
+/// assert!(decision.to_string().contains("parallelism 4 → 6 (limited to at most 6, 8 was wanted)"));
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 ///
@@ -70,14 +71,25 @@ pub enum DecideError {
 /// The task belongs to another policy, or `now` is before an earlier look or ingestion. The task is unchanged then.
 pub fn decide(policy: &Policy, task: &mut Task, now: Millis) -> Result<Decision, DecideError> {
     let mut decision = Decision::new(policy);
-    decide_into(policy, task, now, &mut decision)?;
+    decide_into(policy, task, now, LookKind::Long, &mut decision)?;
+    Ok(decision)
+}
+
+/// Looks at a task's urgent rules only, at `now` (ms since the epoch): those of emergencies, which are looked at more often than the rest. A short
+/// look adds resources and never takes any away.
+///
+/// # Errors
+/// As [`decide`].
+pub fn decide_short(policy: &Policy, task: &mut Task, now: Millis) -> Result<Decision, DecideError> {
+    let mut decision = Decision::new(policy);
+    decide_into(policy, task, now, LookKind::Short, &mut decision)?;
     Ok(decision)
 }
 
 /// The same into an existing decision, whose space is used again: for callers that look at many tasks.
 ///
 /// ```
-/// use dras_core::engine::{Decision, Policy, Task, decide_into};
+/// use dras_core::engine::{Decision, LookKind, Policy, Task, decide_into};
 /// use dras_core::rules::{Document, DocumentLimits};
 ///
 /// let document = Document::from_json(r#"{"version": 1, "strategies": [{"use": "cpu"}]}"#, &DocumentLimits::default())?;
@@ -85,7 +97,7 @@ pub fn decide(policy: &Policy, task: &mut Task, now: Millis) -> Result<Decision,
 /// let mut tasks = vec![Task::new(&policy, "orders")?, Task::new(&policy, "payments")?];
 /// let mut decision = Decision::new(&policy);
 /// for task in &mut tasks {
-///     decide_into(&policy, task, 1_800_000_000_000, &mut decision)?;
+///     decide_into(&policy, task, 1_800_000_000_000, LookKind::Long, &mut decision)?;
 ///     assert!(decision.changes().is_empty() && decision.any_undefined());
 /// }
 /// # Ok::<(), Box<dyn std::error::Error>>(())
@@ -93,17 +105,27 @@ pub fn decide(policy: &Policy, task: &mut Task, now: Millis) -> Result<Decision,
 ///
 /// # Errors
 /// As [`decide`]; task and decision are unchanged then.
-pub fn decide_into(policy: &Policy, task: &mut Task, now: Millis, decision: &mut Decision) -> Result<(), DecideError> {
+pub fn decide_into(
+    policy: &Policy,
+    task: &mut Task,
+    now: Millis,
+    kind: LookKind,
+    decision: &mut Decision,
+) -> Result<(), DecideError> {
     task.check(policy)?;
     let inner = policy.inner();
     task.windows.advance(&inner.plan, now)?;
     task.first_seen.get_or_insert(now);
+    decision.begin(policy, task.id(), now, kind);
+    adopt(inner, task, now, decision);
 
     // Taken out of the task while the row borrows from it.
     let mut scratch = std::mem::take(&mut task.scratch);
     let mut progress = std::mem::take(&mut task.rules);
-    let mut row = inner.compiled.program.row();
-    task.fill(policy, now, &mut row);
+    let mut history = std::mem::take(&mut task.history);
+    let apart = looks_apart(inner, task, kind, now);
+    let mut row = decision.row.take().unwrap_or_else(|| inner.compiled.program.row());
+    task.fill(policy, now, &history, &mut row);
     let task_managers = task.number(inner.known.task_managers).map(|n| n.clamp(0.0, 1e9) as u32);
     let look = Look {
         plan: &inner.plan,
@@ -113,28 +135,91 @@ pub fn decide_into(policy: &Policy, task: &mut Task, now: Millis, decision: &mut
     };
     look.fill(&inner.compiled, &mut row, &mut scratch);
 
-    decision.begin(policy, task.id(), now);
     let complete = inner.compiled.program.run(&inner.compiled.graph, &mut row);
     let outputs = Outputs::new(inner, &row, complete);
-    let last_look = task.last_look;
     for (rule, progress) in inner.rules.iter().zip(&mut progress) {
-        let status = step(rule, outputs.condition(rule.when), progress, last_look, now);
+        let status = if kind == LookKind::Short && !rule.info.urgent {
+            RuleStatus::NotLooked
+        } else {
+            step(rule, outputs.condition(rule.when), progress, apart, now)
+        };
         decision.rules.push(status);
     }
-    propose(inner, task, &outputs, decision);
+    Acting {
+        inner,
+        task,
+        history: &mut history,
+        outputs: &outputs,
+        decision,
+        now,
+        short: kind == LookKind::Short,
+        excluded: inner
+            .excluded
+            .each_ref()
+            .map(|p| p.inside(now).map(|inside| inside.until)),
+        unbroken: apart,
+    }
+    .run();
+    if kind == LookKind::Long {
+        for recorded in &inner.recorded {
+            if let Ok(value) = outputs.number(recorded.output) {
+                decision.recorded.push((recorded.metric, value / recorded.factor));
+            }
+        }
+    }
     decision.keep_inputs(&row, inner.compiled.graph_inputs());
 
     // The row borrows from the task; nothing below needs it.
     drop(outputs);
-    drop(row);
+    decision.row = Some(row.released());
     task.rules = progress;
     task.scratch = scratch;
-    task.last_look = Some(now);
+    task.history = history;
+    task.record(inner, now, &decision.recorded);
     Ok(())
 }
 
+/// How long ago the last look may have been for this one to go on with what has held since: [`LOOKS_APART`], and where long looks are as rare as
+/// that, twice their distance.
+fn looks_apart(inner: &Inner, task: &mut Task, kind: LookKind, now: Millis) -> Millis {
+    let apart = match (inner.long.period(), task.last_long) {
+        (Some(period), _) => period * 2,
+        (None, Some(last)) => inner
+            .long
+            .next(last, task.id())
+            .saturating_sub(last)
+            .saturating_add(LOOKS_APART),
+        (None, None) => 0,
+    };
+    if kind == LookKind::Long {
+        task.last_long = Some(now);
+    }
+    apart.max(LOOKS_APART)
+}
+
+/// Compares what the task has with what it had at the last look: who changes it beside us begins a new life of it.
+fn adopt(inner: &Inner, task: &mut Task, now: Millis, decision: &mut Decision) {
+    let mut history = std::mem::take(&mut task.history);
+    let has = |resource| task.number(inner.known.resources[resource as usize]);
+    match history.adopt(now, has) {
+        Adopted::Same => {}
+        adopted => {
+            // The caller may have marked it already, at its own time.
+            let marked = task.windows.newest_mark().is_some_and(|m| Some(m) >= task.last_look);
+            if !marked {
+                task.windows.mark(now, Mark::Change);
+            }
+            if let Adopted::External(steps) = adopted {
+                decision.external = steps;
+            }
+        }
+    }
+    task.history = history;
+    task.last_look = Some(now);
+}
+
 /// The values of the program's outputs, from the registers where everything was defined, else from the exact evaluator.
-struct Outputs<'t, 'r> {
+pub(super) struct Outputs<'t, 'r> {
     inner: &'t Inner,
     row: &'r Row<'t>,
     exact: Option<Values<'t>>,
@@ -144,10 +229,8 @@ impl<'t, 'r> Outputs<'t, 'r> {
     fn new(inner: &'t Inner, row: &'r Row<'t>, complete: bool) -> Outputs<'t, 'r> {
         let exact = (!complete).then(|| {
             let mut values = Values::new(&inner.compiled.graph);
-            for rule in &inner.rules {
-                for output in std::iter::once(rule.when).chain(rule.then.iter().map(|t| t.1)) {
-                    values.compute_root(&inner.compiled.graph, row, inner.compiled.root_of(output));
-                }
+            for output in 0..inner.compiled.outputs.len() {
+                values.compute_root(&inner.compiled.graph, row, inner.compiled.root_of(output));
             }
             values
         });
@@ -170,7 +253,7 @@ impl<'t, 'r> Outputs<'t, 'r> {
         }
     }
 
-    fn number(&self, output: usize) -> Result<f64, Undefined> {
+    pub(super) fn number(&self, output: usize) -> Result<f64, Undefined> {
         match &self.exact {
             None => self
                 .inner
@@ -192,13 +275,14 @@ fn step(
     rule: &CompiledRule,
     condition: Result<bool, Undefined>,
     progress: &mut RuleProgress,
-    last_look: Option<Millis>,
+    apart: Millis,
     now: Millis,
 ) -> RuleStatus {
     let hold = rule.info.hold;
-    if last_look.is_some_and(|last| now - last > LOOKS_APART.max(hold)) {
+    if progress.last_look.is_some_and(|last| now - last > apart.max(hold)) {
         *progress = RuleProgress::default();
     }
+    progress.last_look = Some(now);
     match condition {
         Ok(true) => {
             progress.unknown_since = None;
@@ -213,88 +297,16 @@ fn step(
             }
         }
         Ok(false) => {
-            *progress = RuleProgress::default();
+            progress.since = None;
+            progress.unknown_since = None;
             RuleStatus::NotMet
         }
         Err(reason) => {
             let unknown_since = *progress.unknown_since.get_or_insert(now);
             if now - unknown_since > UNKNOWN_KEEPS.max(hold / 4) {
-                *progress = RuleProgress {
-                    since: None,
-                    unknown_since: Some(unknown_since),
-                };
+                progress.since = None;
             }
             RuleStatus::Undefined { reason }
         }
-    }
-}
-
-/// The amount that can be had for what is wanted. A task may have an amount that is no whole number of steps (1100 MiB): a wish for that or
-/// for a little less is no wish for more.
-fn whole_steps(resource: Resource, current: f64, wanted: f64) -> f64 {
-    let target = resource.quantise(wanted);
-    if wanted <= current { target.min(current) } else { target }
-}
-
-/// Turns the rules that fired into proposals, and those into changes.
-fn propose(inner: &Inner, task: &Task, outputs: &Outputs<'_, '_>, decision: &mut Decision) {
-    for (index, rule) in inner.rules.iter().enumerate() {
-        if !matches!(decision.rules[index], RuleStatus::Fired { .. }) {
-            continue;
-        }
-        for &(resource, output) in &rule.then {
-            let current = task.number(inner.known.resources[resource as usize]);
-            let outcome = match (current, outputs.number(output)) {
-                (Some(current), Ok(wanted)) => {
-                    let target = whole_steps(resource, current, wanted);
-                    decision.candidates.push(Proposal {
-                        rule: index as u32,
-                        resource,
-                        current,
-                        target,
-                        priority: rule.info.priority,
-                    });
-                    ProposalOutcome {
-                        rule: index as u32,
-                        resource,
-                        wanted: Ok(wanted),
-                        target,
-                        fate: Some(Fate::NoChange),
-                    }
-                }
-                (Some(_), Err(reason)) => ProposalOutcome {
-                    rule: index as u32,
-                    resource,
-                    wanted: Err(reason),
-                    target: 0.0,
-                    fate: None,
-                },
-                // Without knowing what the task has, no direction can be told.
-                (None, _) => {
-                    let wanted = Err(Undefined::NoAttribute);
-                    ProposalOutcome {
-                        rule: index as u32,
-                        resource,
-                        wanted,
-                        target: 0.0,
-                        fate: None,
-                    }
-                }
-            };
-            decision.proposals.push(outcome);
-        }
-    }
-    if decision.candidates.is_empty() {
-        return;
-    }
-    let limits = match task.number(inner.known.max_parallelism) {
-        Some(max) => inner.limits.at_most(Resource::Parallelism, max),
-        None => inner.limits,
-    };
-    let (changes, fates) = merge(&decision.candidates, &limits);
-    decision.changes.extend(changes);
-    let mut fates = fates.into_iter();
-    for proposal in decision.proposals.iter_mut().filter(|p| p.fate.is_some()) {
-        proposal.fate = fates.next();
     }
 }

@@ -2,18 +2,21 @@
 
 use std::fmt;
 
-use chrono::{DateTime, SecondsFormat, Utc};
 use serde::Serialize;
 
 use super::policy::Policy;
-use crate::action::{Change, Fate, Proposal, Resource};
-use crate::lang::{self, Explanation, InputValue, Missing, Row, Values};
+use crate::action::instruction::Instruction;
+use crate::action::{Change, Guard, GuardState, Proposal, Resource, Standing, Step};
+use crate::lang::{Missing, Row};
+use crate::metrics::MetricId;
+use crate::resources::memory::{FlinkProcess, Resized};
 use crate::undefined::Undefined;
-use crate::units::{Millis, Unit, display_quantity};
+use crate::units::Millis;
 
 /// What became of a rule at a look.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) enum RuleStatus {
+    NotLooked,
     NotMet,
     Undefined { reason: Undefined },
     Holding { since: Millis, left: Millis },
@@ -25,11 +28,79 @@ pub(crate) enum RuleStatus {
 pub(crate) struct ProposalOutcome {
     pub(crate) rule: u32,
     pub(crate) resource: Resource,
-    /// As the expression says, before it was made a whole number of steps.
+    /// In whole steps.
     pub(crate) wanted: Result<f64, Undefined>,
-    pub(crate) target: f64,
-    /// `None` where there is nothing to propose.
-    pub(crate) fate: Option<Fate>,
+    pub(crate) outcome: Outcome,
+}
+
+/// What became of a proposal in the end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Outcome {
+    Undefined,
+    Taken,
+    NoChange,
+    Beaten { by: u32 },
+    DroppedWhileGrowing { by: u32 },
+    Held { guard: Guard },
+    WithinTolerance,
+    Limited,
+}
+
+/// A change that would be made but for a guard.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Held {
+    /// The change.
+    pub change: Change,
+    /// The guards that hold it, and until when, in ms since the epoch; [`OPEN`](crate::action::guard::OPEN) where no end is known.
+    pub by: Vec<(Guard, Millis)>,
+    /// More about it.
+    pub why: Option<String>,
+}
+
+/// A rule whose last action brought too little.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) struct Ineffective {
+    pub(crate) rule: u32,
+    pub(crate) gain: f64,
+    pub(crate) until: Millis,
+}
+
+/// The memory of a process as it will be.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Fitted {
+    /// The process.
+    pub process: FlinkProcess,
+    /// Its memory now, in bytes, where the task says it.
+    pub from: Option<f64>,
+    /// Its configuration, and what Flink makes of it.
+    pub resized: Resized,
+}
+
+/// What kind of an alert it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum AlertKind {
+    /// A rule says so.
+    Rule,
+    /// An urgent rule wants more, and limits, quota or Flink leave no room: the task goes on failing.
+    CappedAndStillFailing,
+}
+
+/// Something that people should be told.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Alert {
+    pub(crate) kind: AlertKind,
+    pub(crate) rule: u32,
+}
+
+/// What a look looks at.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, serde::Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum LookKind {
+    /// Urgent rules only; nothing is taken away.
+    Short,
+    /// All rules.
+    Long,
 }
 
 /// The result of one look at one task: nothing or changes of its resources, and all that led there.
@@ -73,16 +144,28 @@ pub(crate) struct ProposalOutcome {
 /// ```
 #[derive(Debug, Clone)]
 pub struct Decision {
-    policy: Policy,
-    task: String,
-    at: Millis,
-    pub(crate) rules: Vec<RuleStatus>,
-    pub(crate) candidates: Vec<Proposal>,
-    pub(crate) proposals: Vec<ProposalOutcome>,
-    pub(crate) changes: Vec<Change>,
-    numbers: Vec<f64>,
-    reasons: Vec<Missing>,
-    texts: Vec<Option<String>>,
+    pub(super) policy: Policy,
+    pub(super) task: String,
+    pub(super) at: Millis,
+    pub(super) kind: LookKind,
+    pub(super) rules: Vec<RuleStatus>,
+    pub(super) candidates: Vec<Proposal>,
+    pub(super) proposals: Vec<ProposalOutcome>,
+    pub(super) ineffective: Vec<Ineffective>,
+    pub(super) guards: Standing,
+    pub(super) changes: Vec<Change>,
+    pub(super) fitted: Vec<Fitted>,
+    pub(super) held: Vec<Held>,
+    pub(super) alerts: Vec<Alert>,
+    pub(super) external: Vec<Step>,
+    pub(super) instruction: Option<Instruction>,
+    /// Values to be recorded as samples.
+    pub(super) recorded: Vec<(MetricId, f64)>,
+    /// Space for the values of a look, between looks.
+    pub(super) row: Option<Row<'static>>,
+    pub(super) numbers: Vec<f64>,
+    pub(super) reasons: Vec<Missing>,
+    pub(super) texts: Vec<Option<String>>,
 }
 
 impl Decision {
@@ -92,29 +175,48 @@ impl Decision {
             policy: policy.clone(),
             task: String::new(),
             at: 0,
+            kind: LookKind::Long,
             rules: Vec::new(),
             candidates: Vec::new(),
             proposals: Vec::new(),
+            ineffective: Vec::new(),
+            guards: Standing::default(),
             changes: Vec::new(),
+            fitted: Vec::new(),
+            held: Vec::new(),
+            alerts: Vec::new(),
+            external: Vec::new(),
+            instruction: None,
+            recorded: Vec::new(),
+            row: None,
             numbers: Vec::new(),
             reasons: Vec::new(),
             texts: Vec::new(),
         }
     }
 
-    pub(crate) fn begin(&mut self, policy: &Policy, task: &str, at: Millis) {
+    pub(super) fn begin(&mut self, policy: &Policy, task: &str, at: Millis, kind: LookKind) {
         if self.policy != *policy {
             self.policy = policy.clone();
+            self.row = None;
         }
         task.clone_into(&mut self.task);
         self.at = at;
+        self.kind = kind;
         self.rules.clear();
         self.candidates.clear();
         self.proposals.clear();
+        self.ineffective.clear();
         self.changes.clear();
+        self.fitted.clear();
+        self.held.clear();
+        self.alerts.clear();
+        self.external.clear();
+        self.instruction = None;
+        self.recorded.clear();
     }
 
-    pub(crate) fn keep_inputs(&mut self, row: &Row<'_>, inputs: usize) {
+    pub(super) fn keep_inputs(&mut self, row: &Row<'_>, inputs: usize) {
         self.numbers.clear();
         self.numbers.extend_from_slice(&row.numbers[..inputs]);
         self.reasons.clear();
@@ -150,6 +252,49 @@ impl Decision {
         &self.changes
     }
 
+    /// What to do, if anything: all changes in one restart. A document in the mode `monitor` gives none.
+    ///
+    /// Until it is reported as [applied](super::Task::applied) or [failed](super::Task::failed), the same instruction is given at every look at which
+    /// it is still wanted, with the same key.
+    pub fn instruction(&self) -> Option<&Instruction> {
+        self.instruction.as_ref()
+    }
+
+    /// What was looked at.
+    pub fn kind(&self) -> LookKind {
+        self.kind
+    }
+
+    /// The changes that would be made but for guards, with the guards and until when they hold.
+    pub fn held(&self) -> &[Held] {
+        &self.held
+    }
+
+    /// The guards that hold a direction of change at this look, whether anything wanted to go there or not.
+    pub fn guards(&self) -> &[GuardState] {
+        self.guards.states()
+    }
+
+    /// The memory of processes as it will be after the changes, where the task's Flink configuration is known.
+    pub fn fitted(&self) -> &[Fitted] {
+        &self.fitted
+    }
+
+    /// What somebody else changed since the last look.
+    pub fn external(&self) -> &[Step] {
+        &self.external
+    }
+
+    /// The alerts: what kind, and the rule they are about, by its index in the policy.
+    pub fn alerts(&self) -> impl Iterator<Item = (AlertKind, u32)> {
+        self.alerts.iter().map(|a| (a.kind, a.rule))
+    }
+
+    /// Whether there is anything that a person or a scheduler should hear of: a change, made or held, an alert, or a change by somebody else.
+    pub fn matters(&self) -> bool {
+        !(self.changes.is_empty() && self.held.is_empty() && self.alerts.is_empty() && self.external.is_empty())
+    }
+
     /// Whether any rule fired.
     pub fn any_fired(&self) -> bool {
         self.rules.iter().any(|r| matches!(r, RuleStatus::Fired { .. }))
@@ -164,107 +309,12 @@ impl Decision {
     pub fn states(&self) -> impl Iterator<Item = RuleState> {
         self.rules.iter().map(RuleStatus::state)
     }
-
-    /// The whole decision as data, with the value of every part of every condition. Costs far more than deciding: it evaluates every rule again,
-    /// part by part, and makes the texts.
-    pub fn report(&self) -> DecisionReport {
-        let inner = self.policy.inner();
-        let mut row = inner.compiled.program.row();
-        if self.numbers.len() <= row.numbers.len() {
-            row.numbers[..self.numbers.len()].copy_from_slice(&self.numbers);
-        }
-        row.reasons.clone_from(&self.reasons);
-        row.texts = self.texts.iter().map(Option::as_deref).collect();
-        let mut values = Values::new(&inner.compiled.graph);
-        let rule_name = |index: u32| {
-            inner
-                .rules
-                .get(index as usize)
-                .map_or(String::new(), |r| r.info.name.clone())
-        };
-        let rules = inner
-            .rules
-            .iter()
-            .zip(&self.rules)
-            .enumerate()
-            .map(|(index, (rule, status))| {
-                let definition = inner.compiled.definition(rule.when);
-                let explanation = Explanation::from_values(&inner.compiled, definition, &row, &mut values);
-                let undefined = match status {
-                    RuleStatus::Undefined { .. } => explanation.parts.first().and_then(|p| p.reason.clone()),
-                    _ => None,
-                };
-                let proposals = self
-                    .proposals
-                    .iter()
-                    .filter(|p| p.rule as usize == index)
-                    .map(|p| {
-                        let output = rule.then.iter().find(|t| t.0 == p.resource).map_or(rule.when, |t| t.1);
-                        let definition = inner.compiled.definition(output);
-                        let explanation = Explanation::from_values(&inner.compiled, definition, &row, &mut values);
-                        let undefined = p.wanted.err().map(|reason| {
-                            let own = explanation.parts.first().and_then(|p| p.reason.clone());
-                            own.unwrap_or_else(|| format!("`{}`: {reason}", p.resource))
-                        });
-                        let (fate, by) = match p.fate {
-                            None => ("undefined", None),
-                            Some(Fate::Taken) => ("taken", None),
-                            Some(Fate::NoChange) => ("no_change", None),
-                            Some(Fate::Beaten { by }) => ("beaten", Some(rule_name(by))),
-                            Some(Fate::DroppedWhileGrowing { by }) => ("dropped_while_growing", Some(rule_name(by))),
-                            Some(Fate::Limited) => ("limited", None),
-                        };
-                        ProposalReport {
-                            resource: p.resource,
-                            wanted: p.wanted.ok(),
-                            target: p.fate.map(|_| p.target),
-                            fate,
-                            by,
-                            undefined,
-                            explanation: explanation.lines(),
-                        }
-                    })
-                    .collect();
-                RuleReport {
-                    rule: rule.info.name.clone(),
-                    path: rule.info.path.clone(),
-                    state: status.state(),
-                    since: status.since(),
-                    left: status.left(),
-                    undefined,
-                    explanation: explanation.lines(),
-                    parts: explanation,
-                    proposals,
-                }
-            })
-            .collect();
-        let changes = self
-            .changes
-            .iter()
-            .map(|c| ChangeReport {
-                resource: c.resource,
-                from: c.from,
-                to: c.to,
-                wanted: c.capped.map(|c| c.wanted),
-                limit: c.capped.map(|c| c.limit),
-                rules: c.rules.iter().map(|r| rule_name(*r)).collect(),
-            })
-            .collect();
-        DecisionReport {
-            task: self.task.clone(),
-            at: self.at,
-            policy: self.policy.name().to_owned(),
-            fingerprint: format!("{:016x}", self.policy.fingerprint()),
-            changes,
-            rules,
-            inputs: lang::inputs(&inner.compiled, &row),
-        }
-    }
 }
 
 impl RuleStatus {
-    fn state(&self) -> RuleState {
+    pub(super) fn state(&self) -> RuleState {
         match self {
+            RuleStatus::NotLooked => RuleState::NotLooked,
             RuleStatus::NotMet => RuleState::NotMet,
             RuleStatus::Undefined { .. } => RuleState::Undefined,
             RuleStatus::Holding { .. } => RuleState::Holding,
@@ -272,14 +322,14 @@ impl RuleStatus {
         }
     }
 
-    fn since(&self) -> Option<Millis> {
+    pub(super) fn since(&self) -> Option<Millis> {
         match self {
             RuleStatus::Holding { since, .. } | RuleStatus::Fired { since } => Some(*since),
             _ => None,
         }
     }
 
-    fn left(&self) -> Option<Millis> {
+    pub(super) fn left(&self) -> Option<Millis> {
         match self {
             RuleStatus::Holding { left, .. } => Some(*left),
             _ => None,
@@ -291,6 +341,8 @@ impl RuleStatus {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum RuleState {
+    /// A short look looks at urgent rules only.
+    NotLooked,
     /// Its condition is false.
     NotMet,
     /// Its condition cannot be answered for lack of data.
@@ -299,170 +351,6 @@ pub enum RuleState {
     Holding,
     /// Its condition is true and has held long enough.
     Fired,
-}
-
-/// A decision as data; `Display` is the same as text.
-#[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct DecisionReport {
-    /// The task.
-    pub task: String,
-    /// When the look was taken, in ms since the epoch.
-    pub at: Millis,
-    /// The name of the policy.
-    pub policy: String,
-    /// The fingerprint of the policy, in hexadecimal digits.
-    pub fingerprint: String,
-    /// The changes to make; none means that nothing is to be done.
-    pub changes: Vec<ChangeReport>,
-    /// Every rule, in the order of the policy.
-    pub rules: Vec<RuleReport>,
-    /// What was seen: every metric and attribute that the rules use, as their authors wrote it, with its value.
-    pub inputs: Vec<InputValue>,
-}
-
-/// A change of one resource.
-#[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct ChangeReport {
-    /// The resource.
-    pub resource: Resource,
-    /// What the task has: a plain number, or bytes.
-    pub from: f64,
-    /// What it should have, in the same unit.
-    pub to: f64,
-    /// What was wanted, where a limit was reached.
-    pub wanted: Option<f64>,
-    /// The limit that was reached.
-    pub limit: Option<f64>,
-    /// The rules that want it.
-    pub rules: Vec<String>,
-}
-
-/// What became of a rule.
-#[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct RuleReport {
-    /// The rule.
-    pub rule: String,
-    /// Where it stands in the document.
-    pub path: String,
-    /// What it came to.
-    pub state: RuleState,
-    /// Since when its condition has been true, in ms since the epoch.
-    pub since: Option<Millis>,
-    /// How long it must still hold, in ms.
-    pub left: Option<Millis>,
-    /// Why it cannot be answered.
-    pub undefined: Option<String>,
-    /// The condition with its values, a line for each comparison.
-    pub explanation: Vec<String>,
-    /// The value of every part of the condition.
-    pub parts: Explanation,
-    /// What it proposed.
-    pub proposals: Vec<ProposalReport>,
-}
-
-/// What a rule proposed for a resource, and what became of it.
-#[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct ProposalReport {
-    /// The resource.
-    pub resource: Resource,
-    /// What the rule's expression says: a plain number, or bytes. `None` where it is undefined.
-    pub wanted: Option<f64>,
-    /// The same, up to whole [steps](Resource::step).
-    pub target: Option<f64>,
-    /// `taken`, `no_change` (it is what the task has), `beaten` (by another rule), `dropped_while_growing` (less of one resource while another
-    /// grows), `limited` (the task is at its limit) or `undefined`.
-    pub fate: &'static str,
-    /// The rule that won.
-    pub by: Option<String>,
-    /// Why there is nothing to propose.
-    pub undefined: Option<String>,
-    /// The values it was computed from.
-    pub explanation: Vec<String>,
-}
-
-fn duration(ms: Millis) -> String {
-    display_quantity(ms as f64 / 1000.0, Unit::SECONDS)
-}
-
-fn time(at: Millis) -> String {
-    DateTime::<Utc>::from_timestamp_millis(at).map_or_else(
-        || format!("{at} ms"),
-        |t| t.to_rfc3339_opts(SecondsFormat::AutoSi, true),
-    )
-}
-
-impl fmt::Display for DecisionReport {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let changes: Vec<String> = self.changes.iter().map(ToString::to_string).collect();
-        let what = if changes.is_empty() {
-            "no change".to_owned()
-        } else {
-            changes.join(", ")
-        };
-        write!(f, "{} at {}: {what}", self.task, time(self.at))?;
-        for rule in &self.rules {
-            write!(f, "\n  {rule}")?;
-        }
-        Ok(())
-    }
-}
-
-impl fmt::Display for ChangeReport {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let show = |amount: f64| self.resource.display(amount);
-        write!(f, "{} {} → {}", self.resource, show(self.from), show(self.to))?;
-        match (self.wanted, self.limit) {
-            (Some(wanted), Some(limit)) => write!(f, " (wanted {}, limit {})", show(wanted), show(limit)),
-            _ => Ok(()),
-        }
-    }
-}
-
-impl RuleReport {
-    /// What it came to, in a few words: `fired`, `holds, fires in 2m`, `insufficient data: …`, `not met`.
-    pub fn outcome(&self) -> String {
-        match self.state {
-            RuleState::NotMet => "not met".to_owned(),
-            RuleState::Undefined => format!("insufficient data: {}", self.undefined.as_deref().unwrap_or("unknown")),
-            RuleState::Holding => format!("holds, fires in {}", duration(self.left.unwrap_or(0))),
-            RuleState::Fired => "fired".to_owned(),
-        }
-    }
-}
-
-impl fmt::Display for RuleReport {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}: {}", self.rule, self.outcome())?;
-        for line in &self.explanation {
-            write!(f, "\n    {line}")?;
-        }
-        for proposal in &self.proposals {
-            write!(f, "\n    ⇒ {proposal}")?;
-        }
-        Ok(())
-    }
-}
-
-impl fmt::Display for ProposalReport {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Some(target) = self.target else {
-            return write!(
-                f,
-                "{}: nothing to propose, {}",
-                self.resource,
-                self.undefined.as_deref().unwrap_or("undefined")
-            );
-        };
-        write!(f, "{} {}", self.resource, self.resource.display(target))?;
-        let by = self.by.as_deref().unwrap_or("another rule");
-        match self.fate {
-            "taken" => Ok(()),
-            "no_change" => f.write_str(": as it is"),
-            "beaten" => write!(f, ": beaten by {by}"),
-            "dropped_while_growing" => write!(f, ": dropped while {by} asks for more"),
-            _ => f.write_str(": at its limit already"),
-        }
-    }
 }
 
 impl fmt::Display for Decision {
@@ -489,7 +377,14 @@ impl PartialEq for Decision {
             && self.at == other.at
             && self.rules == other.rules
             && self.proposals == other.proposals
+            && self.kind == other.kind
+            && self.guards == other.guards
             && self.changes == other.changes
+            && self.fitted == other.fitted
+            && self.held == other.held
+            && self.alerts == other.alerts
+            && self.external == other.external
+            && self.instruction == other.instruction
             && self.texts == other.texts
             && same_numbers
     }

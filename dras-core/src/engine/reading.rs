@@ -1,9 +1,12 @@
 //! Reading the answers of Prometheus and Flink into a task, and the queries that ask for them.
 
 use super::attributes::AttributeValue;
+use super::decision::LookKind;
 use super::policy::Policy;
-use super::task::{Task, TaskError, list};
-use crate::metrics::sources::{RangeQuery, RenderError, SourceError, SourceLimits, flink, instance_of, prometheus};
+use super::task::{Task, TaskError};
+use crate::metrics::sources::{
+    PrometheusAnswer, RangeQuery, RenderError, SourceError, SourceLimits, flink, instance_of, prometheus,
+};
 use crate::metrics::{Accepted, InstanceId, Kind, MetricId, Per};
 use crate::units::Millis;
 
@@ -70,7 +73,55 @@ pub enum ReadError {
     },
 }
 
+/// When a task is to be looked at next, and how.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct NextLook {
+    /// When, in ms since the epoch.
+    pub at: Millis,
+    /// At what.
+    pub kind: LookKind,
+}
+
 impl Task {
+    /// The first look that is due strictly after `after`, by the document's `timing`. A long look takes the place of a short one at the same time,
+    /// and where no rule is urgent there are no short ones.
+    ///
+    /// Looks are spread over their period by a hash of the task's id, so that ten thousand tasks do not ask Prometheus in the same second; the same
+    /// task is looked at in the same second on every machine. When it is due, [`queries_for`](Self::queries_for) says what to ask.
+    ///
+    /// ```
+    /// # use dras_core::engine::{LookKind, Policy, Task};
+    /// # use dras_core::rules::{Document, DocumentLimits};
+    /// # let document = Document::from_json(r#"{"version": 1, "strategies": [{"use": "cpu"}]}"#, &DocumentLimits::default())?;
+    /// # let policy = Policy::compile(&document)?;
+    /// # let task = Task::new(&policy, "orders")?;
+    /// let now = 1_800_000_000_000;
+    /// let next = task.next_look(&policy, now)?;
+    /// assert_eq!(next.kind, LookKind::Long);
+    /// assert!(now < next.at && next.at <= now + 300_000);
+    /// assert_eq!(task.next_look(&policy, next.at)?.at, next.at + 300_000);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    /// The task belongs to another policy.
+    pub fn next_look(&self, policy: &Policy, after: Millis) -> Result<NextLook, TaskError> {
+        self.check(policy)?;
+        let inner = policy.inner();
+        let long = inner.long.next(after, self.id());
+        let short = inner.short.as_ref().map(|short| short.next(after, self.id()));
+        Ok(match short.filter(|short| *short < long) {
+            Some(at) => NextLook {
+                at,
+                kind: LookKind::Short,
+            },
+            None => NextLook {
+                at: long,
+                kind: LookKind::Long,
+            },
+        })
+    }
+
     /// The range queries whose answers complete the task's windows at `now`: for each metric that rules use and that has a query, from its
     /// newest sample (or as far back as the windows reach) to `now`, at the metric's interval. Hand each answer to
     /// [`read_prometheus`](Self::read_prometheus), in this order. A query never asks for more than 10,000 points; where more are missing there
@@ -85,9 +136,10 @@ impl Task {
     /// let mut task = Task::new(&policy, "orders")?;
     /// task.set_label("job_name", "orders")?;
     /// let queries = task.queries(&policy, now)?;
-    /// assert_eq!(queries[1].promql, r#"flink_taskmanager_Status_JVM_CPU_Load{job_name="orders"}"#);
-    /// assert_eq!((queries[1].end, queries[1].step), (now, 15_000));
-    /// let (path, form) = queries[1].path_and_form();
+    /// let cpu = queries.iter().find(|q| q.metric == "cpu").ok_or("no query")?;
+    /// assert_eq!(cpu.promql, r#"flink_taskmanager_Status_JVM_CPU_Load{job_name="orders"}"#);
+    /// assert_eq!((cpu.end, cpu.step), (now, 15_000));
+    /// let (path, form) = cpu.path_and_form();
     /// assert_eq!(path, "/api/v1/query_range");
     /// # assert!(form.starts_with("query=flink_taskmanager_Status_JVM_CPU_Load%7Bjob_name"));
     /// # Ok::<(), Box<dyn std::error::Error>>(())
@@ -96,6 +148,14 @@ impl Task {
     /// # Errors
     /// A label or attribute that a query needs is not set; nothing is asked then.
     pub fn queries(&self, policy: &Policy, now: Millis) -> Result<Vec<RangeQuery>, ReadError> {
+        self.queries_for(policy, now, LookKind::Long)
+    }
+
+    /// The same for a look of this kind: for a short one, only what urgent rules look at.
+    ///
+    /// # Errors
+    /// As [`queries`](Self::queries).
+    pub fn queries_for(&self, policy: &Policy, now: Millis, kind: LookKind) -> Result<Vec<RangeQuery>, ReadError> {
         self.check(policy)?;
         let inner = policy.inner();
         let lookup = |name: &str| {
@@ -106,7 +166,8 @@ impl Task {
             }
         };
         let mut queries = Vec::new();
-        for (metric, template) in &inner.queries {
+        let asked = |metric: &MetricId| kind == LookKind::Long || inner.urgent_metrics.contains(metric);
+        for (metric, template) in inner.queries.iter().filter(|q| asked(q.0)) {
             let spec = inner.plan.catalogue().spec(*metric);
             let promql = template
                 .render(&lookup, &self.labels)
@@ -171,14 +232,31 @@ impl Task {
         body: &[u8],
     ) -> Result<ReadReport, ReadError> {
         self.check(policy)?;
-        let id = Self::metric(policy, metric)?;
+        policy.metric_named(metric)?;
+        let answer = prometheus::parse(body, &SourceLimits::default())?;
+        self.take_prometheus(policy, now, metric, &answer)
+    }
+
+    /// The same for an answer that was read before: one task's part of an answer about many, see
+    /// [`split`](prometheus::PrometheusAnswer::split).
+    ///
+    /// # Errors
+    /// As [`read_prometheus`](Self::read_prometheus); the task is unchanged then.
+    pub fn take_prometheus(
+        &mut self,
+        policy: &Policy,
+        now: Millis,
+        metric: &str,
+        answer: &PrometheusAnswer,
+    ) -> Result<ReadReport, ReadError> {
+        self.check(policy)?;
+        let id = policy.metric_named(metric)?;
         let spec = policy.plan().catalogue().spec(id);
         if spec.kind == Kind::Event {
             return Err(ReadError::Event {
                 metric: metric.to_owned(),
             });
         }
-        let answer = prometheus::parse(body, &SourceLimits::default())?;
         let mut notes: Vec<String> = answer.warnings.iter().chain(&answer.infos).cloned().collect();
         if answer.partial {
             notes.push("the server says that series may be missing".to_owned());
@@ -299,7 +377,7 @@ impl Task {
         body: &[u8],
     ) -> Result<ReadReport, ReadError> {
         self.check(policy)?;
-        let id = Self::metric(policy, metric)?;
+        let id = policy.metric_named(metric)?;
         if policy.plan().catalogue().spec(id).kind != Kind::Event {
             return Err(ReadError::NotEvent {
                 metric: metric.to_owned(),
@@ -326,13 +404,6 @@ impl Task {
         }
         self.observed(policy, now, id, t)?;
         Ok(report)
-    }
-
-    fn metric(policy: &Policy, name: &str) -> Result<MetricId, TaskError> {
-        policy.metric(name).ok_or_else(|| TaskError::UnknownMetric {
-            name: name.to_owned(),
-            known: list(policy.plan().catalogue().iter().map(|(_, s)| s.name.as_str())),
-        })
     }
 
     /// The handles of instances, all or none: nothing is made where one of them is refused.

@@ -3,11 +3,18 @@
 use std::collections::BTreeMap;
 
 use super::attributes::{AttributeId, AttributeValue};
-use super::policy::Policy;
-use crate::lang::Row;
+use super::policy::{Inner, Policy};
+use crate::action::{FeedbackError, History, Resource};
+use crate::lang::{Row, VariableId};
 use crate::metrics::{Accepted, IngestCounters, IngestError, InstanceId, Mark, MetricId, Scratch, Windows};
+use crate::resources::Scope;
+use crate::resources::memory::{Component, FlinkProcess, MemoryConfig, MemoryError, derive};
+use crate::snapshot::SnapshotError;
 use crate::undefined::Undefined;
 use crate::units::Millis;
+
+/// The time over which rules count how often they acted.
+const REPEATS_OVER: Millis = 86_400_000;
 
 /// One running Flink job, as dras sees it: its attributes, the windows of its metrics, and how long each rule's condition has held.
 ///
@@ -47,8 +54,12 @@ pub struct Task {
     pub(crate) labels: BTreeMap<String, String>,
     pub(crate) windows: Windows,
     pub(crate) rules: Vec<RuleProgress>,
+    pub(crate) history: History,
+    pub(crate) manager_memory: Option<MemoryConfig>,
+    pub(crate) job_manager_memory: Option<MemoryConfig>,
     pub(crate) first_seen: Option<Millis>,
     pub(crate) last_look: Option<Millis>,
+    pub(crate) last_long: Option<Millis>,
     pub(crate) scratch: Scratch,
 }
 
@@ -59,6 +70,8 @@ pub(crate) struct RuleProgress {
     pub(crate) since: Option<Millis>,
     /// The first look of a stretch in which it was undefined.
     pub(crate) unknown_since: Option<Millis>,
+    /// The last look at which the rule was looked at.
+    pub(crate) last_look: Option<Millis>,
 }
 
 /// Why something cannot be said of a task. Nothing was changed.
@@ -122,6 +135,29 @@ pub enum TaskError {
         /// The limit.
         limit: usize,
     },
+    /// The attribute follows from something else.
+    #[error(
+        "`{name}` follows from the task's Flink configuration or history, and is not set; hand the configuration to `set_flink_configuration`"
+    )]
+    Derived {
+        /// The attribute.
+        name: String,
+    },
+    /// The number of slots is none.
+    #[error("`taskmanager.numberOfTaskSlots` is `{text}`; it must be a whole number of at least 1")]
+    Slots {
+        /// What was given.
+        text: String,
+    },
+    /// Flink would refuse the configuration.
+    #[error("Flink would refuse the configuration: {0}")]
+    Memory(#[from] MemoryError),
+    /// A report on an instruction cannot be.
+    #[error(transparent)]
+    Feedback(#[from] FeedbackError),
+    /// The bytes are no snapshot of a task that can be read.
+    #[error(transparent)]
+    Snapshot(#[from] SnapshotError),
     /// The samples cannot be taken.
     #[error(transparent)]
     Ingest(#[from] IngestError),
@@ -151,8 +187,12 @@ impl Task {
             labels: BTreeMap::new(),
             windows: Windows::new(&inner.plan),
             rules: vec![RuleProgress::default(); inner.rules.len()],
+            history: History::default(),
+            manager_memory: None,
+            job_manager_memory: None,
             first_seen: None,
             last_look: None,
+            last_long: None,
             scratch: Scratch::new(),
         })
     }
@@ -201,6 +241,13 @@ impl Task {
             });
         };
         let name = || attribute.name.clone();
+        let whole = |resource: Resource| policy.inner().known.resources[resource as usize] == Some(id.0);
+        if attribute.derived
+            || (whole(Resource::TaskManagerMemory) && self.manager_memory.is_some())
+            || (whole(Resource::JobManagerMemory) && self.job_manager_memory.is_some())
+        {
+            return Err(TaskError::Derived { name: name() });
+        }
         if !value.suits(attribute.ty) {
             return Err(TaskError::AttributeType {
                 name: name(),
@@ -219,6 +266,185 @@ impl Task {
         };
         self.values[id.0.index()] = Some(value);
         Ok(())
+    }
+
+    /// Takes the Flink configuration that the task runs with: `taskmanager.memory.*`, `jobmanager.memory.*` and `taskmanager.numberOfTaskSlots`;
+    /// other entries are not looked at. From it follow the attributes of all components of memory, so that rules can set them, and the attributes
+    /// `task_manager_memory`, `job_manager_memory` and `slots_per_task_manager`.
+    ///
+    /// ```
+    /// # use dras_core::engine::{Policy, Task};
+    /// # use dras_core::rules::{Document, DocumentLimits};
+    /// # let document = Document::from_json(r#"{"version": 1, "strategies": [{"use": "cpu"}]}"#, &DocumentLimits::default())?;
+    /// # let policy = Policy::compile(&document)?;
+    /// let mut task = Task::new(&policy, "orders")?;
+    /// task.set_flink_configuration(&policy, [("taskmanager.memory.process.size", "4g"), ("taskmanager.numberOfTaskSlots", "2")])?;
+    /// let refused = task.set_flink_configuration(&policy, [("taskmanager.memory.process.size", "400m")]).unwrap_err();
+    /// assert!(refused.to_string().starts_with("Flink would refuse the configuration: "));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    /// The task belongs to another policy, or Flink would not start with the configuration; nothing is changed then.
+    pub fn set_flink_configuration<K: AsRef<str>, V: AsRef<str>>(
+        &mut self,
+        policy: &Policy,
+        entries: impl IntoIterator<Item = (K, V)>,
+    ) -> Result<(), TaskError> {
+        self.check(policy)?;
+        let entries: Vec<(K, V)> = entries.into_iter().collect();
+        let read = |process| {
+            let entries = entries.iter().map(|(k, v)| (k.as_ref(), v.as_ref()));
+            let config = MemoryConfig::from_entries(process, entries)?;
+            // A configuration that says nothing of a process says nothing about it.
+            if config.style().is_none() {
+                return Ok(None);
+            }
+            derive(&config)?;
+            Ok::<_, MemoryError>(Some(config))
+        };
+        let (task_manager, job_manager) = (read(FlinkProcess::TaskManager)?, read(FlinkProcess::JobManager)?);
+        let slots = entries
+            .iter()
+            .find(|(k, _)| k.as_ref() == "taskmanager.numberOfTaskSlots");
+        let slots = match slots {
+            Some((_, text)) => match text.as_ref().trim().parse::<u32>() {
+                Ok(slots) if slots > 0 => Some(slots),
+                _ => {
+                    return Err(TaskError::Slots {
+                        text: text.as_ref().to_owned(),
+                    });
+                }
+            },
+            None => None,
+        };
+        if let (Some(id), Some(slots)) = (policy.inner().known.slots_per_task_manager, slots) {
+            self.values[id.index()] = Some(AttributeValue::Number(f64::from(slots)));
+        }
+        if task_manager.is_some() {
+            self.manager_memory = task_manager;
+        }
+        if job_manager.is_some() {
+            self.job_manager_memory = job_manager;
+        }
+        self.derive_memory(policy);
+        Ok(())
+    }
+
+    /// The memory configuration of a process, where it is known.
+    pub fn memory(&self, process: FlinkProcess) -> Option<&MemoryConfig> {
+        match process {
+            FlinkProcess::TaskManager => self.manager_memory.as_ref(),
+            FlinkProcess::JobManager => self.job_manager_memory.as_ref(),
+        }
+    }
+
+    /// Enters the attributes that follow from the memory configurations.
+    pub(crate) fn derive_memory(&mut self, policy: &Policy) {
+        let known = &policy.inner().known;
+        for process in [FlinkProcess::TaskManager, FlinkProcess::JobManager] {
+            let Some(breakdown) = self.memory(process).and_then(|config| derive(config).ok()) else {
+                continue;
+            };
+            let mut set = |id: Option<VariableId>, bytes: u64| {
+                if let Some(slot) = id.and_then(|id| self.values.get_mut(id.index())) {
+                    *slot = Some(AttributeValue::Number(bytes as f64));
+                }
+            };
+            for resource in Resource::ALL.into_iter().filter(|r| r.process() == Some(process)) {
+                let bytes = match resource.scope() {
+                    Scope::Process(_) => breakdown.process(),
+                    Scope::Component(_, component) => breakdown.get(component),
+                    Scope::Subtasks => continue,
+                };
+                set(known.resources[resource as usize], bytes);
+            }
+            if process == FlinkProcess::TaskManager {
+                set(known.framework_heap, breakdown.get(Component::FrameworkHeap));
+                set(known.framework_off_heap, breakdown.get(Component::FrameworkOffHeap));
+            }
+        }
+    }
+
+    /// Takes the report that an instruction was applied, and that the task has run with it since `at`. From then on the task has the resources
+    /// that the instruction asked for, the windows begin anew, and the guards count from there. The same report again changes nothing.
+    ///
+    /// # Errors
+    /// The task belongs to another policy, no such instruction was given, it was reported as failed, or `at` is before it was given or after `now`.
+    /// Nothing is changed then.
+    pub fn applied(&mut self, policy: &Policy, now: Millis, key: &str, at: Millis) -> Result<(), TaskError> {
+        self.check(policy)?;
+        check_time(policy, now, key, at)?;
+        let Some(record) = self.history.applied(key, at)? else {
+            return Ok(());
+        };
+        let inner = policy.inner();
+        for process in [FlinkProcess::TaskManager, FlinkProcess::JobManager] {
+            let Some(config) = self.memory(process) else { continue };
+            let old = config.entries();
+            let old = old.iter().map(|(k, v)| (*k, v.as_str()));
+            let new = record.entries.iter().map(|(k, v)| (k.as_str(), v.as_str()));
+            // Flink's model gave these entries; what it cannot read it would not have given.
+            if let Ok(config) = MemoryConfig::from_entries(process, old.chain(new)) {
+                match process {
+                    FlinkProcess::TaskManager => self.manager_memory = Some(config),
+                    FlinkProcess::JobManager => self.job_manager_memory = Some(config),
+                }
+            }
+        }
+        for step in &record.steps {
+            let known = step
+                .resource
+                .process()
+                .is_some_and(|process| self.memory(process).is_some());
+            if let Some(id) = inner.known.resources[step.resource as usize].filter(|_| !known) {
+                self.values[id.index()] = Some(AttributeValue::Number(step.to));
+            }
+        }
+        self.derive_memory(policy);
+        for resource in Resource::ALL {
+            if let Some(amount) = self.number(inner.known.resources[resource as usize]) {
+                self.history.learn(resource, amount);
+            }
+        }
+        self.windows.mark(at, Mark::Restart);
+        self.windows.mark(at, Mark::Change);
+        Ok(())
+    }
+
+    /// Takes the report that an instruction could not be applied, with the reason in the caller's words (cut at 1 KiB). The guards count from
+    /// there as from a change, since the job may have been restarted; a later instruction has another key.
+    ///
+    /// # Errors
+    /// As [`applied`](Self::applied).
+    pub fn failed(
+        &mut self,
+        policy: &Policy,
+        now: Millis,
+        key: &str,
+        at: Millis,
+        reason: &str,
+    ) -> Result<(), TaskError> {
+        self.check(policy)?;
+        check_time(policy, now, key, at)?;
+        self.history.failed(key, at, reason)?;
+        Ok(())
+    }
+
+    /// What was instructed, applied, and done by somebody else.
+    pub fn history(&self) -> &History {
+        &self.history
+    }
+
+    /// Enters the values of recorded metrics.
+    pub(crate) fn record(&mut self, inner: &Inner, now: Millis, values: &[(MetricId, f64)]) {
+        if values.is_empty() {
+            return;
+        }
+        // The task's own series; the handle is of this plan, the time is that of the look, so that only a full task can refuse.
+        if let Ok(instance) = self.windows.instance(&inner.plan, "") {
+            let _ = self.windows.row(&inner.plan, now, instance, now, values);
+        }
     }
 
     /// Forgets an attribute: it is undefined again.
@@ -382,7 +608,7 @@ impl Task {
     }
 
     /// The number that an attribute is, if it is set.
-    pub(crate) fn number(&self, id: Option<crate::lang::VariableId>) -> Option<f64> {
+    pub(crate) fn number(&self, id: Option<VariableId>) -> Option<f64> {
         match self.values.get(id?.index())? {
             Some(AttributeValue::Number(x)) => Some(*x),
             _ => None,
@@ -390,10 +616,10 @@ impl Task {
     }
 
     /// Puts the attributes into a row, with those that dras computes itself.
-    pub(crate) fn fill<'t>(&'t self, policy: &Policy, now: Millis, row: &mut Row<'t>) {
+    pub(crate) fn fill<'t>(&'t self, policy: &Policy, now: Millis, history: &History, row: &mut Row<'t>) {
         let known = policy.inner().known;
         for (attribute, value) in self.values.iter().enumerate() {
-            let id = crate::lang::VariableId(attribute as u16);
+            let id = VariableId(attribute as u16);
             match value {
                 Some(AttributeValue::Number(x)) => row.set_number(id, *x),
                 Some(AttributeValue::Bool(b)) => row.set_bool(id, *b),
@@ -417,7 +643,24 @@ impl Task {
                 }
             }
         }
+        for rule in &policy.inner().rules {
+            if let Some(id) = rule.repeats {
+                row.set_number(id, history.applied_since(&rule.info.name, now - REPEATS_OVER) as f64);
+            }
+        }
     }
+}
+
+/// A report is about what has happened, but for clocks that differ a little.
+fn check_time(policy: &Policy, now: Millis, key: &str, at: Millis) -> Result<(), FeedbackError> {
+    if at > now.saturating_add(policy.plan().settings().max_future) {
+        return Err(FeedbackError::InFuture {
+            key: key.to_owned(),
+            at,
+            now,
+        });
+    }
+    Ok(())
 }
 
 /// Some names, for a message.

@@ -5,14 +5,14 @@ use std::sync::Arc;
 
 use super::ast::{Ast, NodeId};
 use super::check::{Checker, Expected};
-use super::graph::{Graph, GraphId};
+use super::graph::{Graph, GraphId, Input, Op};
 use super::limits::Limits;
 use super::parse::parse_recovering;
 use super::program::Program;
 use super::scope::{Scope, ScopeError};
 use super::types::Type;
 use crate::diagnostic::Diagnostic;
-use crate::metrics::Aggregate;
+use crate::metrics::{Aggregate, AggregateId, MetricId};
 
 /// The index of an expression in the [`Compiler`] that it was added to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -110,6 +110,11 @@ impl Compiler {
         self.root(*self.outputs.get(output)?)
     }
 
+    /// The names that expressions see.
+    pub(crate) fn scope(&self) -> &Scope {
+        &self.scope
+    }
+
     /// Which names the expressions used.
     pub(crate) fn used(&self) -> &BTreeSet<String> {
         &self.used
@@ -148,6 +153,30 @@ impl Compiled {
     /// How many inputs a row has.
     pub(crate) fn graph_inputs(&self) -> usize {
         self.graph.inputs.len()
+    }
+
+    /// The metrics that outputs look at, also through definitions.
+    pub(crate) fn metrics_of(&self, outputs: impl Iterator<Item = usize>) -> BTreeSet<MetricId> {
+        let needed = self.graph.needed(outputs.map(|output| self.root_of(output)), true);
+        let metric = |aggregate: AggregateId| self.graph.aggregates[aggregate.index()].metric;
+        let mut metrics = BTreeSet::new();
+        for (node, _) in self.graph.nodes.iter().zip(needed).filter(|(_, needed)| *needed) {
+            let Op::Input(input) = node.op else { continue };
+            match &self.graph.inputs[input as usize] {
+                Input::Variable(_) => {}
+                Input::Reduced { aggregate, .. } | Input::Text { aggregate } => {
+                    metrics.insert(metric(*aggregate));
+                }
+                Input::EachInstance { body, .. } => {
+                    metrics.extend(body.each.iter().filter_map(|id| match self.graph.node(*id).op {
+                        Op::InstanceLeaf(aggregate, _) => Some(metric(aggregate)),
+                        Op::SampleLeaf(metric, _) => Some(metric),
+                        _ => None,
+                    }));
+                }
+            }
+        }
+        metrics
     }
 
     pub(crate) fn definition(&self, output: usize) -> &Definition {

@@ -46,7 +46,7 @@ enum PartKind {
 
 /// The value of every part of one evaluation of an expression: the whole first, each part before its own parts. Links of a chain such
 /// as `a && b && c` are parts of the whole chain.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Default)]
 pub struct Explanation {
     /// The parts.
     pub parts: Vec<Part>,

@@ -385,9 +385,9 @@ functions! {
     Time "coverage" "coverage(range)" collapsed(Reduce::Coverage, UnitRule::Plain, Across::Min, Needs::Numbers),
         "Share of the window, 0…1, that samples cover; each covers at most the metric's `max_gap`. Always defined for a live instance.",
         ["coverage(cpu[5m])" => "1", "coverage(cpu[1h]) < 10%" => "true"];
-    Time "age" "age(range)" collapsed(Reduce::Age, UnitRule::Seconds, Across::Max, Needs::Anything),
-        "Time since the newest sample of the window.",
-        ["age(cpu[5m])" => "0s"];
+    Time "age" "age(range), age(range > y)" reducer(Some(TimeReducer::Tested(Reduce::Age)), None, UnitRule::Seconds, Collapse::As(Across::Max), Needs::Anything),
+        "Time since the newest sample of the window, or since the newest that passes a test; undefined where there is none.",
+        ["age(cpu[5m])" => "0s", "age(exceptions[10m] =~ 'OutOfMemoryError')" => "1m"];
     Time "age_of_first" "age_of_first(range)" collapsed(Reduce::AgeOfFirst, UnitRule::Seconds, Across::Max, Needs::Numbers),
         "Time since the oldest sample of the window.",
         ["age_of_first(cpu[5m])" => "4m45s"];

@@ -75,6 +75,20 @@ impl<'t> Row<'t> {
         }
     }
 
+    /// The row without the texts that it borrowed, to be filled again for somebody else; its space stays.
+    pub(crate) fn released(self) -> Row<'static> {
+        Row {
+            numbers: self.numbers,
+            // Collecting in place: the same space, and no text of the old lifetime in it.
+            texts: self.texts.into_iter().map(|_| None).collect(),
+            reasons: self.reasons,
+            bits: self.bits,
+            variables: self.variables,
+            registers: self.registers,
+            space: self.space,
+        }
+    }
+
     /// Sets a number, in seconds, bytes or plain numbers. NaN and infinities make it undefined. For a truth value, 0 is false and every
     /// other number true; a text has no number and stays as it is.
     #[inline]

@@ -22,6 +22,11 @@ pub(super) fn is_sample(cell: f64) -> bool {
     cell.to_bits() != ABSENT
 }
 
+/// The cell of a row without a sample.
+pub(super) fn absent() -> f64 {
+    f64::from_bits(ABSENT)
+}
+
 /// The cell of a sample without a value.
 pub(super) fn not_available() -> f64 {
     f64::from_bits(NOT_AVAILABLE)
@@ -38,6 +43,25 @@ pub(super) struct Column {
     pub(super) ended: Millis,
     /// Rows without a value.
     holes: u32,
+}
+
+impl Column {
+    /// A series without samples.
+    pub(super) const EMPTY: Column = Column {
+        newest: Millis::MIN,
+        folded: Millis::MIN,
+        ended: Millis::MIN,
+        holes: 0,
+    };
+
+    pub(super) fn new(newest: Millis, folded: Millis, ended: Millis) -> Column {
+        Column {
+            newest,
+            folded,
+            ended,
+            holes: 0,
+        }
+    }
 }
 
 /// What became of a sample that was put into a block.
@@ -65,19 +89,31 @@ pub(super) struct Block {
 
 impl Block {
     pub(super) fn new(columns: usize, capacity: usize) -> Block {
-        let column = Column {
-            newest: Millis::MIN,
-            folded: Millis::MIN,
-            ended: Millis::MIN,
-            holes: 0,
-        };
         Block {
             times: vec![0; capacity],
             cells: vec![0.0; capacity * columns],
             start: 0,
             len: 0,
-            columns: vec![column; columns].into_boxed_slice(),
+            columns: vec![Column::EMPTY; columns].into_boxed_slice(),
         }
+    }
+
+    /// A block of these rows, with the state and cells of each column; `times` rise, and there are as many cells in each column.
+    pub(super) fn restore(times: &[Millis], columns: Vec<(Column, Vec<f64>)>, capacity: usize) -> Block {
+        let len = times.len();
+        // As in a block that has grown, there is room for some more.
+        let capacity = capacity.max(len + len / 4);
+        let mut block = Block::new(columns.len(), capacity);
+        block.times[..len].copy_from_slice(times);
+        block.len = len;
+        for (at, (column, cells)) in columns.into_iter().enumerate() {
+            block.cells[at * capacity..][..len].copy_from_slice(&cells);
+            block.columns[at] = Column {
+                holes: cells.iter().filter(|c| !is_value(**c)).count() as u32,
+                ..column
+            };
+        }
+        block
     }
 
     /// Bytes that a block of this size takes.
@@ -132,9 +168,11 @@ impl Block {
             .map(|i| self.times()[i])
     }
 
-    /// Whether a new row would have to move others, to allocate, or to be refused.
-    pub(super) fn is_full(&self, max_rows: usize) -> bool {
-        self.is_at_end() || self.len >= max_rows
+    /// Whether rows at or before `edge` should go before a new one comes: where there are `rows` or more and a sixteenth of them can go, or
+    /// where the new one would be refused. It depends on the rows alone, not on where they lie: what is kept must not depend on how it
+    /// came here, say out of a snapshot.
+    pub(super) fn is_crowded(&self, rows: usize, max_rows: usize, edge: Millis) -> bool {
+        self.len >= max_rows || (self.len >= rows && self.times().get(self.len / 16).is_some_and(|t| *t <= edge))
     }
 
     fn is_at_end(&self) -> bool {
@@ -186,7 +224,7 @@ impl Block {
         let capacity = self.times.len();
         self.times[at] = t;
         for (i, state) in self.columns.iter_mut().enumerate() {
-            self.cells[i * capacity + at] = f64::from_bits(ABSENT);
+            self.cells[i * capacity + at] = absent();
             state.holes += 1;
         }
     }

@@ -89,6 +89,8 @@ pub struct MetricSpec {
     pub max_gap: Millis,
     /// How much later than the newest sample of its series a sample may arrive, in ms.
     pub max_lateness: Millis,
+    /// The share of a window, 0…1, that samples must cover; that of the plan's settings where it is `None`.
+    pub min_coverage: Option<f64>,
     /// What becomes of NaN.
     pub not_a_number: NotANumber,
     /// What becomes of infinities.
@@ -121,6 +123,7 @@ impl MetricSpec {
             staleness: 0,
             max_gap: 0,
             max_lateness: 0,
+            min_coverage: None,
             not_a_number: NotANumber::default(),
             infinite: Infinite::default(),
             duplicates: Duplicates::default(),

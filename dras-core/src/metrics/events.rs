@@ -64,6 +64,34 @@ impl EventLog {
         &self.events
     }
 
+    /// The newest event that went because there were too many.
+    pub(super) fn displaced(&self) -> Option<&(Millis, Box<str>)> {
+        self.displaced.as_ref()
+    }
+
+    /// A log of these events, as [`all`](Self::all) and [`displaced`](Self::displaced) gave them; how many went because there are too many
+    /// or their texts are too long.
+    pub(super) fn restore<'e>(
+        events: impl Iterator<Item = (Millis, &'e str)>,
+        displaced: Option<(Millis, &str)>,
+        max_events: usize,
+        max_bytes: usize,
+    ) -> (EventLog, u64) {
+        let mut log = EventLog {
+            events: events.map(|(t, text)| (t, cut(text, max_bytes).into())).collect(),
+            displaced: displaced.map(|(t, text)| (t, cut(text, max_bytes).into())),
+        };
+        let before = log.events.len();
+        // Texts that differed only behind the cut are one now.
+        log.events.sort();
+        log.events.dedup();
+        if let Some(too_many) = log.events.len().checked_sub(max_events).filter(|n| *n > 0) {
+            log.displaced = log.events.drain(..too_many).next_back();
+        }
+        let gone = before - log.events.len();
+        (log, gone as u64)
+    }
+
     pub(super) fn bytes(&self) -> usize {
         let texts = self
             .events

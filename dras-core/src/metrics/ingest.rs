@@ -97,6 +97,7 @@ impl std::ops::AddAssign for Accepted {
 
 /// What became of all samples so far.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Hash, serde::Serialize, serde::Deserialize)]
+#[serde(default)]
 pub struct IngestCounters {
     /// New samples with a value, and events.
     pub accepted: u64,
@@ -125,6 +126,30 @@ pub struct IngestCounters {
 }
 
 impl IngestCounters {
+    /// The largest count.
+    pub(super) fn most(&self) -> u64 {
+        let IngestCounters {
+            accepted,
+            not_available,
+            duplicates_equal,
+            duplicates_resolved,
+            late,
+            too_old,
+            future,
+            infinite,
+            too_dense,
+            events_dropped,
+            texts_cut,
+            unused,
+        } = *self;
+        let samples = accepted
+            .max(not_available)
+            .max(duplicates_equal)
+            .max(duplicates_resolved);
+        let refused = late.max(too_old).max(future).max(infinite).max(too_dense);
+        samples.max(refused).max(events_dropped).max(texts_cut).max(unused)
+    }
+
     /// What happened since `before`.
     pub(super) fn since(&self, before: &IngestCounters) -> Accepted {
         let refused = |c: &IngestCounters| c.late + c.too_old + c.future + c.infinite + c.too_dense;

@@ -110,11 +110,15 @@ impl Into<'_> {
             self.counters.late += 1;
             return;
         }
-        if t <= now.saturating_sub(group.retention) {
+        let edge = now.saturating_sub(group.retention);
+        if t <= edge {
             self.old_sample(plan, now, group_at, column_at, t, value);
             return;
         }
-        if self.block(plan, group_at).is_full(group.max_rows) {
+        if self
+            .block(plan, group_at)
+            .is_crowded(group.capacity, group.max_rows, edge)
+        {
             self.evict(plan, group_at, now);
         }
         let block = self.block(plan, group_at);

@@ -6,7 +6,8 @@ use super::query::Reduce;
 use crate::units::Millis;
 
 /// A part of a value, with the number of f64 it takes in each pane.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub(super) enum Part {
     /// Sum and its compensation.
     Sum,
@@ -70,7 +71,7 @@ pub(super) fn parts(reduce: Reduce) -> &'static [Part] {
 }
 
 /// The samples that a constant test lets pass.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, Copy, PartialEq, serde::Serialize, serde::Deserialize)]
 pub(super) struct Passing {
     pub(super) lo: f64,
     pub(super) hi: f64,

@@ -379,5 +379,10 @@ impl Plan {
 
 /// Whether the test, if any, is known when the rules are compiled.
 fn constant_test(aggregate: &Aggregate) -> bool {
-    !matches!(aggregate.test, Some(Test::Caller | Test::Text(_)))
+    match aggregate.test {
+        Some(Test::Caller | Test::Text(_)) => false,
+        // Panes know how many samples pass, not when.
+        Some(Test::Within { .. }) => aggregate.reduce != Reduce::Age,
+        None => true,
+    }
 }

@@ -120,7 +120,7 @@ pub enum Reduce {
     DoubleExponential(f64, f64),
     /// Share of the window, 0…1, that samples cover.
     Coverage,
-    /// Seconds since the newest sample.
+    /// Seconds since the newest sample, or with a [`Test`] since the newest that passes it.
     Age,
     /// Seconds since the oldest sample.
     AgeOfFirst,
@@ -204,7 +204,7 @@ pub struct Aggregate {
     pub window: Window,
     /// What becomes of them.
     pub reduce: Reduce,
-    /// Which samples count, for [`Reduce::Count`], [`Reduce::All`], [`Reduce::Any`] and [`Reduce::Share`].
+    /// Which samples count, for [`Reduce::Count`], [`Reduce::All`], [`Reduce::Any`], [`Reduce::Share`] and [`Reduce::Age`].
     pub test: Option<Test>,
 }
 

@@ -374,7 +374,7 @@ impl<'q> Question<'q> {
 
     /// Whether there are enough samples and they cover enough.
     fn enough(&self, have: u32, covered: Millis, bounds: &Bounds) -> Result<(), Undefined> {
-        let min_coverage = self.plan.settings().min_coverage;
+        let min_coverage = self.spec.min_coverage.unwrap_or(self.plan.settings().min_coverage);
         // Whole milliseconds, so that exactly the required share is enough although 0.8 is not exact.
         let required = (min_coverage * bounds.length as f64 - 1e-6).ceil() as Millis;
         if covered < required {
@@ -409,6 +409,16 @@ impl<'q> Question<'q> {
         work: &mut Vec<f64>,
     ) -> Result<f64, Undefined> {
         let reduce = self.aggregate.reduce;
+        if let (Reduce::Age, Some(made)) = (reduce, &self.aggregate.test) {
+            let mut test = test;
+            return self.age_of_passing(samples.times.iter().zip(samples.values).rev(), |value| {
+                match (made, &mut test) {
+                    (Test::Within { lo, hi, negate }, _) => Some((*lo..=*hi).contains(value) != *negate),
+                    (Test::Caller, Some(test)) => test(SampleRef::Number(*value)),
+                    (Test::Caller | Test::Text(_), _) => None,
+                }
+            });
+        }
         let result = match (&self.aggregate.test, test) {
             (None, _) => kernels::reduce(reduce, samples, frame, work),
             (Some(Test::Within { lo, hi, negate }), _) => kernels::within(reduce, samples, *lo, *hi, *negate),
@@ -438,17 +448,23 @@ impl<'q> Question<'q> {
         let events = self.limited(log.between(bounds.left, bounds.right));
         let none = self.why_no_event();
         let age = |event: &(Millis, Box<str>)| self.now.saturating_sub(event.0) as f64 / 1000.0;
+        let mut passes = |text: &str| match (&self.aggregate.test, &mut test) {
+            (None, _) => Some(true),
+            (Some(Test::Text(test)), _) => Some(test.passes(text)),
+            (Some(Test::Caller), Some(test)) => test(SampleRef::Text(text)),
+            (Some(Test::Caller | Test::Within { .. }), _) => None,
+        };
+        if self.aggregate.reduce == Reduce::Age {
+            let newest_first = events.iter().rev().map(|e| (&e.0, &*e.1));
+            return self
+                .age_of_passing(newest_first, passes)
+                .map_err(|why| if why == Undefined::NoSample { none } else { why });
+        }
         let mut tally = Tally::default();
         for (_, text) in events {
-            tally.add(match (&self.aggregate.test, &mut test) {
-                (None, _) => Some(true),
-                (Some(Test::Text(test)), _) => Some(test.passes(text)),
-                (Some(Test::Caller), Some(test)) => test(SampleRef::Text(text)),
-                (Some(Test::Caller | Test::Within { .. }), _) => None,
-            });
+            tally.add(passes(text));
         }
         match self.aggregate.reduce {
-            Reduce::Age => events.last().map(age).ok_or(none),
             Reduce::AgeOfFirst => events.first().map(age).ok_or(none),
             Reduce::All | Reduce::Share if events.is_empty() => Err(none),
             // That nothing passed says something only if everything was seen.
@@ -459,6 +475,22 @@ impl<'q> Question<'q> {
             // The newest text is no number; `latest_text` has it.
             _ => Err(Undefined::NotANumber),
         }
+    }
+
+    /// The age of the first of `newest_first` that passes. One of which that is not known could be the newest that does.
+    fn age_of_passing<'s, T: ?Sized + 's>(
+        &self,
+        newest_first: impl Iterator<Item = (&'s Millis, &'s T)>,
+        mut passes: impl FnMut(&T) -> Option<bool>,
+    ) -> Result<f64, Undefined> {
+        for (t, sample) in newest_first {
+            match passes(sample) {
+                Some(true) => return Ok(self.now.saturating_sub(*t) as f64 / 1000.0),
+                Some(false) => {}
+                None => return Err(Undefined::NotAvailable),
+            }
+        }
+        Err(Undefined::NoSample)
     }
 
     /// The newest text that passes the test, if there is one.

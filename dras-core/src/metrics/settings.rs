@@ -69,6 +69,14 @@ pub enum PlanError {
         /// What it may be.
         allowed: &'static str,
     },
+    /// The coverage that a metric declares is no share.
+    #[error("`min_coverage` of metric `{metric}` is {given}; it must be 0 to 1")]
+    MetricCoverage {
+        /// The metric.
+        metric: String,
+        /// What it is set to.
+        given: f64,
+    },
     /// An aggregate's metric is not in the catalogue.
     #[error(
         "aggregate {aggregate} asks for metric {metric}, but there are {metrics} metrics; use handles of the same catalogue"
@@ -188,6 +196,12 @@ pub(super) fn check_spec(spec: &MetricSpec) -> Result<(), PlanError> {
             allowed,
         });
     }
+    if let Some(given) = spec.min_coverage.filter(|share| !(0.0..=1.0).contains(share)) {
+        return Err(PlanError::MetricCoverage {
+            metric: spec.name.clone(),
+            given,
+        });
+    }
     let rows = (spec.staleness.max(spec.max_lateness) / spec.interval) as u64;
     if spec.kind != Kind::Event && rows > MAX_RAW_ROWS {
         return Err(PlanError::TooManyRows {
@@ -219,10 +233,10 @@ pub(super) fn check_aggregate(spec: &MetricSpec, aggregate: &Aggregate) -> Resul
         (_, Some(Test::Text(_))) if !event => "tests texts, but its samples are numbers",
         (_, Some(Test::Within { .. })) if event => "tests numbers, but its samples are texts",
         // `last` with a test of texts is the latest text that passes.
-        (Reduce::All | Reduce::Any | Reduce::Share | Reduce::Count, _)
+        (Reduce::All | Reduce::Any | Reduce::Share | Reduce::Count | Reduce::Age, _)
         | (Reduce::Last, Some(Test::Text(_)))
-        | (Reduce::Last | Reduce::Age | Reduce::AgeOfFirst, None) => return Ok(()),
-        (_, Some(_)) => "tests its samples, which only `count`, `all`, `any` and `share` can",
+        | (Reduce::Last | Reduce::AgeOfFirst, None) => return Ok(()),
+        (_, Some(_)) => "tests its samples, which only `count`, `all`, `any`, `share` and `age` can",
         (_, None) if event => {
             "computes with its samples, but they are texts; only `count`, `all`, `any`, `share`, `last` and `age` are possible"
         }

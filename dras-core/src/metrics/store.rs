@@ -20,9 +20,19 @@ pub struct InstanceId {
 
 /// One place for an instance.
 #[derive(Debug, Clone)]
-struct Place {
-    instance: Option<Instance>,
-    generation: u32,
+pub(super) struct Place {
+    pub(super) instance: Option<Instance>,
+    pub(super) generation: u32,
+}
+
+impl Place {
+    /// The same place without its instance.
+    pub(super) fn emptied(&self) -> Place {
+        Place {
+            instance: None,
+            generation: self.generation,
+        }
+    }
 }
 
 /// What the windows of so many instances take besides what is in these.
@@ -39,15 +49,15 @@ pub(super) fn windows_bytes(plan: &Plan, instances: usize) -> usize {
 /// is wrong with samples is counted, not an error.
 #[derive(Debug, Clone)]
 pub struct Windows {
-    now: Millis,
-    places: Vec<Place>,
+    pub(super) now: Millis,
+    pub(super) places: Vec<Place>,
     /// Places of the instances, in the order of their names.
-    by_name: Vec<u32>,
-    free: Vec<u32>,
+    pub(super) by_name: Vec<u32>,
+    pub(super) free: Vec<u32>,
     pub(super) marks: Marks,
     /// For each event metric, until when its events are complete; [`Millis::MIN`] if never.
     pub(super) observed: Box<[Millis]>,
-    counters: IngestCounters,
+    pub(super) counters: IngestCounters,
 }
 
 impl Windows {
@@ -396,15 +406,20 @@ impl Windows {
                 || (newest.max(instance.ended) <= now.saturating_sub(plan.ended_ttl) && instance.has_ended());
             if gone && !instance.name.is_empty() {
                 self.by_name.retain(|s| *s as usize != slot);
-                let place = &mut self.places[slot];
-                place.instance = None;
-                if let Some(generation) = place.generation.checked_add(1) {
-                    place.generation = generation;
-                    self.free.push(slot as u32);
-                }
+                self.places[slot].instance = None;
+                self.retire(slot);
             }
         }
         Ok(())
+    }
+
+    /// Makes the place of an instance that is gone free for another one, which gets another handle.
+    pub(super) fn retire(&mut self, slot: usize) {
+        let place = &mut self.places[slot];
+        if let Some(generation) = place.generation.checked_add(1) {
+            place.generation = generation;
+            self.free.push(slot as u32);
+        }
     }
 
     /// What became of all samples so far.

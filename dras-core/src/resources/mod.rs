@@ -13,4 +13,4 @@ pub mod memory;
 pub mod ratio;
 mod resource;
 
-pub use resource::Resource;
+pub use resource::{Resource, Scope};

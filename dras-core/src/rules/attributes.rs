@@ -1,5 +1,6 @@
 //! The attributes that every task has without declaring them.
 
+use crate::resources::Resource;
 use crate::units::Unit;
 
 /// The type of an attribute.
@@ -45,32 +46,67 @@ const fn text(name: &'static str, doc: &'static str) -> BuiltInAttribute {
     }
 }
 
+const fn resource(resource: Resource) -> BuiltInAttribute {
+    number(resource.name(), resource.unit(), resource.doc())
+}
+
 /// The built-in attributes, by name.
 pub const BUILT_IN_ATTRIBUTES: &[BuiltInAttribute] = &[
+    number(
+        "framework_heap",
+        Unit::BYTES,
+        "Flink's own part of the JVM heap of one TaskManager",
+    ),
+    number(
+        "framework_off_heap",
+        Unit::BYTES,
+        "Flink's own part of the off-heap memory of one TaskManager",
+    ),
+    resource(Resource::JobManagerHeap),
+    resource(Resource::JobManagerMemory),
+    resource(Resource::JobManagerMetaspace),
+    resource(Resource::JobManagerOffHeap),
+    resource(Resource::JvmOverhead),
     number(
         "machine_cores",
         Unit::NUMBER,
         "CPU cores that the JVM of one TaskManager sees, shared or not",
     ),
+    resource(Resource::ManagedMemory),
     number(
         "max_parallelism",
         Unit::NUMBER,
-        "number of key groups, above which parallelism brings nothing",
+        "number of key groups, above which Flink refuses a parallelism",
     ),
-    number("parallelism", Unit::NUMBER, "present parallelism"),
+    resource(Resource::Metaspace),
+    resource(Resource::NetworkMemory),
+    resource(Resource::Parallelism),
     number(
         "since_last_change",
         Unit::SECONDS,
         "time since resources were last changed",
     ),
+    number(
+        "slot_sharing_groups",
+        Unit::NUMBER,
+        "slot sharing groups of the job, each of which takes a slot per subtask",
+    ),
     number("slots_per_task_manager", Unit::NUMBER, "slots of one TaskManager"),
+    number(
+        "source_partitions",
+        Unit::NUMBER,
+        "partitions that the sources read, above which subtasks of a source idle",
+    ),
+    resource(Resource::TaskHeap),
     text("task_id", "the platform's id of the task"),
     number(
-        "task_manager_memory",
-        Unit::BYTES,
-        "total process memory of one TaskManager",
+        "task_manager_cores",
+        Unit::NUMBER,
+        "CPU cores that one TaskManager is given",
     ),
+    resource(Resource::TaskManagerMemory),
     number("task_managers", Unit::NUMBER, "present number of TaskManagers"),
+    resource(Resource::TaskOffHeap),
     text("task_type", "the platform's category of the task"),
     number("uptime", Unit::SECONDS, "time since the task last started or restarted"),
 ];

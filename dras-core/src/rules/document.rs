@@ -5,8 +5,10 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 
 use super::attributes::AttributeType;
+use super::bounds::Limits;
 use super::constant::Constant;
-use crate::literal::{Quantity, exact_bytes, exact_duration};
+use super::guards::{Guards, Mode, Rescale, Sizing, Timing};
+use crate::literal::{Quantity, exact_duration};
 use crate::metrics::catalogue::DEFAULT_INTERVAL;
 use crate::metrics::{Across, Duplicates, Infinite, Kind, MetricSpec, NotANumber, Per};
 use crate::resources::Resource;
@@ -70,9 +72,24 @@ pub struct Document {
     /// Its own rules.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub rules: Vec<Rule>,
+    /// What becomes of decisions; monitoring where it is not said.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub mode: Option<Mode>,
+    /// How a job comes to another parallelism; with a savepoint where it is not said.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub rescale: Option<Rescale>,
     /// Bounds that no decision leaves.
     #[serde(skip_serializing_if = "Limits::is_empty")]
     pub limits: Limits,
+    /// How amounts that rules want become amounts that can be had.
+    #[serde(skip_serializing_if = "Sizing::is_empty")]
+    pub sizing: Sizing,
+    /// What holds changes back.
+    #[serde(skip_serializing_if = "Guards::is_empty")]
+    pub guards: Guards,
+    /// When tasks are looked at.
+    #[serde(skip_serializing_if = "Timing::is_empty")]
+    pub timing: Timing,
     /// How much data the windows need.
     #[serde(skip_serializing_if = "WindowSettings::is_empty")]
     pub windows: WindowSettings,
@@ -119,6 +136,9 @@ pub struct MetricDeclaration {
     /// How much later than the newest sample of its series a sample may arrive, in ms. Default max(4 intervals, 60 s).
     #[serde(skip_serializing_if = "Option::is_none", serialize_with = "as_duration")]
     pub max_lateness: Option<Millis>,
+    /// The share of a window that samples must cover. Default that of the document.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub min_coverage: Option<f64>,
     /// What becomes of NaN. Default skip.
     #[serde(rename = "nan", skip_serializing_if = "Option::is_none")]
     pub not_a_number: Option<NotANumber>,
@@ -137,6 +157,9 @@ pub struct MetricDeclaration {
     /// The id of the metric in Flink's REST API.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub flink: Option<String>,
+    /// The expression whose value at every long look is a sample of this metric.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub record: Option<String>,
 }
 
 impl MetricDeclaration {
@@ -168,6 +191,7 @@ impl MetricDeclaration {
             staleness: self.staleness.unwrap_or(derived.staleness),
             max_gap: self.max_gap.unwrap_or(derived.max_gap),
             max_lateness: self.max_lateness.unwrap_or(derived.max_lateness),
+            min_coverage: self.min_coverage,
             not_a_number: self.not_a_number.unwrap_or_default(),
             infinite: self.infinite.unwrap_or_default(),
             duplicates: self.duplicates.unwrap_or_default(),
@@ -319,6 +343,12 @@ pub enum Hold {
     Param(String),
 }
 
+impl Default for Hold {
+    fn default() -> Hold {
+        Hold::NONE
+    }
+}
+
 impl Hold {
     /// Not at all: the rule fires at the first look at which its condition is true.
     pub const NONE: Hold = Hold::For(0);
@@ -337,8 +367,8 @@ impl Serialize for Hold {
     }
 }
 
-/// A rule: when a condition has held long enough, set resources.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+/// A rule: when a condition has held long enough, set resources, or say something.
+#[derive(Debug, Clone, PartialEq, Default, Serialize)]
 pub struct Rule {
     /// Its name in decisions; unique in the document.
     pub name: String,
@@ -351,69 +381,26 @@ pub struct Rule {
     #[serde(rename = "for", skip_serializing_if = "Hold::is_none")]
     pub hold: Hold,
     /// What to set: an expression for each resource.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub then: BTreeMap<Resource, String>,
+    /// What to say to people when it fires.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub alert: Option<String>,
     /// Rules of higher priority decide a resource before those of lower priority are asked. Default 0.
     #[serde(skip_serializing_if = "is_zero")]
     pub priority: i32,
-}
-
-/// A smallest and a largest value, both included.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Bounds<T> {
-    /// The smallest.
-    pub min: Option<T>,
-    /// The largest.
-    pub max: Option<T>,
-}
-
-impl<T> Bounds<T> {
-    fn is_empty(&self) -> bool {
-        self.min.is_none() && self.max.is_none()
-    }
-
-    fn written<U: Serialize>(&self, as_written: impl Fn(&T) -> U) -> impl Serialize {
-        #[derive(Serialize)]
-        struct Written<U> {
-            #[serde(skip_serializing_if = "Option::is_none")]
-            min: Option<U>,
-            #[serde(skip_serializing_if = "Option::is_none")]
-            max: Option<U>,
-        }
-        Written {
-            min: self.min.as_ref().map(&as_written),
-            max: self.max.as_ref().map(&as_written),
-        }
-    }
-}
-
-/// Bounds that no decision leaves, whatever rules say.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Limits {
-    /// Of the parallelism.
-    pub parallelism: Bounds<u32>,
-    /// Of the total process memory of one TaskManager, in bytes.
-    pub task_manager_memory: Bounds<u64>,
-}
-
-impl Limits {
-    fn is_empty(&self) -> bool {
-        self.parallelism.is_empty() && self.task_manager_memory.is_empty()
-    }
-}
-
-impl Serialize for Limits {
-    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        use serde::ser::SerializeMap;
-        let mut map = serializer.serialize_map(None)?;
-        if !self.parallelism.is_empty() {
-            map.serialize_entry(Resource::Parallelism.name(), &self.parallelism.written(|n| *n))?;
-        }
-        if !self.task_manager_memory.is_empty() {
-            let written = self.task_manager_memory.written(|bytes| exact_bytes(*bytes));
-            map.serialize_entry(Resource::TaskManagerMemory.name(), &written)?;
-        }
-        map.end()
-    }
+    /// Whether it is looked at on the short timer too, and passes guards that are there for comfort. It may only add resources.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub urgent: bool,
+    /// For this long after it fired, no rule takes the resources it sets down to what the task had then, or below.
+    #[serde(skip_serializing_if = "Hold::is_none")]
+    pub no_shrink_for: Hold,
+    /// An expression that falls in proportion when the rule's action works: a utilisation.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub lowers: Option<String>,
+    /// An expression that rises in proportion when the rule's action works: a throughput.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub raises: Option<String>,
 }
 
 /// How much data the windows need; the methods fill in defaults.
@@ -474,7 +461,7 @@ fn is_zero(n: &i32) -> bool {
 }
 
 #[expect(clippy::ref_option, reason = "serde calls it with a reference to the field")]
-fn as_duration<S: serde::Serializer>(millis: &Option<Millis>, serializer: S) -> Result<S::Ok, S::Error> {
+pub(super) fn as_duration<S: serde::Serializer>(millis: &Option<Millis>, serializer: S) -> Result<S::Ok, S::Error> {
     millis.map(exact_duration).serialize(serializer)
 }
 

@@ -27,6 +27,8 @@ pub struct DocumentLimits {
     pub max_strategies: usize,
     /// Rules. Default 1000.
     pub max_rules: usize,
+    /// How deep documents extend each other, and how many one of them names. Default 16.
+    pub max_extends: usize,
     /// Diagnostics of one document; one more says how many were left out. Default 200.
     pub max_diagnostics: usize,
 }
@@ -43,6 +45,7 @@ impl Default for DocumentLimits {
             max_definitions: 1000,
             max_strategies: 100,
             max_rules: 1000,
+            max_extends: 16,
             max_diagnostics: 200,
         }
     }

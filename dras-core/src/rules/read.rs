@@ -5,18 +5,16 @@ use std::sync::Arc;
 
 use super::attributes::built_in_attribute;
 use super::constant::Constant;
-use super::document::{Bounds, Document, Hold, Limits, Param, Rule, StrategyUse, WindowSettings};
+use super::document::{Document, Hold, Param, Rule, StrategyUse, WindowSettings};
 use super::limits::DocumentLimits;
 use super::reader::{At, Fields, Reader};
+use super::resolved::Places as SourcePlaces;
 use super::template::{Expanded, expand_at};
 use super::tree::{self, Node, Value, quote};
 use crate::diagnostic::{Diagnostic, Diagnostics, Span, codes};
 use crate::names::{NameError, check_name, check_rule_name};
 use crate::resources::Resource;
 use crate::units::Unit;
-
-/// The largest parallelism that Flink knows.
-const MAX_PARALLELISM: i64 = 32_768;
 
 /// A document as far as it could be read, with everything that is wrong with it.
 ///
@@ -32,7 +30,16 @@ pub struct Reading {
     pub broken: BTreeSet<String>,
     /// Where the rules and strategies of `document` stand in their lists, since those with errors are left out.
     pub(super) places: Places,
-    tree: Option<(Node, Arc<str>)>,
+    tree: Option<Tree>,
+}
+
+/// What a document was read from, where places in it are known.
+#[derive(Debug, Clone)]
+enum Tree {
+    /// A text.
+    Text(Node, Arc<str>),
+    /// Documents that extend each other.
+    Merged(Node, SourcePlaces),
 }
 
 /// The indices that the rules and strategies of a document have in the text it was read from.
@@ -59,7 +66,7 @@ impl Reading {
             Ok((root, source)) => {
                 let reading = read(&root, Some(&source), limits);
                 Reading {
-                    tree: Some((root, source)),
+                    tree: Some(Tree::Text(root, source)),
                     ..reading
                 }
             }
@@ -94,12 +101,40 @@ impl Reading {
     /// Gives a diagnostic that only has a path its place in the text, if the document was read from one.
     pub fn locate(&self, diagnostic: Diagnostic) -> Diagnostic {
         match &self.tree {
-            Some((root, source)) if diagnostic.source.is_none() => {
+            Some(Tree::Text(root, source)) if diagnostic.source.is_none() => {
                 let span = root.find(&diagnostic.path);
                 Diagnostic { span, ..diagnostic }.with_source(source)
             }
+            Some(Tree::Merged(root, places)) => places.locate(root, diagnostic),
             _ => diagnostic,
         }
+    }
+
+    /// Reads what several documents were merged into; spans in `root` are indices of `places`.
+    pub(super) fn of_merged(root: Node, places: SourcePlaces, limits: &DocumentLimits) -> Reading {
+        let reading = read(&root, None, limits);
+        let placed = |d: Diagnostic| places.at(d.span, d);
+        let diagnostics = Diagnostics(reading.diagnostics.into_iter().map(placed).collect());
+        Reading {
+            diagnostics,
+            tree: Some(Tree::Merged(root, places)),
+            document: reading.document,
+            broken: reading.broken,
+            places: reading.places,
+        }
+    }
+
+    /// The tree and the places of a document that was merged from several.
+    pub(super) fn merged(&self) -> Option<(&Node, &SourcePlaces)> {
+        match &self.tree {
+            Some(Tree::Merged(root, places)) => Some((root, places)),
+            _ => None,
+        }
+    }
+
+    /// Whether what stands at `path` of the document is said by another one, which it extends.
+    pub fn inherits(&self, path: &str) -> bool {
+        self.merged().is_some_and(|(root, places)| places.inherits(root, path))
     }
 
     /// The document, if there is no error.
@@ -143,13 +178,7 @@ impl Document {
 }
 
 fn read(root: &Node, source: Option<&Arc<str>>, limits: &DocumentLimits) -> Reading {
-    let mut r = DocumentReader {
-        reader: Reader::new(source.cloned(), limits.max_diagnostics),
-        limits,
-        declared: BTreeMap::new(),
-        broken: BTreeSet::new(),
-        places: Places::default(),
-    };
+    let mut r = DocumentReader::new(source, limits);
     let document = r.document(&At {
         node: root,
         path: String::new(),
@@ -172,7 +201,38 @@ pub(super) struct DocumentReader<'l> {
     places: Places,
 }
 
-impl DocumentReader<'_> {
+impl<'l> DocumentReader<'l> {
+    pub(super) fn new(source: Option<&Arc<str>>, limits: &'l DocumentLimits) -> DocumentReader<'l> {
+        DocumentReader {
+            reader: Reader::new(source.cloned(), limits.max_diagnostics),
+            limits,
+            declared: BTreeMap::new(),
+            broken: BTreeSet::new(),
+            places: Places::default(),
+        }
+    }
+
+    /// Whether the version is one whose other fields can be judged.
+    pub(super) fn version(&mut self, fields: &mut Fields<'_>) -> bool {
+        if let Some(at) = fields.require(&mut self.reader, "version") {
+            match &at.node.value {
+                Value::Number(n) if n.as_f64() == Some(1.0) => {}
+                Value::Number(n) => {
+                    let message = format!("version `{n}` is not known");
+                    let help = "this library reads version 1".to_owned();
+                    self.reader.at(codes::UNSUPPORTED_VERSION, &at, message, Some(help));
+                    // Whatever else such a text holds, version 1 does not judge it.
+                    return false;
+                }
+                other => {
+                    let message = format!("expected the number `1`, found {}", other.describe());
+                    self.reader.at(codes::WRONG_FIELD_TYPE, &at, message, None);
+                }
+            }
+        }
+        true
+    }
+
     fn document(&mut self, at: &At<'_>) -> Document {
         let mut document = Document::default();
         if !matches!(at.node.value, Value::Object(_)) {
@@ -183,21 +243,8 @@ impl DocumentReader<'_> {
         let Some(mut fields) = self.reader.fields(at) else {
             return document;
         };
-        if let Some(at) = fields.require(&mut self.reader, "version") {
-            match &at.node.value {
-                Value::Number(n) if n.as_f64() == Some(1.0) => {}
-                Value::Number(n) => {
-                    let message = format!("version `{n}` is not known");
-                    let help = "this library reads version 1".to_owned();
-                    self.reader.at(codes::UNSUPPORTED_VERSION, &at, message, Some(help));
-                    // Whatever else such a document holds, version 1 does not judge it.
-                    return document;
-                }
-                other => {
-                    let message = format!("expected the number `1`, found {}", other.describe());
-                    self.reader.at(codes::WRONG_FIELD_TYPE, &at, message, None);
-                }
-            }
+        if !self.version(&mut fields) {
+            return document;
         }
         document.name = self.optional_text(&mut fields, "name");
         document.doc = self.optional_text(&mut fields, "doc");
@@ -208,8 +255,21 @@ impl DocumentReader<'_> {
         document.define = self.definitions(fields.take("define"));
         document.strategies = self.strategies(fields.take("strategies"));
         document.rules = self.rules(fields.take("rules"));
+        document.mode = self.mode(fields.take("mode"));
+        document.rescale = self.rescale(fields.take("rescale"));
         document.limits = self.limits(fields.take("limits"));
+        document.sizing = self.sizing(fields.take("sizing"));
+        document.guards = self.guards(fields.take("guards"));
+        document.timing = self.timing(fields.take("timing"));
         document.windows = self.windows(fields.take("windows"));
+        // A library takes these away before the document is read.
+        for name in ["extends", "remove"] {
+            if let Some(at) = fields.take(name) {
+                let message = format!("`{name}` has a meaning only among other documents");
+                let help = "put them into a `Library`, and resolve the document there".to_owned();
+                self.reader.at(codes::NEEDS_LIBRARY, &at, message, Some(help));
+            }
+        }
         fields.finish(&mut self.reader);
         document
     }
@@ -391,10 +451,58 @@ impl DocumentReader<'_> {
                 .require(&mut self.reader, "when")
                 .and_then(|at| self.reader.text(&at));
             let hold = fields.take("for").map_or(Some(Hold::NONE), |at| self.hold(&at));
-            let then = fields.require(&mut self.reader, "then").and_then(|at| self.then(&at));
+            let alert_at = fields.take("alert");
+            let alert = alert_at.as_ref().and_then(|at| self.non_empty(at));
+            let then_at = if alert_at.is_some() {
+                fields.take("then")
+            } else {
+                fields.require(&mut self.reader, "then")
+            };
+            let mut then = match &then_at {
+                Some(at) => self.then(at),
+                None => alert_at.is_some().then(BTreeMap::new),
+            };
+            if alert_at.is_some() != alert.is_some() {
+                then = None;
+            }
             let priority = fields
                 .take("priority")
                 .map_or(Some(0), |at| self.reader.whole(&at, i32::MIN.into(), i32::MAX.into()));
+            let urgent = fields
+                .take("urgent")
+                .and_then(|at| self.reader.truth(&at))
+                .unwrap_or(false);
+            let no_shrink_at = fields.take("no_shrink_for");
+            let no_shrink_for = no_shrink_at.as_ref().and_then(|at| self.hold(at)).unwrap_or_default();
+            let mut effect = |name| {
+                let at = fields.take(name)?;
+                let text = self.reader.text(&at)?.to_owned();
+                Some((at, text))
+            };
+            let (lowers, raises) = (effect("lowers"), effect("raises"));
+            if let (Some(_), Some((at, _))) = (&lowers, &raises) {
+                let help = "keep the one that says it best".to_owned();
+                let message = "a rule says what it lowers or what it raises, not both";
+                self.reader.at(codes::BAD_FIELD_VALUE, at, message, Some(help));
+            }
+            let sets_nothing = then.as_ref().is_some_and(BTreeMap::is_empty);
+            for at in [
+                no_shrink_at.as_ref(),
+                lowers.as_ref().map(|e| &e.0),
+                raises.as_ref().map(|e| &e.0),
+            ]
+            .into_iter()
+            .flatten()
+            .filter(|_| sets_nothing)
+            {
+                let message = "this rule sets no resource, so that the field has no meaning";
+                self.reader.at(
+                    codes::BAD_FIELD_VALUE,
+                    at,
+                    message,
+                    Some("remove it, or add `then`".to_owned()),
+                );
+            }
             fields.finish(&mut self.reader);
             if let (Some(name), Some(at)) = (&name, &name_at) {
                 if let Some(first) = names.get(name) {
@@ -413,7 +521,12 @@ impl DocumentReader<'_> {
                     when: when.to_owned(),
                     hold,
                     then,
+                    alert,
                     priority: priority as i32,
+                    urgent,
+                    no_shrink_for,
+                    lowers: lowers.map(|e| e.1),
+                    raises: raises.map(|e| e.1),
                 });
                 self.places.rules.push(index);
             }
@@ -448,51 +561,6 @@ impl DocumentReader<'_> {
                 .at(codes::RULE_WITHOUT_EFFECT, at, "this rule sets nothing", Some(help));
         }
         (given && !then.is_empty()).then_some(then)
-    }
-
-    fn limits(&mut self, at: Option<At<'_>>) -> Limits {
-        let mut limits = Limits::default();
-        let Some(mut fields) = at.and_then(|at| self.reader.fields(&at)) else {
-            return limits;
-        };
-        if let Some(at) = fields.take(Resource::Parallelism.name()) {
-            limits.parallelism = self.bounds(&at, |reader, at| reader.whole(at, 1, MAX_PARALLELISM).map(|n| n as u32));
-        }
-        if let Some(at) = fields.take(Resource::TaskManagerMemory.name()) {
-            limits.task_manager_memory = self.bounds(&at, |reader, at| {
-                let quantity = reader.quantity_in(at, Unit::BYTES)?;
-                let bytes = quantity.value();
-                // Up to 2^53 every whole number of bytes is exact.
-                if bytes >= 1.0 && bytes.fract() == 0.0 && bytes <= 9_007_199_254_740_992.0 {
-                    return Some(bytes as u64);
-                }
-                let message = format!("`{quantity}` is not a whole number of bytes from 1B to 8PiB");
-                reader.at(codes::BAD_FIELD_VALUE, at, message, None);
-                None
-            });
-        }
-        fields.finish(&mut self.reader);
-        limits
-    }
-
-    fn bounds<T: Copy + PartialOrd>(
-        &mut self,
-        at: &At<'_>,
-        one: impl Fn(&mut Reader, &At<'_>) -> Option<T>,
-    ) -> Bounds<T> {
-        let Some(mut fields) = self.reader.fields(at) else {
-            return Bounds { min: None, max: None };
-        };
-        let min = fields.take("min").and_then(|at| one(&mut self.reader, &at));
-        let max = fields.take("max").and_then(|at| one(&mut self.reader, &at));
-        fields.finish(&mut self.reader);
-        if let (Some(low), Some(high)) = (min, max)
-            && low > high
-        {
-            let message = "the minimum is above the maximum: no value is allowed";
-            self.reader.at(codes::CONTRADICTING_LIMITS, at, message, None);
-        }
-        Bounds { min, max }
     }
 
     fn windows(&mut self, at: Option<At<'_>>) -> WindowSettings {

@@ -12,13 +12,46 @@ use crate::metrics::sources::QueryTemplate;
 use crate::metrics::{Duplicates, Infinite, Kind, NotANumber, Per};
 use crate::units::{Unit, WireUnit};
 
+/// The words for types of attributes.
+pub(super) const TYPES: [(&str, AttributeType); 3] = [
+    ("number", AttributeType::Number),
+    ("text", AttributeType::Text),
+    ("bool", AttributeType::Bool),
+];
+/// The words for kinds of metrics.
+pub(super) const KINDS: [(&str, Kind); 3] = [
+    ("gauge", Kind::Gauge),
+    ("counter", Kind::Counter),
+    ("event", Kind::Event),
+];
+/// The words for ways in which instances become one number.
+pub(super) const ACROSS: [(&str, AcrossInstances); 6] = [
+    ("avg", AcrossInstances::Avg),
+    ("max", AcrossInstances::Max),
+    ("median", AcrossInstances::Median),
+    ("min", AcrossInstances::Min),
+    ("spread", AcrossInstances::Spread),
+    ("sum", AcrossInstances::Sum),
+];
+/// The words for what a series belongs to.
+pub(super) const PER: [(&str, Per); 3] = [
+    ("task", Per::Task),
+    ("task_manager", Per::TaskManager),
+    ("subtask", Per::Subtask),
+];
+/// The words for what becomes of NaN.
+pub(super) const NAN: [(&str, NotANumber); 2] = [("skip", NotANumber::Skip), ("propagate", NotANumber::Propagate)];
+/// The words for what becomes of infinities.
+pub(super) const INFINITE: [(&str, Infinite); 2] = [("refuse", Infinite::Refuse), ("keep", Infinite::Keep)];
+/// The words for which of two values for one moment counts.
+pub(super) const DUPLICATES: [(&str, Duplicates); 3] = [
+    ("larger", Duplicates::Larger),
+    ("last", Duplicates::Last),
+    ("first", Duplicates::First),
+];
+
 impl DocumentReader<'_> {
     pub(super) fn attributes(&mut self, at: Option<At<'_>>) -> BTreeMap<String, AttributeDeclaration> {
-        const TYPES: [(&str, AttributeType); 3] = [
-            ("number", AttributeType::Number),
-            ("text", AttributeType::Text),
-            ("bool", AttributeType::Bool),
-        ];
         self.declarations(at, self.limits.max_attributes, |this, at| {
             let mut fields = this.reader.fields(at)?;
             let kind = fields
@@ -77,32 +110,6 @@ impl DocumentReader<'_> {
         fields: &mut Fields<'_>,
         attributes: &BTreeMap<String, AttributeDeclaration>,
     ) -> Option<MetricDeclaration> {
-        const KINDS: [(&str, Kind); 3] = [
-            ("gauge", Kind::Gauge),
-            ("counter", Kind::Counter),
-            ("event", Kind::Event),
-        ];
-        const ACROSS: [(&str, AcrossInstances); 6] = [
-            ("avg", AcrossInstances::Avg),
-            ("max", AcrossInstances::Max),
-            ("median", AcrossInstances::Median),
-            ("min", AcrossInstances::Min),
-            ("spread", AcrossInstances::Spread),
-            ("sum", AcrossInstances::Sum),
-        ];
-        const PER: [(&str, Per); 3] = [
-            ("task", Per::Task),
-            ("task_manager", Per::TaskManager),
-            ("subtask", Per::Subtask),
-        ];
-        const NAN: [(&str, NotANumber); 2] = [("skip", NotANumber::Skip), ("propagate", NotANumber::Propagate)];
-        const INFINITE: [(&str, Infinite); 2] = [("refuse", Infinite::Refuse), ("keep", Infinite::Keep)];
-        const DUPLICATES: [(&str, Duplicates); 3] = [
-            ("larger", Duplicates::Larger),
-            ("last", Duplicates::Last),
-            ("first", Duplicates::First),
-        ];
-
         // A declaration with a mistake is not used, so that a wrong unit does not call forth errors all over the document.
         let mut sound = true;
         macro_rules! optional {
@@ -115,9 +122,9 @@ impl DocumentReader<'_> {
         }
         let (_, doc) = optional!("doc", |at| self.reader.text(at));
         let (unit_at, unit) = optional!("unit", |at| self.unit(at));
-        let (_, kind) = optional!("kind", |at| self.reader.choice(at, &KINDS));
+        let (kind_at, kind) = optional!("kind", |at| self.reader.choice(at, &KINDS));
         let (_, across) = optional!("across", |at| self.reader.choice(at, &ACROSS));
-        let (_, per) = optional!("per", |at| self.reader.choice(at, &PER));
+        let (per_at, per) = optional!("per", |at| self.reader.choice(at, &PER));
         let dimension = unit.as_ref().map_or(Unit::NUMBER, |u: &WireUnit| u.dimension);
         let unit_known = unit_at.is_some() == unit.is_some();
         let (range_at, range) = optional!("range", |at| {
@@ -153,14 +160,43 @@ impl DocumentReader<'_> {
         let (_, staleness) = optional!("staleness", |at| self.reader.duration(at, 1));
         let (_, max_gap) = optional!("max_gap", |at| self.reader.duration(at, 1));
         let (_, max_lateness) = optional!("max_lateness", |at| self.reader.duration(at, 0));
+        let (coverage_at, min_coverage) = optional!("min_coverage", |at| self.reader.share(at));
         let (nan_at, not_a_number) = optional!("nan", |at| self.reader.choice(at, &NAN));
         let (infinite_at, infinite) = optional!("infinite", |at| self.reader.choice(at, &INFINITE));
         let (duplicates_at, duplicates) = optional!("duplicates", |at| self.reader.choice(at, &DUPLICATES));
-        let (_, query) = optional!("query", |at| self.query(at, attributes));
-        let (_, instance_label) = optional!("instance_label", |at| self.label(at));
-        let (_, flink) = optional!("flink", |at| self.non_empty(at));
+        let (query_at, query) = optional!("query", |at| self.query(at, attributes));
+        let (label_at, instance_label) = optional!("instance_label", |at| self.label(at));
+        let (flink_at, flink) = optional!("flink", |at| self.non_empty(at));
+        let (record_at, record) = optional!("record", |at| self.non_empty(at));
+        if record_at.is_some() {
+            for (at, what) in [
+                (&query_at, "read by a query"),
+                (&flink_at, "read from Flink"),
+                (&label_at, "split by a label"),
+            ] {
+                let Some(at) = at else { continue };
+                let message = format!("a recorded metric is computed at each look, and not {what}");
+                self.reader.at(
+                    codes::BAD_FIELD_VALUE,
+                    at,
+                    message,
+                    Some("remove it, or `record`".to_owned()),
+                );
+                sound = false;
+            }
+            let of_task = per.is_none_or(|per| per == Per::Task);
+            for (at, good) in [(&kind_at, kind.is_none_or(|k| k == Kind::Gauge)), (&per_at, of_task)] {
+                let Some(at) = at.as_ref().filter(|_| !good) else {
+                    continue;
+                };
+                let message = "a recorded metric is a gauge of the task: one value at each look";
+                self.reader
+                    .at(codes::BAD_FIELD_VALUE, at, message, Some("remove it".to_owned()));
+                sound = false;
+            }
+        }
         if kind == Some(Kind::Event) {
-            for at in [unit_at, range_at, nan_at, infinite_at, duplicates_at]
+            for at in [unit_at, range_at, coverage_at, nan_at, infinite_at, duplicates_at]
                 .into_iter()
                 .flatten()
             {
@@ -181,12 +217,14 @@ impl DocumentReader<'_> {
             staleness,
             max_gap,
             max_lateness,
+            min_coverage,
             not_a_number,
             infinite,
             duplicates,
             query,
             instance_label,
             flink,
+            record,
         })
     }
 

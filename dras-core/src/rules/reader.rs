@@ -207,6 +207,17 @@ impl Reader {
         }
     }
 
+    /// A truth value.
+    pub(super) fn truth(&mut self, at: &At<'_>) -> Option<bool> {
+        match &at.node.value {
+            Value::Bool(value) => Some(*value),
+            _ => {
+                self.wrong_type(at, "`true` or `false`", None);
+                None
+            }
+        }
+    }
+
     /// A whole number from `min` to `max`.
     pub(super) fn whole(&mut self, at: &At<'_>, min: i64, max: i64) -> Option<i64> {
         let Value::Number(number) = &at.node.value else {

@@ -1,12 +1,13 @@
 //! Strategies: rule templates in the format of documents, and how they are merged into a document.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
 use std::sync::LazyLock;
 
 use serde::Serialize;
 
 use super::constant::Constant;
-use super::document::{Document, Hold, Param, Rule};
+use super::document::{Document, Hold, MetricDeclaration, Param, Rule};
 use super::limits::DocumentLimits;
 use super::read::{Places, hold_of};
 use super::tree::{element_path, field_path, quote};
@@ -30,8 +31,16 @@ pub struct Template {
     document: Document,
 }
 
+/// The distance that is taken for looks at the moments of a cron pattern, in ms.
+const RARE_LOOKS: Millis = 3_600_000;
+
 /// The texts of the built-in templates, by name.
-const BUILT_IN: [&str; 1] = [include_str!("templates/cpu.json")];
+const BUILT_IN: [&str; 4] = [
+    include_str!("templates/cpu.json"),
+    include_str!("templates/source_delay.json"),
+    include_str!("templates/memory.json"),
+    include_str!("templates/oom.json"),
+];
 
 // Read once, never changed; the tests prove that each of them can be read.
 static TEMPLATES: LazyLock<Vec<Template>> = LazyLock::new(|| {
@@ -139,6 +148,8 @@ impl Origin {
 pub struct ExpandedRule {
     /// How long its condition must hold, in ms: a parameter's name is replaced by its value.
     pub hold: Millis,
+    /// For how long after it fired its resources do not shrink, in ms.
+    pub no_shrink_for: Millis,
     /// Where it comes from.
     pub origin: Origin,
 }
@@ -154,14 +165,85 @@ pub struct Expanded {
     pub rules: Vec<ExpandedRule>,
 }
 
+/// A parameter of an expanded document, with the value that counts and where that comes from.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Parameter {
+    /// Its name in expressions: `cpu.high`.
+    pub name: String,
+    /// Its value.
+    pub value: Constant,
+    /// The values that it may be set to, `10% … 100%`; `None` where there is no bound.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub range: Option<String>,
+    /// The value that a strategy has for it, where it is a strategy's.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub default: Option<Constant>,
+    /// One sentence for readers.
+    pub doc: String,
+    /// Where its value comes from.
+    pub origin: Origin,
+}
+
+/// `cpu.high = 75% (10% … 100%; default 80%), set at strategies[0].params.high`
+impl fmt::Display for Parameter {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} = {}", self.name, self.value)?;
+        let range = self.range.clone();
+        let default = self.default.as_ref().map(|default| format!("default {default}"));
+        let more: Vec<String> = range.into_iter().chain(default).collect();
+        if !more.is_empty() {
+            write!(f, " ({})", more.join("; "))?;
+        }
+        match &self.origin {
+            Origin::Template { template, .. } => write!(f, ", from the strategy {template}"),
+            Origin::Document { path } | Origin::Override { path, .. } => write!(f, ", set at {path}"),
+        }
+    }
+}
+
 impl Expanded {
+    /// All parameters, by name: the document's own and those of its strategies.
+    ///
+    /// ```
+    /// use dras_core::rules::{Document, DocumentLimits, expand};
+    /// let text = r#"{"version": 1, "strategies": [{"use": "cpu", "params": {"high": "75%"}}]}"#;
+    /// let expanded = expand(&Document::from_json(text, &DocumentLimits::default())?)?;
+    /// let high = expanded.parameters().into_iter().find(|p| p.name == "cpu.high");
+    /// let said = high.map(|p| p.to_string());
+    /// assert_eq!(said.as_deref(), Some("cpu.high = 75% (10% … 100%; default 80%), set at strategies[0].params.high"));
+    /// # Ok::<(), dras_core::diagnostic::Diagnostics>(())
+    /// ```
+    pub fn parameters(&self) -> Vec<Parameter> {
+        let params = self.document.params.iter();
+        let known = params.filter_map(|(name, param)| Some((name, param, self.origins.get(name)?)));
+        known
+            .map(|(name, param, origin)| Parameter {
+                name: name.clone(),
+                value: param.value.clone(),
+                range: param.range(),
+                default: match origin {
+                    Origin::Document { .. } => None,
+                    Origin::Template { .. } => Some(param.value.clone()),
+                    Origin::Override { default, .. } => Some(default.clone()),
+                },
+                doc: param.doc.clone(),
+                origin: origin.clone(),
+            })
+            .collect()
+    }
+
     /// The specifications of all metrics, by name.
     pub fn metrics(&self) -> Vec<MetricSpec> {
-        self.document
-            .metrics
-            .iter()
-            .map(|(name, metric)| metric.to_spec(name))
-            .collect()
+        // What is recorded has a sample at each long look.
+        let looks = self.document.timing.long().period().unwrap_or(RARE_LOOKS);
+        let spec = |(name, metric): (&String, &MetricDeclaration)| {
+            let mut metric = metric.clone();
+            if metric.record.is_some() {
+                metric.interval.get_or_insert(looks);
+            }
+            metric.to_spec(name)
+        };
+        self.document.metrics.iter().map(spec).collect()
     }
 }
 
@@ -269,10 +351,13 @@ impl Merge {
 
     fn strategy(&mut self, template: &Template, instance: &str, overrides: &BTreeMap<String, Constant>, used: &str) {
         let from = template.document();
+        // `cpu.up.repeats`, how often a rule acted, is called after the rule.
+        let repeats: Vec<String> = from.rules.iter().map(|r| format!("{}.repeats", r.name)).collect();
         let own: BTreeSet<&str> = from
             .params
             .keys()
             .chain(from.define.keys())
+            .chain(&repeats)
             .map(String::as_str)
             .collect();
         let called = |name: &str| format!("{instance}.{}", template.short(name));
@@ -283,7 +368,8 @@ impl Merge {
             used: used.to_owned(),
         };
 
-        self.shared(template, &origin, used);
+        let renamed = |text: &str| rename(text, &own, called);
+        self.shared(template, &origin, used, &renamed);
         self.unknown_overrides(template, overrides, used);
         for (name, param) in &from.params {
             let short = template.short(name);
@@ -316,33 +402,45 @@ impl Merge {
                 self.expanded.document.define.insert(new, rename(text, &own, called));
             }
         }
+        let held = |hold: &Hold| match hold {
+            Hold::Param(name) if own.contains(name.as_str()) => Hold::Param(called(name)),
+            other => other.clone(),
+        };
         for (index, rule) in from.rules.iter().enumerate() {
             let rule = Rule {
                 name: called(&rule.name),
                 doc: rule.doc.clone(),
                 when: rename(&rule.when, &own, called),
-                hold: match &rule.hold {
-                    Hold::Param(name) if own.contains(name.as_str()) => Hold::Param(called(name)),
-                    other => other.clone(),
-                },
+                hold: held(&rule.hold),
+                no_shrink_for: held(&rule.no_shrink_for),
                 then: rule
                     .then
                     .iter()
                     .map(|(d, text)| (*d, rename(text, &own, called)))
                     .collect(),
-                priority: rule.priority,
+                lowers: rule.lowers.as_deref().map(|text| rename(text, &own, called)),
+                raises: rule.raises.as_deref().map(|text| rename(text, &own, called)),
+                ..rule.clone()
             };
             self.rule(rule, origin(element_path("rules", index)));
         }
     }
 
     /// Metrics and attributes, which keep their names: the document's own, or another strategy's, is used where there is one.
-    fn shared(&mut self, template: &Template, origin: &impl Fn(String) -> Origin, used: &str) {
+    fn shared(
+        &mut self,
+        template: &Template,
+        origin: &impl Fn(String) -> Origin,
+        used: &str,
+        renamed: &impl Fn(&str) -> String,
+    ) {
         let from = template.document();
         for (name, metric) in &from.metrics {
             let Some(own) = self.expanded.document.metrics.get(name) else {
                 if self.enter(name, origin(field_path("metrics", name)), used, None) {
-                    self.expanded.document.metrics.insert(name.clone(), metric.clone());
+                    let mut metric = metric.clone();
+                    metric.record = metric.record.as_deref().map(renamed);
+                    self.expanded.document.metrics.insert(name.clone(), metric);
                 }
                 continue;
             };
@@ -444,40 +542,47 @@ impl Merge {
         }
         self.rule_names.insert(rule.name.clone(), path);
         self.expanded.document.rules.push(rule);
-        self.expanded.rules.push(ExpandedRule { hold: 0, origin });
+        self.expanded.rules.push(ExpandedRule {
+            hold: 0,
+            no_shrink_for: 0,
+            origin,
+        });
     }
 
     fn resolve_holds(&mut self) {
         let mut wrong = Vec::new();
         let Expanded { document, rules, .. } = &mut self.expanded;
         for (rule, expanded) in document.rules.iter().zip(rules) {
-            expanded.hold = match &rule.hold {
+            let path = expanded.origin.path();
+            let mut resolve = |hold: &Hold, field: &str| match hold {
                 Hold::For(millis) => *millis,
-                Hold::Param(name) => {
-                    let param = document.params.get(name);
-                    let Some(millis) = param.and_then(|p| hold_of(&p.value)) else {
-                        let (message, help) = match param {
-                            Some(p) => (
-                                format!("`{name}` is {}, not a duration that can pass", p.value.describe()),
-                                None,
-                            ),
-                            None => (
-                                format!("`{name}` is neither a duration nor a parameter"),
-                                did_you_mean(name, document.params.keys().map(String::as_str))
-                                    .map(|near| format!("did you mean `{near}`?")),
-                            ),
-                        };
-                        wrong.push((field_path(&expanded.origin.path(), "for"), message, help));
-                        continue;
-                    };
-                    millis
-                }
+                Hold::Param(name) => duration_of(name, &document.params).unwrap_or_else(|(message, help)| {
+                    wrong.push((field_path(&path, field), message, help));
+                    0
+                }),
             };
+            expanded.hold = resolve(&rule.hold, "for");
+            expanded.no_shrink_for = resolve(&rule.no_shrink_for, "no_shrink_for");
         }
         for (path, message, help) in wrong {
             self.note(codes::BAD_FIELD_VALUE, &path, message, help);
         }
     }
+}
+
+/// The duration that a parameter is; otherwise what is wrong, and what to write instead.
+fn duration_of(name: &str, params: &BTreeMap<String, Param>) -> Result<Millis, (String, Option<String>)> {
+    let Some(param) = params.get(name) else {
+        let near = did_you_mean(name, params.keys().map(String::as_str));
+        return Err((
+            format!("`{name}` is neither a duration nor a parameter"),
+            near.map(|near| format!("did you mean `{near}`?")),
+        ));
+    };
+    hold_of(&param.value).ok_or_else(|| {
+        let message = format!("`{name}` is {}, not a duration that can pass", param.value.describe());
+        (message, None)
+    })
 }
 
 /// The expression `text` with the names in `own` replaced by what `called` makes of them; texts in quotes stay as they are.

@@ -459,7 +459,7 @@ impl Checker<'_> {
     ) -> Option<Option<(Test, Option<u32>)>> {
         let takes_test = matches!(time, TimeReducer::Tested(_));
         match test {
-            None if takes_test && reduce != Reduce::Count => {
+            None if takes_test && !matches!(reduce, Reduce::Count | Reduce::Age) => {
                 let text = self.text_of(subject);
                 let d = self
                     .error(
@@ -599,7 +599,11 @@ impl Checker<'_> {
     fn fits_in_memory(&mut self, id: NodeId, function: &Function, aggregate: &Aggregate) -> bool {
         use crate::metrics::{MAX_RAW_ROWS, RowsNeeded, rows_needed};
         let spec = self.scope.catalogue().spec(aggregate.metric);
-        let constant_test = !matches!(aggregate.test, Some(Test::Caller));
+        let constant_test = match aggregate.test {
+            Some(Test::Caller) => false,
+            Some(_) => aggregate.reduce != Reduce::Age,
+            None => true,
+        };
         match rows_needed(spec, &aggregate.window, aggregate.reduce, constant_test) {
             RowsNeeded::Raw(rows) if rows > MAX_RAW_ROWS => {
                 let d = self

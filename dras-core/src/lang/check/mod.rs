@@ -30,6 +30,8 @@ pub enum Expected {
     Condition,
     /// A number of this type's unit.
     Value(Type),
+    /// A number of any unit.
+    AnyNumber,
 }
 
 /// What is known of a node after checking.
@@ -144,7 +146,7 @@ impl<'a> Checker<'a> {
     fn report(&mut self, diagnostic: Diagnostic) {
         let count = match diagnostic.severity() {
             Severity::Error => &mut self.errors,
-            Severity::Warning => &mut self.warnings,
+            Severity::Warning | Severity::Info => &mut self.warnings,
         };
         if *count < self.limits.max_errors.max(1) {
             self.diagnostics.push(diagnostic);
@@ -352,6 +354,16 @@ impl<'a> Checker<'a> {
                     format!("a condition is needed, and this is {}", ty.describe()),
                 );
                 self.report(d.label("not true or false").help(self.as_condition(root, ty)));
+                return None;
+            }
+            Expected::AnyNumber if matches!(ty, Type::Number(_)) => {}
+            Expected::AnyNumber => {
+                let d = self.error(
+                    codes::TYPE_MISMATCH,
+                    root,
+                    format!("a number is needed here, and this is {}", ty.describe()),
+                );
+                self.report(d);
                 return None;
             }
             Expected::Value(wanted) if ty == wanted => {}

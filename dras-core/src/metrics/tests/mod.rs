@@ -4,6 +4,8 @@ mod edges;
 mod long;
 mod model;
 mod oracle;
+mod rebind;
+mod saved;
 
 use super::*;
 use crate::undefined::Undefined;

@@ -6,7 +6,7 @@ use super::oracle::Oracle;
 use super::*;
 
 #[derive(Debug, Clone)]
-enum Step {
+pub(super) enum Step {
     /// Instance, metric, time relative to now, value.
     Sample(usize, usize, Millis, f64),
     Mark(Mark),
@@ -17,7 +17,31 @@ enum Step {
     Advance(Millis),
 }
 
-const INSTANCES: [&str; 2] = ["tm-1", "tm-2"];
+pub(super) const INSTANCES: [&str; 2] = ["tm-1", "tm-2"];
+
+impl Step {
+    /// Does it to the windows; `now` goes on where time passes.
+    pub(super) fn apply(&self, task: &mut Task, now: &mut Millis) {
+        match self {
+            Step::Sample(i, m, dt, v) => {
+                let (id, metric) = (task.instance(INSTANCES[*i]), MetricId(*m as u16));
+                task.windows
+                    .row(&task.plan, *now, id, *now + dt, &[(metric, *v)])
+                    .unwrap();
+            }
+            Step::Mark(mark) => task.windows.mark(*now, *mark),
+            Step::End(i) => {
+                let id = task.instance(INSTANCES[*i]);
+                task.windows.end(&task.plan, id, None, *now).unwrap();
+            }
+            Step::Wait(ms) => *now += ms,
+            Step::Advance(ms) => {
+                *now += ms;
+                task.windows.advance(&task.plan, *now).unwrap();
+            }
+        }
+    }
+}
 
 fn value() -> impl Strategy<Value = f64> {
     prop_oneof![
@@ -30,7 +54,7 @@ fn value() -> impl Strategy<Value = f64> {
 }
 
 /// Mostly regular samples of all series, with everything that goes wrong in between.
-fn script() -> impl Strategy<Value = Vec<Step>> {
+pub(super) fn script() -> impl Strategy<Value = Vec<Step>> {
     let step = prop_oneof![
         30 => (0..2usize, 0..3usize, -3..=0i64, value()).prop_map(|(i, m, t, v)| Step::Sample(i, m, t * 1000, v)),
         10 => (0..2usize, 0..3usize, -40..70i64, value()).prop_map(|(i, m, t, v)| Step::Sample(i, m, t * 1000, v)),
@@ -44,7 +68,7 @@ fn script() -> impl Strategy<Value = Vec<Step>> {
 }
 
 /// Every kind of window with every kind of function, over three metrics of which two share their rows.
-fn task() -> Task {
+pub(super) fn material() -> (Vec<MetricSpec>, Vec<Aggregate>, WindowSettings) {
     let fast = |name: &str| MetricSpec {
         staleness: 10_000,
         max_lateness: 8_000,
@@ -101,7 +125,7 @@ fn task() -> Task {
         min_coverage: 0.5,
         ..WindowSettings::default()
     };
-    Task::new(specs, aggregates, settings)
+    (specs, aggregates, settings)
 }
 
 pub(super) fn bits(result: Result<f64, Undefined>) -> Result<u64, Undefined> {
@@ -113,30 +137,17 @@ proptest! {
 
     #[test]
     fn windows_answer_like_the_oracle(script in script()) {
-        let mut task = task();
+        let (specs, aggregates, settings) = material();
+        let mut task = Task::new(specs, aggregates, settings);
         let mut oracle = Oracle::default();
         let mut now = T0;
         for step in script {
+            step.apply(&mut task, &mut now);
             match step {
-                Step::Sample(i, m, dt, v) => {
-                    let (id, metric) = (task.instance(INSTANCES[i]), MetricId(m as u16));
-                    task.windows.row(&task.plan, now, id, now + dt, &[(metric, v)]).unwrap();
-                    oracle.sample(&task.plan, now, INSTANCES[i], m, now + dt, v);
-                }
-                Step::Mark(mark) => {
-                    task.windows.mark(now, mark);
-                    oracle.mark(now, mark);
-                }
-                Step::End(i) => {
-                    let id = task.instance(INSTANCES[i]);
-                    task.windows.end(&task.plan, id, None, now).unwrap();
-                    oracle.end(INSTANCES[i], now);
-                }
-                Step::Wait(ms) => now += ms,
-                Step::Advance(ms) => {
-                    now += ms;
-                    task.windows.advance(&task.plan, now).unwrap();
-                }
+                Step::Sample(i, m, dt, v) => oracle.sample(&task.plan, now, INSTANCES[i], m, now + dt, v),
+                Step::Mark(mark) => oracle.mark(now, mark),
+                Step::End(i) => oracle.end(INSTANCES[i], now),
+                Step::Wait(_) | Step::Advance(_) => {}
             }
         }
         for id in 0..task.plan.aggregates().len() as u32 {
@@ -163,8 +174,8 @@ proptest! {
     }
 }
 
-/// A plan with raw windows and panes: 1 s interval, lateness 20 s, windows of 60 s, 300 s and 20 min.
-fn long_task() -> Task {
+/// Raw windows and panes: 1 s interval, lateness 20 s, windows of 60 s, 300 s and 20 min.
+pub(super) fn long_material() -> (Vec<MetricSpec>, Vec<Aggregate>, WindowSettings) {
     let spec = MetricSpec {
         max_lateness: 20_000,
         ..counter(1_000)
@@ -185,12 +196,13 @@ fn long_task() -> Task {
         min_coverage: 0.2,
         ..WindowSettings::default()
     };
-    Task::new(vec![spec], aggregates, settings)
+    (vec![spec], aggregates, settings)
 }
 
 /// Gives the samples in the order of their arrival, telling the time now and then.
 fn run(samples: &[(Millis, Millis, f64)], marks: &[Millis], every: Millis, end: Millis) -> Task {
-    let mut task = long_task();
+    let (specs, aggregates, settings) = long_material();
+    let mut task = Task::new(specs, aggregates, settings);
     let mut told = T0;
     let mut marks = marks.iter().copied().peekable();
     for (arrival, t, value) in samples {

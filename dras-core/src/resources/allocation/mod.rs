@@ -18,6 +18,7 @@
 mod quota;
 #[cfg(test)]
 mod tests;
+mod vertices;
 
 use std::fmt;
 
@@ -25,6 +26,7 @@ use serde::ser::SerializeStruct;
 
 use super::memory::{FlinkProcess, MemoryBreakdown, MemoryConfig, MemoryError, derive};
 pub use quota::{Breach, Quota, Resource};
+pub use vertices::{Vertex, VertexError, VertexNote, VertexParallelism, VertexScaling, check_vertices, slots, spread};
 
 /// Processor cores, in whole thousandths as Kubernetes counts them: sums and products are exact.
 ///
@@ -171,6 +173,9 @@ pub enum AllocationError {
         /// The slot sharing groups.
         groups: u32,
     },
+    /// Vertices that cannot be those of a running job.
+    #[error(transparent)]
+    Vertices(#[from] VertexError),
     /// Not a number of cores.
     #[error("{cores} is not a number of cores; write a number of at least 0, such as 0.5 or 2")]
     BadCores {
@@ -198,6 +203,15 @@ pub struct Allocation {
     task_manager_memory: Option<ProcessMemory>,
     job_manager_cores: Option<Cores>,
     job_manager_memory: Option<ProcessMemory>,
+    vertices: Option<Vertices>,
+}
+
+/// The vertices of a job, as they are at one parallelism of it.
+#[derive(Debug, Clone, PartialEq)]
+struct Vertices {
+    all: Vec<Vertex>,
+    at: u32,
+    scaling: VertexScaling,
 }
 
 impl Allocation {
@@ -215,6 +229,7 @@ impl Allocation {
             task_manager_memory: None,
             job_manager_cores: None,
             job_manager_memory: None,
+            vertices: None,
         }
         .checked()
     }
@@ -235,8 +250,8 @@ impl Allocation {
                 max_parallelism,
             });
         }
-        if self.parallelism.checked_mul(self.slot_sharing_groups).is_none() {
-            let (parallelism, groups) = (self.parallelism, self.slot_sharing_groups);
+        if u32::try_from(self.all_slots()).is_err() {
+            let (parallelism, groups) = (self.parallelism, self.slot_sharing_groups());
             return Err(AllocationError::TooManySlots { parallelism, groups });
         }
         Ok(self)
@@ -260,12 +275,32 @@ impl Allocation {
         self.checked()
     }
 
-    /// With this many slot sharing groups, each of which takes a slot per subtask. Jobs that do not set any have 1.
+    /// With this many slot sharing groups, each of which takes a slot per subtask. Jobs that do not set any have 1. Where the
+    /// [vertices](Allocation::with_vertices) are known, their groups count instead.
     ///
     /// # Errors
     /// [`AllocationError::Zero`], [`AllocationError::TooManySlots`].
     pub fn with_slot_sharing_groups(mut self, groups: u32) -> Result<Allocation, AllocationError> {
         self.slot_sharing_groups = groups;
+        self.checked()
+    }
+
+    /// With the job's vertices as they are at the present parallelism of this allocation, so that slots are counted as Flink does: each
+    /// slot sharing group as many as its widest vertex has subtasks. Under another parallelism they are [spread].
+    ///
+    /// # Errors
+    /// [`AllocationError::Vertices`], [`AllocationError::TooManySlots`].
+    pub fn with_vertices(
+        mut self,
+        vertices: Vec<Vertex>,
+        scaling: VertexScaling,
+    ) -> Result<Allocation, AllocationError> {
+        check_vertices(&vertices)?;
+        self.vertices = Some(Vertices {
+            all: vertices,
+            at: self.parallelism,
+            scaling,
+        });
         self.checked()
     }
 
@@ -324,7 +359,17 @@ impl Allocation {
 
     /// Slot sharing groups.
     pub fn slot_sharing_groups(&self) -> u32 {
-        self.slot_sharing_groups
+        match &self.vertices {
+            Some(v) => u32::try_from(vertices::groups(&v.all)).unwrap_or(u32::MAX),
+            None => self.slot_sharing_groups,
+        }
+    }
+
+    /// The vertices at this parallelism, where they are known.
+    pub fn vertices(&self) -> Option<Vec<VertexParallelism>> {
+        let v = self.vertices.as_ref()?;
+        let scaled = |vertex| vertices::scaled(vertex, v.at, self.parallelism, v.scaling);
+        Some(v.all.iter().map(scaled).collect())
     }
 
     /// The task's max parallelism, where it is known.
@@ -332,9 +377,19 @@ impl Allocation {
         self.max_parallelism
     }
 
-    /// Slots in use: a slot per subtask and slot sharing group.
+    /// Slots in use: each slot sharing group as many as its widest vertex has subtasks, or as the job has where the vertices are not known.
     pub fn slots(&self) -> u32 {
-        self.parallelism.saturating_mul(self.slot_sharing_groups)
+        u32::try_from(self.all_slots()).unwrap_or(u32::MAX)
+    }
+
+    fn all_slots(&self) -> u64 {
+        match &self.vertices {
+            Some(v) => {
+                let scaled = |vertex| vertices::scaled(vertex, v.at, self.parallelism, v.scaling).to;
+                vertices::slots_of(v.all.iter().map(|vertex| (vertex, scaled(vertex))))
+            }
+            None => u64::from(self.parallelism) * u64::from(self.slot_sharing_groups),
+        }
     }
 
     /// Task managers: as many as hold the slots, the last one perhaps not full.
@@ -389,10 +444,10 @@ impl Allocation {
 /// With the numbers that follow from the others, so that a reader has nothing to compute.
 impl serde::Serialize for Allocation {
     fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut fields = serializer.serialize_struct("Allocation", 13)?;
+        let mut fields = serializer.serialize_struct("Allocation", 14)?;
         fields.serialize_field("parallelism", &self.parallelism)?;
         fields.serialize_field("max_parallelism", &self.max_parallelism)?;
-        fields.serialize_field("slot_sharing_groups", &self.slot_sharing_groups)?;
+        fields.serialize_field("slot_sharing_groups", &self.slot_sharing_groups())?;
         fields.serialize_field("slots_per_task_manager", &self.slots_per_task_manager)?;
         fields.serialize_field("slots", &self.slots())?;
         fields.serialize_field("task_managers", &self.task_managers())?;
@@ -403,6 +458,7 @@ impl serde::Serialize for Allocation {
         fields.serialize_field("job_manager_memory", &self.job_manager_memory)?;
         fields.serialize_field("total_cores", &self.total_cores())?;
         fields.serialize_field("total_memory", &self.total_memory())?;
+        fields.serialize_field("vertices", &self.vertices())?;
         fields.end()
     }
 }

@@ -183,3 +183,43 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn the_slots_of_known_vertices_are_counted_by_group() {
+    let vertex = |n: u32, parallelism, group: &str| Vertex {
+        id: format!("{n:032x}"),
+        name: String::new(),
+        parallelism,
+        max_parallelism: Some(128),
+        slot_sharing_group: Some(group.to_owned()),
+    };
+    let vertices = vec![vertex(1, 28, "a"), vertex(2, 4, "a"), vertex(3, 6, "b")];
+    let a = typical()
+        .with_vertices(vertices.clone(), VertexScaling::FollowJob)
+        .unwrap();
+    assert_eq!((a.slots(), a.task_managers(), a.slot_sharing_groups()), (34, 12, 2));
+    let wider = a.clone().with_parallelism(40).unwrap();
+    assert_eq!(wider.slots(), 46);
+    assert_eq!(wider.with_parallelism(5).unwrap().slots(), 5 + 5);
+    let to: Vec<u32> = a
+        .with_parallelism(200)
+        .unwrap()
+        .vertices()
+        .unwrap()
+        .iter()
+        .map(|v| v.to)
+        .collect();
+    assert_eq!(to, [128, 4, 6]);
+    let scaled = typical().with_vertices(vertices, VertexScaling::Proportional).unwrap();
+    let quota = Quota {
+        task_managers: Some(6),
+        ..Quota::default()
+    };
+    let within = quota.largest_within(&scaled).unwrap().unwrap();
+    assert_eq!((within.parallelism(), within.slots()), (15, 18)); // 15 and, of 3.2, 3
+    assert!(matches!(
+        typical().with_vertices(vec![], VertexScaling::FollowJob),
+        Err(AllocationError::Vertices(VertexError::None))
+    ));
+    assert_eq!(serde_json::to_value(&within).unwrap()["vertices"][2]["to"], 3);
+}

@@ -10,7 +10,8 @@
 //! A `JobManager` is the same with a heap and an off-heap part only. [`derive()`] computes what `TaskExecutorProcessUtils` and
 //! `JobManagerProcessUtils` of Flink compute, to the byte (Flink 1.18 to 2.3 derive identically), and fails where they throw, with the
 //! broken rule and its numbers. [`resize`] goes the other way: the smallest configuration, written in the job's own style, in which each
-//! asked component is at least as large as asked; whatever it returns was derived again before it is returned.
+//! asked component is at least as large as asked; whatever it returns was derived again before it is returned. [`plan()`] does it for all
+//! that one merged action wants of a process: components and the total, up and down.
 //!
 //! ```
 //! use dras_core::resources::memory::{derive, resize, Component, FlinkProcess, MemoryConfig, Others, MIB};
@@ -28,6 +29,7 @@
 mod config;
 mod derive;
 mod error;
+mod plan;
 mod resize;
 mod size;
 
@@ -36,6 +38,7 @@ use std::fmt;
 pub use config::{FractionOption, MemoryConfig, SizeOption, Style};
 pub use derive::derive;
 pub use error::MemoryError;
+pub use plan::{Total, plan, plan_total};
 pub use resize::{Others, Resized, SizeChange, fit_process_size, resize};
 pub use size::{MAX_SIZE, MIB, SizeProblem, format_size, parse_size};
 

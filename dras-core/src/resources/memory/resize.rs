@@ -43,7 +43,7 @@ pub struct Resized {
 }
 
 impl Resized {
-    fn new(old: &MemoryConfig, config: MemoryConfig, breakdown: MemoryBreakdown) -> Resized {
+    pub(super) fn new(old: &MemoryConfig, config: MemoryConfig, breakdown: MemoryBreakdown) -> Resized {
         let changes = SizeOption::ALL
             .into_iter()
             .filter_map(|option| {
@@ -180,14 +180,14 @@ impl Demand {
 
 /// Which components take what fixed ones leave.
 #[derive(Clone, Copy)]
-struct Rest {
-    network: bool,
-    overhead: bool,
-    off_heap: bool,
+pub(super) struct Rest {
+    pub(super) network: bool,
+    pub(super) overhead: bool,
+    pub(super) off_heap: bool,
 }
 
 impl Rest {
-    fn of(config: &MemoryConfig, style: Style) -> Rest {
+    pub(super) fn of(config: &MemoryConfig, style: Style) -> Rest {
         let has = |o| config.configured(o).is_some();
         let fixed_flink = has(SizeOption::FlinkSize) || style == Style::ProcessSize;
         Rest {
@@ -208,6 +208,23 @@ impl Rest {
             _ => false,
         }
     }
+}
+
+/// The configuration with the targets of those components that are options themselves, whatever else that takes.
+pub(super) fn with_own_options(
+    config: &MemoryConfig,
+    style: Style,
+    targets: &[(Component, u64)],
+    step: u64,
+) -> Result<MemoryConfig, MemoryError> {
+    let mut demand = Demand::default();
+    for &(component, bytes) in targets {
+        demand.target[component as usize] = Some(bytes);
+    }
+    let rest = Rest::of(config, style);
+    let mut config = config.clone();
+    set_options(&mut config, &demand, rest, step)?;
+    Ok(config)
 }
 
 /// Writes the targets of those components that are options themselves.
@@ -487,7 +504,11 @@ pub fn fit_process_size(config: &MemoryConfig, limit: u64, step: u64) -> Result<
 }
 
 /// The largest number in `from..=to` for which `fits` holds, if it holds up to some number and not above.
-fn largest(from: u64, to: u64, fits: impl Fn(u64) -> Result<bool, MemoryError>) -> Result<Option<u64>, MemoryError> {
+pub(super) fn largest(
+    from: u64,
+    to: u64,
+    fits: impl Fn(u64) -> Result<bool, MemoryError>,
+) -> Result<Option<u64>, MemoryError> {
     if !fits(from)? {
         return Ok(None);
     }

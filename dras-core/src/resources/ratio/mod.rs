@@ -209,8 +209,8 @@ pub enum LargestStep {
     Unlimited,
     /// By this much: subtasks, or bytes. At least 1.
     By(u64),
-    /// By this share of the present allocation, rounded down, but always by one subtask or one step of memory. 1 is at most twice as
-    /// much, or down to nothing.
+    /// By this share of the present allocation, as far as whole subtasks or steps of memory lie within it, but always to the next one. 1 is
+    /// at most twice as much, or down to nothing.
     Share(f64),
 }
 
@@ -384,13 +384,15 @@ pub fn reserve(used: f64, current: u64, settings: &Settings) -> Result<Reservati
     let mut notes = Vec::new();
 
     let quantised = quantise(expected, settings.quantum);
-    // Where one change may end: the largest steps, and within them the limits, which always win.
-    let lowest = current
-        .saturating_sub(reach(settings.step_down, current, settings.quantum))
-        .clamp(min, max);
-    let highest = current
-        .saturating_add(reach(settings.step_up, current, settings.quantum))
-        .clamp(min, max);
+    // Where one change may end: the largest steps, on whole quanta if there is one on the way, and within them the limits, which always win.
+    let lowest = current.saturating_sub(reach(settings.step_down, current, settings.quantum));
+    let whole = lowest
+        .checked_next_multiple_of(settings.quantum)
+        .filter(|w| *w < current);
+    let lowest = whole.unwrap_or(lowest).clamp(min, max);
+    let highest = current.saturating_add(reach(settings.step_up, current, settings.quantum));
+    let whole = Some(highest - highest % settings.quantum).filter(|w| *w > current);
+    let highest = whole.unwrap_or(highest).clamp(min, max);
 
     // While the present allocation is enough, rounding up and aligning must not make more of it: less usage would give more.
     let suffices = current as f64 * (1.0 + NOISE) >= expected;

@@ -1,9 +1,9 @@
 //! What a reservation has to say about itself.
 
-use std::fmt;
+use std::fmt::{self, Write as _};
 
 use super::AlignTo;
-use crate::units::display_number;
+use crate::units::{Unit, display_number, display_quantity};
 
 /// A parallelism beside the one that was chosen, for whoever cares more for even subtasks than for the target.
 #[derive(Debug, Clone, Copy, PartialEq, serde::Serialize)]
@@ -99,56 +99,69 @@ pub enum Note {
 
 impl fmt::Display for Note {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.describe(Unit::NUMBER))
+    }
+}
+
+impl Note {
+    /// What it says, with amounts in this unit: plain numbers or bytes.
+    pub fn describe(&self, unit: Unit) -> String {
         let percent = |share: f64| format!("{}%", display_number((share * 1000.0).round() / 10.0));
+        let show = |amount: u64| display_quantity(amount as f64, unit);
         match self {
-            Note::DeadBand { from, to } => {
-                write!(
-                    f,
-                    "the present allocation is within {} and {}",
-                    display_number(*from),
-                    display_number(*to)
-                )
-            }
+            Note::DeadBand { from, to } => format!(
+                "the present allocation is within {} and {}",
+                display_quantity(*from, unit),
+                display_quantity(*to, unit)
+            ),
             Note::PresentSuffices { aligned } => {
-                write!(f, "the present allocation is enough; rounding up gives {aligned}")
+                format!("the present allocation is enough; rounding up gives {}", show(*aligned))
             }
-            Note::Aligned { from, to } => write!(f, "aligned from {from} to {to}"),
+            Note::Aligned { from, to } => format!("aligned from {} to {}", show(*from), show(*to)),
             Note::NotAligned {
                 to,
                 of,
                 fullest,
                 alternatives,
             } => {
-                write!(
-                    f,
-                    "not a divisor of the {of} {to}, the fullest subtask has {fullest} of them"
-                )?;
+                let mut text = format!("not a divisor of the {of} {to}, the fullest subtask has {fullest} of them");
                 for (i, a) in alternatives.iter().enumerate() {
                     let joint = if i == 0 { "; alternatives: " } else { ", " };
                     let sign = if a.over < 0.0 { "" } else { "+" };
-                    write!(
-                        f,
+                    let _ = write!(
+                        text,
                         "{joint}{} ({} each at most, {sign}{})",
                         a.parallelism,
                         a.fullest,
                         percent(a.over)
-                    )?;
+                    );
                 }
-                Ok(())
+                text
             }
-            Note::AllPartitions { to, of, wanted } => write!(f, "there are only {of} {to}, {wanted} were wanted"),
-            Note::Most { max, wanted } => write!(f, "limited to at most {max}, {wanted} was wanted"),
-            Note::Least { min, wanted } => write!(f, "limited to at least {min}, {wanted} was wanted"),
-            Note::StepUp { to, wanted } => write!(f, "the largest step up ends at {to}, {wanted} was wanted"),
-            Note::StepDown { to, wanted } => write!(f, "the largest step down ends at {to}, {wanted} was wanted"),
-            Note::ReserveNotKept { utilisation, allowed } => {
-                write!(
-                    f,
-                    "the reserve is not kept: {} used where {} is allowed",
-                    percent(*utilisation),
-                    percent(*allowed)
+            Note::AllPartitions { to, of, wanted } => {
+                format!("there are only {of} {to}, {} were wanted", show(*wanted))
+            }
+            Note::Most { max, wanted } => format!("limited to at most {}, {} was wanted", show(*max), show(*wanted)),
+            Note::Least { min, wanted } => format!("limited to at least {}, {} was wanted", show(*min), show(*wanted)),
+            Note::StepUp { to, wanted } => {
+                format!(
+                    "the largest step up ends at {}, {} was wanted",
+                    show(*to),
+                    show(*wanted)
                 )
             }
+            Note::StepDown { to, wanted } => {
+                format!(
+                    "the largest step down ends at {}, {} was wanted",
+                    show(*to),
+                    show(*wanted)
+                )
+            }
+            Note::ReserveNotKept { utilisation, allowed } => format!(
+                "the reserve is not kept: {} used where {} is allowed",
+                percent(*utilisation),
+                percent(*allowed)
+            ),
         }
     }
 }

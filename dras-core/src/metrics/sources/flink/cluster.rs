@@ -91,6 +91,9 @@ pub struct Vertex {
     /// The most it can have without losing state: the number of its key groups.
     #[serde(rename = "maxParallelism", default, deserialize_with = "positive_count")]
     pub max_parallelism: Option<u32>,
+    /// The id of its slot sharing group, where Flink says it (2.x); vertices of one group share slots.
+    #[serde(rename = "slotSharingGroupId")]
+    pub slot_sharing_group: Option<String>,
     /// Its state, e.g. `RUNNING`.
     pub status: Option<String>,
 }

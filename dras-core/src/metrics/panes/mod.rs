@@ -4,7 +4,11 @@
 //! together that the window overlaps, the oldest one whole, and goes on with the raw samples that are not folded yet, by the same
 //! operations in the same order: so it has the same bits whenever the folding happened.
 
+mod carry;
+
 use std::ops::Range;
+
+pub(super) use carry::{SavedPanes, Shape};
 
 use super::catalogue::MetricId;
 use super::kernels::sums::Sum;
@@ -46,6 +50,11 @@ impl PaneSet {
             passed: Vec::new(),
             width_of_pane: 0,
         }
+    }
+
+    /// What tells sets apart: the metric, the width of a pane, and whether windows cross marks.
+    pub(super) fn key(&self) -> (MetricId, Millis, bool) {
+        (self.metric, self.width, self.across_marks)
     }
 
     pub(super) fn metric(&self) -> MetricId {
@@ -125,6 +134,9 @@ pub(super) struct Panes {
     covered: Box<[u32]>,
     /// The parts of all panes, one part after the other.
     parts: Box<[f64]>,
+    /// For each column of `parts` the pane from which on it is known, where rules came to ask for it later than for others of the same
+    /// window; empty where all columns are known for all panes.
+    since: Box<[i64]>,
 }
 
 /// The window that a question is about.
@@ -159,6 +171,7 @@ impl Panes {
             samples: vec![0; count].into_boxed_slice(),
             covered: vec![0; count].into_boxed_slice(),
             parts: vec![0.0; count * usize::from(set.width_of_pane)].into_boxed_slice(),
+            since: Box::default(),
         };
         for slot in 0..count {
             panes.clear(set, slot);
@@ -168,7 +181,24 @@ impl Panes {
 
     /// Bytes that these panes take, besides themselves.
     pub(super) fn bytes(&self) -> usize {
-        size_of_val(&*self.samples) + size_of_val(&*self.covered) + size_of_val(&*self.parts)
+        size_of_val(&*self.samples)
+            + size_of_val(&*self.covered)
+            + size_of_val(&*self.parts)
+            + size_of_val(&*self.since)
+    }
+
+    /// The oldest pane that there is room for.
+    fn oldest(&self) -> i64 {
+        self.newest.saturating_sub(self.samples.len() as i64 - 1)
+    }
+
+    /// The oldest pane in which all of these columns are known.
+    fn known(&self, columns: impl Iterator<Item = u16>) -> i64 {
+        let oldest = self.oldest();
+        if self.since.is_empty() {
+            return oldest;
+        }
+        columns.map(|c| self.since[usize::from(c)]).fold(oldest, i64::max)
     }
 
     fn slot(&self, pane: i64) -> usize {
@@ -346,7 +376,7 @@ impl Panes {
     fn cover(&mut self, set: &PaneSet, from: Millis, to: Millis) {
         let mut pane = set.pane(to);
         let mut right = to;
-        let oldest = self.newest - self.samples.len() as i64 + 1;
+        let oldest = self.oldest();
         while right > from && pane >= oldest {
             let left = set.left(pane).max(from);
             let slot = self.slot(pane);
@@ -398,7 +428,8 @@ impl Panes {
         // Whether a sample after the right edge is known.
         let mut closed = false;
         if let Some(panes) = this {
-            let oldest = panes.newest - panes.samples.len() as i64 + 1;
+            let columns = wanted.iter().map(|part| set.columns[*part as usize]);
+            let oldest = panes.known(columns.chain(passed.map(|p| p.1)));
             anchor = panes.anchor(set, first.max(oldest), floor);
             let end = final_pane.min(panes.newest);
             let begin = first.max(oldest);
@@ -471,8 +502,7 @@ impl Panes {
         if self.last == Millis::MIN || self.last <= at {
             return (self.last > Millis::MIN).then_some(self.last);
         }
-        let oldest = self.newest - self.samples.len() as i64 + 1;
-        let pane = (oldest..=self.newest.min(set.pane(at)))
+        let pane = (self.oldest()..=self.newest.min(set.pane(at)))
             .rev()
             .find(|p| self.samples[self.slot(*p)] > 0)?;
         Some(set.left(pane + 1).min(at))
@@ -486,7 +516,7 @@ impl Panes {
         let edge = set.left(first);
         let oldest = set
             .pane(edge.saturating_sub(set.max_gap))
-            .max(self.newest - self.samples.len() as i64 + 1);
+            .max(self.known(std::iter::once(set.columns[Part::Last as usize])));
         let pane = (oldest..first.min(self.newest + 1))
             .rev()
             .find(|p| self.samples[self.slot(*p)] > 0)?;
