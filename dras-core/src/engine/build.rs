@@ -108,11 +108,13 @@ impl<'d> Builder<'d> {
         let looks = [
             Kleene::new(
                 &compiled.graph,
+                compiled.scope.catalogue(),
                 &roots(&mut (0..compiled.outputs.len())),
                 &roots(&mut conditions.clone()),
             ),
             Kleene::new(
                 &compiled.graph,
+                compiled.scope.catalogue(),
                 &roots(&mut urgent_outputs.iter().copied()),
                 &roots(&mut urgent.iter().map(|r| r.when)),
             ),

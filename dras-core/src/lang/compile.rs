@@ -154,7 +154,7 @@ impl Compiled {
     pub(crate) fn kleene(&self) -> &Kleene {
         self.kleene.get_or_init(|| {
             let outputs: Vec<GraphId> = (0..self.outputs.len()).map(|output| self.root_of(output)).collect();
-            Kleene::new(&self.graph, &outputs, &outputs)
+            Kleene::new(&self.graph, self.scope.catalogue(), &outputs, &outputs)
         })
     }
 

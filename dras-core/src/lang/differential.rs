@@ -792,11 +792,11 @@ proptest! {
         // The first of them as what is always wanted, the others as the rest.
         let graph = &together.graph;
         let roots: Vec<_> = (0..sources.len()).map(|output| together.root_of(output)).collect();
-        let kleene = Kleene::new(graph, &roots, &roots[..1]);
+        let kleene = Kleene::new(graph, together.scope.catalogue(), &roots, &roots[..1]);
         let (mut registers, mut texts) = (Registers::default(), Values::default());
         kleene.begin(&mut registers);
-        for &input in kleene.inputs() {
-            kleene.take(graph, &row, input, &mut registers);
+        for &place in kleene.variables() {
+            registers.take(&row, place);
         }
         kleene.compute_always(graph, &row, &mut texts, &mut registers);
         kleene.compute_rest(graph, &row, &mut texts, &mut registers);

@@ -5,11 +5,11 @@ use std::mem::discriminant;
 
 use super::compile::Compiled;
 use super::exact::Values;
-use super::graph::{Body, Graph, GraphId, Input, Op};
-use super::kleene::{Element, Kleene, Registers};
+use super::graph::{Body, Graph, GraphId, Input};
+use super::kleene::{Ask, Kleene, Leaf, Over, Place, Registers};
 use super::row::{OWN, Row};
 use super::types::{Missing, Type, Value};
-use crate::metrics::{Across, AggregateId, InstanceId, Kind, Moment, Per, Plan, Reduce, SampleRef, Scratch, Windows, kernels};
+use crate::metrics::{Across, AggregateId, InstanceId, Kind, Moment, Plan, Reduce, SampleRef, Scratch, Windows, kernels};
 use crate::undefined::Undefined;
 use crate::units::Millis;
 
@@ -24,15 +24,6 @@ pub(crate) struct Look<'t> {
 }
 
 impl<'t> Look<'t> {
-    fn expected(&self, aggregate: AggregateId) -> Option<u32> {
-        let metric = self.plan.aggregate(aggregate).metric;
-        match self.plan.catalogue().spec(metric).per {
-            Per::TaskManager => self.task_managers,
-            Per::Task => Some(1),
-            Per::Subtask => None,
-        }
-    }
-
     /// Answers every input that the program needs and the caller did not set. Variables come first: set them before.
     pub(crate) fn fill(&self, compiled: &'t Compiled, row: &mut Row<'t>, scratch: &mut Scratch) {
         let mut space = Space {
@@ -69,43 +60,45 @@ impl<'t> Look<'t> {
             registers,
             vector,
         };
-        for &index in kleene.inputs() {
-            let answer = match &graph.inputs[index as usize] {
-                Input::Variable(_) => {
-                    kleene.take(graph, row, index, answering.registers);
-                    continue;
-                }
-                Input::Reduced {
+        for &place in kleene.variables() {
+            answering.registers.take(row, place);
+        }
+        let own = |reason| Missing { reason, origin: OWN };
+        for (place, ask) in kleene.asked() {
+            let answer = match ask {
+                Ask::Reduced {
                     aggregate,
                     across,
-                    test: None,
+                    expects,
                 } => {
-                    let expected = self.expected(*aggregate);
-                    let answer = answering.moment.reduced(*aggregate, *across, expected, None);
-                    answer.map_err(|reason| Missing { reason, origin: OWN })
+                    let expected = expects.count(self.task_managers);
+                    answering.moment.reduced(*aggregate, *across, expected, None).map_err(own)
                 }
-                Input::Reduced {
+                Ask::Tested {
                     aggregate,
                     across,
-                    test: Some(body),
-                } => answering.reduced(row, *aggregate, *across, body),
-                Input::Text { aggregate } => match self.newest_text(*aggregate) {
+                    expects,
+                } => match &graph.inputs[place.input as usize] {
+                    Input::Reduced { test: Some(body), .. } => {
+                        answering.reduced(row, *aggregate, *across, expects.count(self.task_managers), body)
+                    }
+                    _ => continue,
+                },
+                Ask::Text { aggregate } => match self.newest_text(*aggregate) {
                     Ok(text) => {
-                        row.put_text(index, text);
-                        kleene.take(graph, row, index, answering.registers);
+                        row.put_text(place.input, text);
+                        answering.registers.take(row, *place);
                         continue;
                     }
-                    Err(reason) => Err(Missing { reason, origin: OWN }),
+                    Err(reason) => Err(own(reason)),
                 },
-                Input::EachInstance { body, across } => {
-                    answering.each_instance(row, body, kleene.element(index), graph.input_nodes[index as usize], *across)
-                }
+                Ask::Over { over, across } => answering.over(row, *place, over, *across),
             };
             match answer {
-                Ok(number) => row.put_number(index, number),
-                Err(missing) => row.put_undefined(index, missing),
+                Ok(number) => row.put_number(place.input, number),
+                Err(missing) => row.put_undefined(place.input, missing),
             }
-            kleene.take(graph, row, index, answering.registers);
+            answering.registers.take(row, *place);
         }
     }
 
@@ -158,11 +151,17 @@ struct Answering<'t, 's> {
 
 impl<'t> Answering<'t, '_> {
     /// An aggregate with a test that only the language can make.
-    fn reduced(&mut self, row: &Row<'t>, aggregate: AggregateId, across: Across, body: &Body) -> Result<f64, Missing> {
+    fn reduced(
+        &mut self,
+        row: &Row<'t>,
+        aggregate: AggregateId,
+        across: Across,
+        expected: Option<u32>,
+        body: &Body,
+    ) -> Result<f64, Missing> {
         let (graph, values) = (&self.compiled.graph, &mut *self.values);
         let mut undecided = None;
         let mut test = |sample: SampleRef<'_>| passes(graph, row, values, body, sample, &mut undecided);
-        let expected = self.look.expected(aggregate);
         let answer = self.moment.reduced(aggregate, across, expected, Some(&mut test));
         answer.map_err(|reason| match (reason, undecided) {
             (Undefined::NotAvailable, Some(missing)) => missing,
@@ -170,54 +169,27 @@ impl<'t> Answering<'t, '_> {
         })
     }
 
-    fn each_instance(
-        &mut self,
-        row: &Row<'t>,
-        body: &Body,
-        element: Option<&Element>,
-        input: GraphId,
-        across: Across,
-    ) -> Result<f64, Missing> {
+    /// An expression over instances.
+    fn over(&mut self, row: &Row<'t>, place: Place, over: &Over, across: Across) -> Result<f64, Missing> {
         let graph = &self.compiled.graph;
-        let plan = self.look.plan;
-        let leaves = || {
-            body.each.iter().filter_map(|id| match graph.node(*id).op {
-                Op::InstanceLeaf(aggregate, _) => Some(aggregate),
-                _ => None,
-            })
-        };
-        let metric_of = |leaf: AggregateId| plan.aggregate(leaf).metric;
-        // Metrics of the whole task say the same of every instance; they have instances of their own only where no other metric has.
-        let of_task = |leaf: AggregateId| plan.catalogue().spec(metric_of(leaf)).per == Per::Task;
-        let only_of_task = leaves().all(of_task);
         let mut instances = std::mem::take(&mut self.vector.instances);
         instances.clear();
-        let (mut expected, mut metrics) = (0_u32, 0);
-        for (at, leaf) in leaves().enumerate().filter(|(_, leaf)| only_of_task || !of_task(*leaf)) {
-            expected = expected.max(self.look.expected(leaf).unwrap_or(0));
-            // Once for each metric.
-            let before = leaves().take(at).filter(|other| only_of_task || !of_task(*other));
-            if !before.map(metric_of).any(|metric| metric == metric_of(leaf)) {
-                self.moment.live(leaf, &mut instances);
-                metrics += 1;
-            }
+        for leaf in &over.live {
+            self.moment.live(*leaf, &mut instances);
         }
-        if metrics > 1 {
+        if over.live.len() > 1 && instances.len() > 1 {
             let windows = self.look.windows;
             instances.sort_unstable_by_key(|id| windows.instance_name(*id));
             instances.dedup();
         }
-        if only_of_task && leaves().nth(1).is_some() {
+        if over.one {
             instances.truncate(1);
         }
-        let expected = expected.max(instances.len() as u32);
+        let expected = over.expects.iter().filter_map(|e| e.count(self.look.task_managers)).max();
+        let expected = expected.unwrap_or(0).max(instances.len() as u32);
         if !instances.is_empty() {
-            // What the body needs from outside.
-            self.kleene.compute_before(graph, row, input, self.values, self.registers);
-            if element.is_none() {
-                self.values.prepare(graph);
-                self.values.compute_outside(graph, row, body);
-            }
+            // What an element needs from outside.
+            self.kleene.compute_before(graph, row, place.node, self.values, self.registers);
         }
 
         let mut numbers = std::mem::take(&mut self.vector.numbers);
@@ -225,9 +197,10 @@ impl<'t> Answering<'t, '_> {
         let mut failure: Option<Missing> = None;
         let mut alike = true;
         for &instance in &instances {
-            let value = match element {
-                Some(element) => self.element(row, element, instance),
-                None => self.element_with_texts(row, body, instance),
+            let value = if over.has_texts {
+                self.element_with_texts(row, place, over, instance)
+            } else {
+                self.element(row, over, instance)
             };
             match value {
                 Value::Number(x) => numbers.push(x),
@@ -242,7 +215,8 @@ impl<'t> Answering<'t, '_> {
             }
         }
         let have = numbers.len() as u32;
-        let enough = f64::from(have) >= f64::from(expected) * plan.settings().min_instances && have > 0;
+        let min_instances = self.look.plan.settings().min_instances;
+        let enough = f64::from(have) >= f64::from(expected) * min_instances && have > 0;
         let missing = |reason| Missing { reason, origin: OWN };
         let result = if enough {
             match kernels::across(across, &numbers, &mut self.vector.work) {
@@ -253,7 +227,7 @@ impl<'t> Answering<'t, '_> {
         } else {
             Err(match failure {
                 Some(missing) if have == 0 && alike => missing,
-                None if have == 0 => self.why_no_instance(body),
+                None if have == 0 => self.why_no_instance(over),
                 _ => Missing {
                     reason: Undefined::Instances { have, expected },
                     origin: failure.map_or(OWN, |f| f.origin),
@@ -265,37 +239,39 @@ impl<'t> Answering<'t, '_> {
     }
 
     /// The value for an instance.
-    fn element(&mut self, row: &Row<'t>, element: &Element, instance: InstanceId) -> Value<'t> {
-        let graph = &self.compiled.graph;
+    fn element(&mut self, row: &Row<'t>, over: &Over, instance: InstanceId) -> Value<'t> {
         self.vector.undefined.clear();
-        for &leaf in &element.leaves {
-            let Op::InstanceLeaf(aggregate, test) = graph.node(leaf).op else {
-                continue;
-            };
-            let answer = self.leaf(row, aggregate, test, instance);
-            let answer = answer.unwrap_or_else(|reason| Value::Undefined(Missing { reason, origin: leaf }));
-            if let (false, Value::Undefined(missing)) = (self.registers.set_leaf(leaf, &answer), answer) {
-                self.vector.undefined.push((leaf, missing));
+        for leaf in &over.leaves {
+            let answer = self.leaf(row, *leaf, instance);
+            let own = |reason| Value::Undefined(Missing { reason, origin: leaf.id });
+            let answer = answer.unwrap_or_else(own);
+            if let (false, Value::Undefined(missing)) = (self.registers.set_leaf(leaf.id, &answer), answer) {
+                self.vector.undefined.push((leaf.id, missing));
             }
         }
-        let value = element.value(self.registers);
+        let value = over.value(self.registers);
         if !value.is_nan() {
             return Value::Number(value);
         }
         let undefined = &self.vector.undefined;
         let why = |leaf| undefined.iter().find(|u| u.0 == leaf).map(|u| u.1);
-        Value::Undefined(self.registers.why(graph, row, self.values, value, why))
+        let missing = self.registers.why(&self.compiled.graph, row, self.values, value, why);
+        Value::Undefined(missing)
     }
 
     /// The same where texts are part of it.
-    fn element_with_texts(&mut self, row: &Row<'t>, body: &Body, instance: InstanceId) -> Value<'t> {
+    fn element_with_texts(&mut self, row: &Row<'t>, place: Place, over: &Over, instance: InstanceId) -> Value<'t> {
         let graph = &self.compiled.graph;
-        let mut answers: Vec<Result<Value<'t>, Undefined>> = Vec::new();
-        for id in &body.each {
-            if let Op::InstanceLeaf(aggregate, test) = graph.node(*id).op {
-                answers.push(self.leaf(row, aggregate, test, instance));
-            }
-        }
+        let Input::EachInstance { body, .. } = &graph.inputs[place.input as usize] else {
+            return Value::Undefined(Missing {
+                reason: Undefined::NotAvailable,
+                origin: place.node,
+            });
+        };
+        let answers = over.leaves.iter().map(|leaf| self.leaf(row, *leaf, instance));
+        let answers: Vec<Result<Value<'t>, Undefined>> = answers.collect();
+        self.values.prepare(graph);
+        self.values.compute_outside(graph, row, body);
         // The leaves are asked for in the same order.
         let mut next = answers.into_iter();
         self.values.element(graph, row, body, |_, id| match next.next() {
@@ -309,41 +285,32 @@ impl<'t> Answering<'t, '_> {
     }
 
     /// Why no instance is live: of the first metric.
-    fn why_no_instance(&mut self, body: &Body) -> Missing {
-        let leaf = body.each.iter().find_map(|id| match self.compiled.graph.node(*id).op {
-            Op::InstanceLeaf(aggregate, _) => Some((*id, aggregate)),
-            _ => None,
-        });
-        let Some((origin, aggregate)) = leaf else {
+    fn why_no_instance(&mut self, over: &Over) -> Missing {
+        let Some(leaf) = over.leaves.first() else {
             return Missing {
                 reason: Undefined::NoInstance,
                 origin: OWN,
             };
         };
         // The question over all instances knows whether they are stale or were never there.
-        let answer = self.moment.reduced(aggregate, Across::Count, None, None);
+        let answer = self.moment.reduced(leaf.aggregate, Across::Count, None, None);
         Missing {
             reason: answer.err().unwrap_or(Undefined::NoInstance),
-            origin,
+            origin: leaf.id,
         }
     }
 
     /// The answer to one aggregate for one instance. A metric of the whole task has the same answer for all.
-    fn leaf(
-        &mut self,
-        row: &Row<'t>,
-        aggregate: AggregateId,
-        test: Option<u32>,
-        instance: InstanceId,
-    ) -> Result<Value<'t>, Undefined> {
+    fn leaf(&mut self, row: &Row<'t>, leaf: Leaf, instance: InstanceId) -> Result<Value<'t>, Undefined> {
         let Look { plan, windows, now, .. } = self.look;
+        let Leaf { aggregate, test, .. } = leaf;
         let asked = plan.aggregate(aggregate);
-        let spec = plan.catalogue().spec(asked.metric);
-        let instance = match spec.per {
-            Per::Task => windows.live(plan, asked.metric, now).next().ok_or(Undefined::NoInstance)?,
-            _ => instance,
+        let instance = if leaf.of_task {
+            windows.live(plan, asked.metric, now).next().ok_or(Undefined::NoInstance)?
+        } else {
+            instance
         };
-        if spec.kind == Kind::Event && asked.reduce == Reduce::Last {
+        if asked.reduce == Reduce::Last && plan.catalogue().spec(asked.metric).kind == Kind::Event {
             let (_, text) = windows.latest_text(plan, aggregate, instance, now)?;
             return Ok(Value::Text(Cow::Borrowed(text)));
         }

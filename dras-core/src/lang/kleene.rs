@@ -9,10 +9,11 @@
 
 use super::arithmetic::{Fn1, Fn2, Fn3};
 use super::exact::Values;
-use super::graph::{Body, Compare, Graph, GraphId, Input, InputIndex, Op, Place};
+use super::graph::{self, Body, Compare, Graph, GraphId, Input, InputIndex, Op};
 use super::program::functions;
 use super::row::Row;
 use super::types::{Missing, Type, Value};
+use crate::metrics::{Across, AggregateId, Catalogue, MetricId, Per};
 use crate::undefined::Undefined;
 
 /// The NaNs that stand for undefined values: the lower half names the node.
@@ -179,32 +180,105 @@ impl Step {
     }
 }
 
-/// How a value over instances comes about, where no texts are part of it.
+/// How many instances should have a value.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Expects {
+    /// As many as are alive.
+    Live,
+    /// The task itself.
+    One,
+    /// As many as the task has TaskManagers.
+    TaskManagers,
+}
+
+impl Expects {
+    fn of(catalogue: &Catalogue, metric: MetricId) -> Expects {
+        match catalogue.spec(metric).per {
+            Per::TaskManager => Expects::TaskManagers,
+            Per::Task => Expects::One,
+            Per::Subtask => Expects::Live,
+        }
+    }
+
+    pub(crate) fn count(self, task_managers: Option<u32>) -> Option<u32> {
+        match self {
+            Expects::Live => None,
+            Expects::One => Some(1),
+            Expects::TaskManagers => task_managers,
+        }
+    }
+}
+
+/// What is asked of an instance.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Leaf {
+    pub(crate) id: GraphId,
+    pub(crate) aggregate: AggregateId,
+    pub(crate) test: Option<u32>,
+    /// Whether its metric is one of the whole task, and has the same answer for all instances.
+    pub(crate) of_task: bool,
+}
+
+/// An expression over instances.
 #[derive(Debug, Clone)]
-pub(crate) struct Element {
-    /// What is asked of each instance, in order.
-    pub(crate) leaves: Vec<GraphId>,
+pub(crate) struct Over {
+    pub(crate) leaves: Vec<Leaf>,
+    /// For each metric that has instances here, one of the leaves: the instances are those of which any of them is live.
+    pub(crate) live: Vec<AggregateId>,
+    /// Whether one instance stands for all.
+    pub(crate) one: bool,
+    pub(crate) expects: [Expects; 2],
+    /// Whether texts are part of it: then it is left to the exact evaluator.
+    pub(crate) has_texts: bool,
     steps: Vec<Step>,
     root: GraphId,
 }
 
-impl Element {
-    fn new(graph: &Graph, body: &Body) -> Option<Element> {
+impl Over {
+    fn new(graph: &Graph, catalogue: &Catalogue, body: &Body) -> Over {
         let mut leaves = Vec::new();
         let mut steps = Vec::new();
+        let mut has_texts = false;
         for &id in &body.each {
             match graph.node(id).op {
-                Op::InstanceLeaf(..) if graph.ty(id) != Type::Text => leaves.push(id),
-                Op::InstanceLeaf(..) | Op::SampleLeaf(..) => return None,
+                Op::InstanceLeaf(aggregate, test) => {
+                    has_texts |= graph.ty(id) == Type::Text;
+                    leaves.push(Leaf {
+                        id,
+                        aggregate,
+                        test,
+                        of_task: catalogue.spec(graph.metric(aggregate)).per == Per::Task,
+                    });
+                }
+                Op::SampleLeaf(..) => has_texts = true,
                 _ => steps.push(Step::new(graph, id)),
             }
         }
-        let texts = |step: &Step| matches!(step.does, Does::TextTest(_) | Does::Texts(_) | Does::Exact);
-        (!steps.iter().any(texts)).then_some(Element {
+        has_texts |= steps.iter().any(|s| matches!(s.does, Does::TextTest(_) | Does::Texts(_) | Does::Exact));
+        // Metrics of the whole task say the same of every instance; they have instances of their own only where no other metric has.
+        let only_of_task = leaves.iter().all(|leaf| leaf.of_task);
+        let mut live: Vec<AggregateId> = Vec::new();
+        let mut expects = [Expects::Live; 2];
+        for leaf in leaves.iter().filter(|leaf| only_of_task || !leaf.of_task) {
+            let metric = graph.metric(leaf.aggregate);
+            match Expects::of(catalogue, metric) {
+                Expects::Live => {}
+                Expects::One => expects[0] = Expects::One,
+                Expects::TaskManagers => expects[1] = Expects::TaskManagers,
+            }
+            if live.iter().all(|known| graph.metric(*known) != metric) {
+                live.push(leaf.aggregate);
+            }
+        }
+        Over {
+            one: only_of_task && leaves.len() > 1,
             leaves,
+            live,
+            expects,
+            has_texts,
             steps,
             root: body.root,
-        })
+        }
     }
 
     /// The value for an instance; the leaves are set.
@@ -218,6 +292,89 @@ impl Element {
     }
 }
 
+/// What an input asks of the windows.
+#[derive(Debug, Clone)]
+pub(crate) enum Ask {
+    /// An aggregate over all instances.
+    Reduced {
+        aggregate: AggregateId,
+        across: Across,
+        expects: Expects,
+    },
+    /// The same with a test that only the language can make.
+    Tested {
+        aggregate: AggregateId,
+        across: Across,
+        expects: Expects,
+    },
+    /// The newest text.
+    Text { aggregate: AggregateId },
+    /// An expression over instances.
+    Over { over: Over, across: Across },
+}
+
+impl Ask {
+    /// `None` for a variable, which the caller sets.
+    fn new(graph: &Graph, catalogue: &Catalogue, input: &Input) -> Option<Ask> {
+        let expects = |aggregate: AggregateId| Expects::of(catalogue, graph.metric(aggregate));
+        Some(match *input {
+            Input::Variable(_) => return None,
+            Input::Reduced {
+                aggregate,
+                across,
+                test: None,
+            } => Ask::Reduced {
+                aggregate,
+                across,
+                expects: expects(aggregate),
+            },
+            Input::Reduced {
+                aggregate,
+                across,
+                test: Some(_),
+            } => Ask::Tested {
+                aggregate,
+                across,
+                expects: expects(aggregate),
+            },
+            Input::Text { aggregate } => Ask::Text { aggregate },
+            Input::EachInstance { ref body, across } => Ask::Over {
+                over: Over::new(graph, catalogue, body),
+                across,
+            },
+        })
+    }
+}
+
+/// An input with its node.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Place {
+    pub(crate) input: InputIndex,
+    pub(crate) node: GraphId,
+    kind: Kind,
+}
+
+/// What a register holds of an input.
+#[derive(Debug, Clone, Copy)]
+enum Kind {
+    Number,
+    Truth,
+    /// Whether it is there.
+    Text,
+}
+
+impl Place {
+    fn new(graph: &Graph, input: InputIndex) -> Place {
+        let node = graph.input_nodes[input as usize];
+        let kind = match graph.ty(node) {
+            Type::Number(_) => Kind::Number,
+            Type::Bool => Kind::Truth,
+            Type::Text => Kind::Text,
+        };
+        Place { input, node, kind }
+    }
+}
+
 /// See the module's documentation.
 #[derive(Debug, Clone)]
 pub(crate) struct Kleene {
@@ -225,17 +382,17 @@ pub(crate) struct Kleene {
     start: Vec<f64>,
     /// The inputs that are answered, in order.
     inputs: Vec<InputIndex>,
+    variables: Vec<Place>,
+    asked: Vec<(Place, Ask)>,
     /// What every evaluation needs, in order.
     first: Vec<Step>,
     /// What else the outputs need.
     rest: Vec<Step>,
-    /// For each input that is an expression over instances, how an element of it comes about.
-    elements: Vec<Option<Element>>,
 }
 
 impl Kleene {
     /// The evaluator of `outputs`, of which `always` are wanted at every evaluation.
-    pub(crate) fn new(graph: &Graph, outputs: &[GraphId], always: &[GraphId]) -> Kleene {
+    pub(crate) fn new(graph: &Graph, catalogue: &Catalogue, outputs: &[GraphId], always: &[GraphId]) -> Kleene {
         let needed = graph.needed(outputs.iter().copied(), true);
         let inputs: Vec<InputIndex> = (0..graph.inputs.len())
             .filter(|index| needed[graph.input_nodes[*index].index()])
@@ -243,25 +400,27 @@ impl Kleene {
             .collect();
         // Every input is answered at every evaluation, with what it needs.
         let mut roots = always.to_vec();
-        let mut elements = vec![None; graph.inputs.len()];
+        let (mut variables, mut asked) = (Vec::new(), Vec::new());
         for &index in &inputs {
-            match &graph.inputs[index as usize] {
-                Input::Reduced { test: Some(body), .. } => roots.extend(&body.outside),
-                Input::EachInstance { body, .. } => {
-                    roots.extend(&body.outside);
-                    elements[index as usize] = Element::new(graph, body);
-                }
-                _ => {}
+            let input = &graph.inputs[index as usize];
+            if let Input::Reduced { test: Some(body), .. } | Input::EachInstance { body, .. } = input {
+                roots.extend(&body.outside);
+            }
+            let place = Place::new(graph, index);
+            match Ask::new(graph, catalogue, input) {
+                None => variables.push(place),
+                Some(ask) => asked.push((place, ask)),
             }
         }
         let soon = graph.needed(roots.into_iter(), true);
         let steps = |wanted: &dyn Fn(usize) -> bool| -> Vec<Step> {
             let computed = |id: GraphId| {
                 let node = graph.node(id);
-                node.place == Place::Task && node.op.operands().next().is_some() && node.ty != Type::Text
+                node.place == graph::Place::Task && node.op.operands().next().is_some() && node.ty != Type::Text
             };
-            let ids = (0..graph.nodes.len()).filter(|index| wanted(*index)).map(|index| GraphId(index as u32));
-            ids.filter(|id| computed(*id)).map(|id| Step::new(graph, id)).collect()
+            let ids = (0..graph.nodes.len()).filter(|index| wanted(*index));
+            let ids = ids.map(|index| GraphId(index as u32)).filter(|id| computed(*id));
+            ids.map(|id| Step::new(graph, id)).collect()
         };
         let constant = |index: usize| match graph.nodes[index].op {
             Op::Number(bits) => f64::from_bits(bits),
@@ -271,9 +430,10 @@ impl Kleene {
         Kleene {
             start: (0..graph.nodes.len()).map(constant).collect(),
             inputs,
+            variables,
+            asked,
             first: steps(&|index| soon[index]),
             rest: steps(&|index| needed[index] && !soon[index]),
-            elements,
         }
     }
 
@@ -282,9 +442,14 @@ impl Kleene {
         &self.inputs
     }
 
-    /// How an element of an input over instances comes about, where it has no texts.
-    pub(crate) fn element(&self, input: InputIndex) -> Option<&Element> {
-        self.elements[input as usize].as_ref()
+    /// The inputs that the caller sets.
+    pub(crate) fn variables(&self) -> &[Place] {
+        &self.variables
+    }
+
+    /// The inputs that are asked of the windows, in order.
+    pub(crate) fn asked(&self) -> &[(Place, Ask)] {
+        &self.asked
     }
 
     /// Makes registers ready for an evaluation.
@@ -293,22 +458,6 @@ impl Kleene {
             registers.of_nodes.clone_from(&self.start);
         }
         registers.done = 0;
-    }
-
-    /// Takes over an input that was put into the row.
-    #[inline]
-    pub(crate) fn take(&self, graph: &Graph, row: &Row<'_>, input: InputIndex, registers: &mut Registers) {
-        let node = graph.input_nodes[input as usize];
-        let number = row.numbers[input as usize];
-        let is_there = match graph.ty(node) {
-            Type::Text => row.texts[input as usize].is_some(),
-            _ => number.is_finite(),
-        };
-        registers.of_nodes[node.index()] = match graph.ty(node) {
-            _ if !is_there => undefined(node.0),
-            Type::Bool => truth(number != 0.0),
-            Type::Number(_) | Type::Text => number,
-        };
     }
 
     /// Computes what every evaluation needs of the nodes before `node`: the inputs among them are there.
@@ -405,6 +554,18 @@ fn plain_text<'r>(graph: &'r Graph, row: &'r Row<'_>, id: GraphId) -> Option<&'r
 }
 
 impl Registers {
+    /// Takes over an input that was put into the row.
+    #[inline]
+    pub(crate) fn take(&mut self, row: &Row<'_>, place: Place) {
+        let number = row.numbers[place.input as usize];
+        self.of_nodes[place.node.index()] = match place.kind {
+            Kind::Number if number.is_finite() => number,
+            Kind::Truth if number.is_finite() => truth(number != 0.0),
+            Kind::Text if row.texts[place.input as usize].is_some() => 0.0,
+            Kind::Number | Kind::Truth | Kind::Text => undefined(place.node.0),
+        };
+    }
+
     /// The value of a node that was computed: a number, 1 or 0 for a truth value, NaN where it is undefined.
     pub(crate) fn get(&self, id: GraphId) -> f64 {
         self.of_nodes[id.index()]

@@ -48,6 +48,13 @@ impl Instance {
         samples.chain(events).max().unwrap_or(Millis::MIN).max(self.made)
     }
 
+    /// Whether it was made after `t`, or has a sample of any kind after it.
+    pub(super) fn is_newer_than(&self, t: Millis) -> bool {
+        let block = |b: &Block| b.columns.iter().any(|c| c.newest > t);
+        let log = |l: &EventLog| l.all().last().is_some_and(|e| e.0 > t);
+        self.made > t || self.blocks.iter().flatten().any(block) || self.logs.iter().flatten().any(log)
+    }
+
     /// When the newest sample of one metric was, with or without a value.
     pub(super) fn newest_of(&self, slot: Slot) -> Option<Millis> {
         let newest = match slot {

@@ -2,7 +2,7 @@
 
 use super::answer::SampleTest;
 use super::instance::Instance;
-use super::plan::{Plan, Source};
+use super::plan::Plan;
 use super::query::{Across, AggregateId};
 use super::question::{Bounds, Question};
 use super::store::{InstanceId, Windows};
@@ -38,6 +38,8 @@ pub(super) struct Shared {
     located: Vec<(u64, Located)>,
     /// For each metric where in `pool` the places are of which it is live.
     live: Vec<(u64, Live)>,
+    /// For each metric that is live nowhere, why.
+    dead: Vec<(u64, Undefined)>,
     pool: Vec<u32>,
 }
 
@@ -80,17 +82,36 @@ impl Shared {
         }
         if self.live.len() < plan.catalogue().len() {
             self.live.resize(plan.catalogue().len(), (0, Live::default()));
+            self.dead.resize(plan.catalogue().len(), (0, Undefined::NoInstance));
         }
         self.pool.clear();
     }
 
-    pub(super) fn located(&self, frame: u32, place: u32) -> Option<&Located> {
-        let (stamp, located) = &self.located[frame as usize * self.places + place as usize];
-        (*stamp == self.stamp).then_some(located)
+    /// Where a window lies at a place; `locate` says where, once.
+    #[inline]
+    pub(super) fn located(
+        &mut self,
+        frame: u32,
+        place: u32,
+        locate: impl FnOnce() -> Result<Located, Undefined>,
+    ) -> Result<&mut Located, Undefined> {
+        let entry = &mut self.located[frame as usize * self.places + place as usize];
+        if entry.0 != self.stamp {
+            *entry = (self.stamp, locate()?);
+        }
+        Ok(&mut entry.1)
     }
 
-    pub(super) fn locate(&mut self, frame: u32, place: u32, located: Located) {
-        self.located[frame as usize * self.places + place as usize] = (self.stamp, located);
+    /// Why the metric of a question is live nowhere.
+    pub(super) fn why_not_live(&mut self, question: &Question<'_>) -> Undefined {
+        if !question.has_liveness_of_metric() {
+            return question.why_not_live();
+        }
+        let entry = &mut self.dead[question.metric().index()];
+        if entry.0 != self.stamp {
+            *entry = (self.stamp, question.why_not_live());
+        }
+        entry.1
     }
 
     pub(super) fn place(&self, at: usize) -> u32 {
@@ -197,7 +218,7 @@ impl<'w> Moment<'w, '_> {
         let windows = self.windows;
         let metric = self.plan.aggregate(id).metric;
         let question = match self.question(id) {
-            Ok(question) if !matches!(question.source, Source::Panes { .. }) && question.is_at_look() => question,
+            Ok(question) if question.has_liveness_of_metric() => question,
             _ => return into.extend(windows.live(self.plan, metric, self.now)),
         };
         let live = self.live_of(&question);
@@ -205,11 +226,10 @@ impl<'w> Moment<'w, '_> {
         into.extend(live.range().map(|at| windows.id(shared.place(at))));
     }
 
-    /// Of windows in panes, liveness is more than the metric's: a sample may be in the panes only. Of windows in the past, it is that of then.
     fn live_of(&mut self, question: &Question<'_>) -> Live {
         let windows = self.windows;
         let shared = &mut self.scratch.shared;
-        if matches!(question.source, Source::Panes { .. }) || !question.is_at_look() {
+        if !question.has_liveness_of_metric() {
             let first = shared.pool.len() as u32;
             shared
                 .pool

@@ -301,14 +301,8 @@ impl<'q> Question<'q> {
         test: Option<&mut SampleTest<'_>>,
         scratch: &mut Scratch,
     ) -> Result<f64, Undefined> {
-        let mut located = match scratch.shared.located(self.frame, place) {
-            Some(located) => *located,
-            None => {
-                let located = self.locate(series, self.bounds()?);
-                scratch.shared.locate(self.frame, place, located);
-                located
-            }
-        };
+        let Scratch { shared, starts, work, .. } = scratch;
+        let located = shared.located(self.frame, place, || Ok(self.locate(series, self.bounds()?)))?;
         let (first, last) = (located.first as usize, located.last as usize);
         let (times, cells) = (series.block.times(), series.cells());
         let samples = Samples {
@@ -330,9 +324,9 @@ impl<'q> Question<'q> {
             } else {
                 kernels::covered(&samples, &frame)
             };
-            scratch.shared.locate(self.frame, place, located);
         }
-        self.of_samples(series, samples, &frame, located.bounds, || located.covered, test, &mut scratch.starts, &mut scratch.work)
+        let covered = located.covered;
+        self.of_samples(series, samples, &frame, &located.bounds, || covered, test, starts, work)
     }
 
     /// A window of raw samples, of a column that has no value in some rows.
@@ -368,7 +362,7 @@ impl<'q> Question<'q> {
             ..self.frame(&bounds)
         };
         let covered = || kernels::covered(&samples, &frame);
-        self.of_samples(series, samples, &frame, bounds, covered, test, &mut scratch.starts, &mut scratch.work)
+        self.of_samples(series, samples, &frame, &bounds, covered, test, &mut scratch.starts, &mut scratch.work)
     }
 
     /// A window of these samples.
@@ -378,7 +372,7 @@ impl<'q> Question<'q> {
         series: &Series<'_>,
         mut samples: Samples<'a>,
         frame: &Frame,
-        bounds: Bounds,
+        bounds: &Bounds,
         covered: impl Fn() -> Millis,
         test: Option<&mut SampleTest<'_>>,
         starts: &'a mut Vec<Millis>,
@@ -411,7 +405,7 @@ impl<'q> Question<'q> {
                 });
             }
         } else if self.covered {
-            self.enough(have, covered(), &bounds)?;
+            self.enough(have, covered(), bounds)?;
         }
         if self.aggregate.reduce == Reduce::Coverage {
             return Ok(share(covered(), bounds.length));
@@ -633,9 +627,10 @@ impl<'q> Question<'q> {
         self.aggregate.metric
     }
 
-    /// Whether the window ends at the look.
-    pub(super) fn is_at_look(&self) -> bool {
-        self.at == self.now
+    /// Whether the instances that count are those of which the metric is live at the look. Of windows in the past, they are those of then; and of
+    /// windows in panes, the newest sample may be in the panes only.
+    pub(super) fn has_liveness_of_metric(&self) -> bool {
+        self.at == self.now && !matches!(self.source, Source::Panes { .. })
     }
 
     /// The value over the instances that are live, in the order of their names.
@@ -688,7 +683,7 @@ impl<'q> Question<'q> {
                 Err(why) => Err(why),
             }
         } else if live == 0 {
-            Err(self.why_not_live())
+            Err(scratch.shared.why_not_live(self))
         } else {
             // An instance none of whose events is in the window says nothing about the others.
             let expected = if events || counts_instances {

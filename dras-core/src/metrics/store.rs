@@ -415,6 +415,9 @@ impl Windows {
                 into.evict(plan, group, now);
                 into.fold_complete(plan, group, now);
             }
+            if instance.is_newer_than(now.saturating_sub(plan.series_ttl.min(plan.ended_ttl))) {
+                continue;
+            }
             let newest = instance.newest();
             let gone = newest <= now.saturating_sub(plan.series_ttl)
                 || (newest.max(instance.ended) <= now.saturating_sub(plan.ended_ttl) && instance.has_ended());

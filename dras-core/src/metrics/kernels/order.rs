@@ -169,9 +169,8 @@ pub(super) fn median_deviation(values: &[f64], scratch: &mut Vec<f64>) -> f64 {
         return f64::NAN;
     }
     let median = quantile(values, 0.5, scratch);
-    for value in scratch.iter_mut() {
-        *value = (*value - median).abs();
-    }
+    scratch.clear();
+    scratch.extend(values.iter().map(|value| (value - median).abs()));
     quantile_in_place(scratch, 0.5)
 }
 
