@@ -41,3 +41,70 @@ fmt: ## format all Rust code
 
 docs: ## the API documentation, as target/doc/dras_core/index.html
 	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --locked --workspace --no-deps
+
+# --- the Python package --------------------------------------------------------------------------------------------------------------------
+# All of it happens in target/python: pinned tools, the wheel, an environment with nothing but the wheel, and one with the tools for the tests.
+PYTHON ?= python3
+PY := target/python
+PY_BIN := $(CURDIR)/$(PY)/venv/bin
+PIP := -m pip --disable-pip-version-check --quiet install
+
+.PHONY: wheel test-python lint-python lock-python
+test: test-python
+lint: lint-python
+
+$(PY)/venv/.ready: dras-py/requirements/test.txt
+	@echo "== Python tools"
+	@$(PYTHON) -m venv --clear $(PY)/venv
+	@$(PY_BIN)/python $(PIP) --require-hashes --only-binary :all: -r $<
+	@touch $@
+
+wheel: $(PY)/venv/.ready ## the Python wheel, as target/python/wheels/dras-*.whl
+	@echo "== wheel"
+	@rm -rf $(PY)/wheels
+	@cd dras-py && $(PY_BIN)/maturin build --quiet --release --locked --out ../$(PY)/wheels
+
+test-python: wheel ## the Python package as installed: alone in an empty environment, pytest, types, stubs
+	@echo "== the wheel alone in an empty environment"
+	@$(PYTHON) -m venv --clear $(PY)/empty
+	@$(PY)/empty/bin/python $(PIP) --no-index --no-deps $(PY)/wheels/*.whl
+	@for example in one_task custom_rule; do $(PY)/empty/bin/python dras-py/examples/$$example.py >/dev/null || exit 1; done
+	@echo "== pytest"
+	@$(PY_BIN)/python $(PIP) --no-index --no-deps --force-reinstall $(PY)/wheels/*.whl
+	@cd dras-py && $(PY_BIN)/pytest --quiet tests
+	@echo "== types and stubs"
+	@cd dras-py && $(PY_BIN)/mypy --no-incremental tests examples
+	@cd dras-py && $(PY_BIN)/python -m mypy.stubtest dras --allowlist tests/stubtest-allowlist.txt
+
+lint-python: $(PY)/venv/.ready ## format, lints and types of the Python files
+	@echo "== Python"
+	@$(PY_BIN)/ruff format --quiet --check dras-py
+	@$(PY_BIN)/ruff check --quiet --no-cache dras-py
+	@cd dras-py && $(PY_BIN)/mypy --no-incremental python/dras
+
+lock-python: $(PY)/venv/.ready ## pin the Python tools anew, with hashes (needs PyPI)
+	@$(PY_BIN)/python $(PIP) uv
+	@$(PY_BIN)/uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes --no-header -o dras-py/requirements/test.txt dras-py/requirements/test.in
+
+# --- the npm package (dras-node) -------------------------------------------------------------------------------------------------------------
+.PHONY: node test-node docs-node bench-node
+NPM ?= npm
+
+dras-node/node_modules/.package-lock.json: dras-node/package-lock.json
+	cd dras-node && $(NPM) ci --ignore-scripts --no-audit --no-fund --loglevel=error
+	@touch $@
+
+node: dras-node/node_modules/.package-lock.json ## build the addon of the npm package
+	cd dras-node && $(NPM) run --silent build
+
+test: test-node
+test-node: node ## pack the npm package, install it in an empty folder, and test it there
+	node dras-node/scripts/test.mjs
+
+docs: docs-node
+docs-node: dras-node/node_modules/.package-lock.json ## the documentation of the npm package, as target/doc/dras-node/index.html
+	cd dras-node && $(NPM) run --silent docs
+
+bench-node: node ## the npm package against other rule engines for Node
+	cd benches/node && $(NPM) ci --ignore-scripts --no-audit --no-fund --loglevel=error
+	node --expose-gc benches/node/peers.mjs

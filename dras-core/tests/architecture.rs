@@ -20,7 +20,16 @@ use std::collections::BTreeSet;
 use std::path::Path;
 
 const FLOORS: &[&[&str]] = &[
-    &["units", "diagnostic", "undefined", "names", "literal", "calendar", "fingerprint", "snapshot"],
+    &[
+        "units",
+        "diagnostic",
+        "undefined",
+        "names",
+        "literal",
+        "calendar",
+        "fingerprint",
+        "snapshot",
+    ],
     &["metrics", "resources", "rules"],
     &["lang", "action"],
     &["engine"],

@@ -52,10 +52,7 @@ fn the_first_true_condition_counts() {
     ]);
     assert_eq!((assigned.document.as_deref(), assigned.index), (Some("large"), Some(0)));
     // In the unit of the language, whatever the attribute's is.
-    assert_eq!(
-        assigned.why,
-        ["critical = true", "quota = 100GiB > 64GiB → true"]
-    );
+    assert_eq!(assigned.why, ["critical = true", "quota = 100GiB > 64GiB → true"]);
     assert!(assigned.undefined.is_empty());
 
     let assigned = assign(&[

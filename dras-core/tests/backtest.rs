@@ -1,5 +1,7 @@
 //! Replays: the same recording and document give the same decisions, and what is followed is followed.
 
+#![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
 use dras_core::action::RecordKind;
 use dras_core::backtest::{Follow, Options, Recording, RecordingError, ReplayError, Summary, replay};
 use dras_core::engine::{LookKind, Policy};
@@ -58,7 +60,10 @@ fn the_same_recording_gives_the_same_decisions() {
     assert_eq!((summary.clone(), told), run(&options));
     // A look every 30 s over two hours.
     assert!((239..=240).contains(&summary.looks), "{}", summary.looks);
-    assert!(summary.applied >= 2 && summary.applied <= summary.instructions, "{summary:?}");
+    assert!(
+        summary.applied >= 2 && summary.applied <= summary.instructions,
+        "{summary:?}"
+    );
     assert!(summary.fired["late"] > 0 && summary.fired["failed"] > 0);
     assert!(summary.restarts_per_day().unwrap() > 0.0);
     let json = serde_json::to_value(&summary).unwrap();

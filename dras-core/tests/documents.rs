@@ -10,8 +10,9 @@ use dras_core::metrics::{Across, Kind, Per};
 use dras_core::resources::allocation::{Cores, Quota};
 use dras_core::resources::ratio::AlignTo;
 use dras_core::rules::{
-    AcrossInstances, Align, AttributeDeclaration, AttributeType, BUILT_IN_ATTRIBUTES, Bounds, Constant, CoolDown, Document, Freeze, Guards, Ineffective, LargestSteps, Mode, Oscillation, Sizing, Stabilisation, Tolerance,
-    DocumentLimits, Hold, Limits, MetricDeclaration, Origin, Param, Reading, Resource, Rule, StrategyUse, Template,
+    AcrossInstances, Align, AttributeDeclaration, AttributeType, BUILT_IN_ATTRIBUTES, Bounds, Constant, CoolDown,
+    Document, DocumentLimits, Freeze, Guards, Hold, Ineffective, LargestSteps, Limits, MetricDeclaration, Mode, Origin,
+    Oscillation, Param, Reading, Resource, Rule, Sizing, Stabilisation, StrategyUse, Template, Tolerance,
     WindowSettings, expand,
 };
 use dras_core::units::Unit;
@@ -313,7 +314,7 @@ fn slips_are_corrected() {
         (
             r#"{"version": 1, "strategies": [{"use": "kafka"}]}"#,
             "strategies[0].use",
-            "the strategies are `cpu`",
+            "the strategies are `cpu`, `source_delay`, `memory`, `oom`",
         ),
         (
             r#"{"version": 1, "strategies": [{"use": "cpu", "params": {"cpu.high": "75%"}}]}"#,
@@ -432,7 +433,7 @@ fn hostile_texts_never_make_a_long_message() {
 #[test]
 fn templates_are_canonical_documents_that_explain_themselves() {
     let names: Vec<&str> = Template::all().iter().map(Template::name).collect();
-    assert_eq!(names, ["cpu"]);
+    assert_eq!(names, ["cpu", "source_delay", "memory", "oom"]);
     for template in Template::all() {
         let document = template.document();
         let own = |name: &str| name.starts_with(&format!("{}.", template.name()));
@@ -442,12 +443,19 @@ fn templates_are_canonical_documents_that_explain_themselves() {
         assert_eq!(document.windows, WindowSettings::default());
         assert!(!template.doc().is_empty());
         for (name, param) in template.params() {
-            assert!(!param.doc.is_empty() && param.range().is_some(), "{name}");
+            assert!(!param.doc.is_empty(), "{name}");
+            assert_eq!(param.range().is_some(), param.value.as_number().is_some(), "{name}");
         }
         for (name, metric) in &document.metrics {
             assert!(!metric.doc.is_empty(), "{name}");
-            let template = QueryTemplate::parse(metric.query.as_deref().unwrap()).unwrap();
-            assert!(template.uses_labels(), "{name}");
+            if let Some(query) = &metric.query {
+                assert!(QueryTemplate::parse(query).unwrap().uses_labels(), "{name}");
+            }
+            // Strategies share their metrics by name.
+            for other in Template::all() {
+                let same = other.document().metrics.get(name).is_none_or(|m| m == metric);
+                assert!(same, "{name} of {} and of {}", template.name(), other.name());
+            }
         }
         // Printed, it is a document that does what using it does.
         let printed = read(&template.print()).unwrap();
@@ -466,10 +474,13 @@ fn templates_are_canonical_documents_that_explain_themselves() {
             (used.metrics, used.params, used.define, used.rules)
         );
     }
-    assert_eq!(
-        Template::builtin("cpu").unwrap().print(),
-        include_str!("../src/rules/templates/cpu.json").trim_end()
-    );
+    let file = |name: &str| {
+        let path = format!("{}/src/rules/templates/{name}.json", env!("CARGO_MANIFEST_DIR"));
+        std::fs::read_to_string(path).unwrap()
+    };
+    for template in Template::all() {
+        assert_eq!(template.print(), file(template.name()).trim_end());
+    }
     assert!(Template::builtin("CPU").is_none());
 }
 
@@ -510,18 +521,25 @@ fn strategies_are_merged_under_the_name_of_their_use() {
         names,
         [
             "cpu.up",
+            "cpu.waiting",
             "cpu.down",
             "night_cpu.up",
+            "night_cpu.waiting",
             "night_cpu.down",
             "scale-up",
             "grow"
         ]
     );
     let holds: Vec<i64> = expanded.rules.iter().map(|r| r.hold).collect();
-    assert_eq!(holds, [300_000, 1_800_000, 180_000, 1_800_000, 90_000, 5_400_000]);
+    assert_eq!(
+        holds,
+        [
+            300_000, 300_000, 1_800_000, 180_000, 180_000, 1_800_000, 90_000, 5_400_000
+        ]
+    );
     assert_eq!(flat.define["night_cpu.busiest"], "max(avg(busy[night_cpu.window]))");
-    assert_eq!(flat.rules[2].when, "night_cpu.utilisation > night_cpu.high");
-    assert_eq!(flat.rules[2].hold, Hold::Param("night_cpu.up_for".to_owned()));
+    assert_eq!(flat.rules[3].when, "night_cpu.utilisation > night_cpu.high");
+    assert_eq!(flat.rules[3].hold, Hold::Param("night_cpu.up_for".to_owned()));
     assert_eq!(
         (&flat.limits, &flat.windows, &flat.attributes),
         (&document.limits, &document.windows, &document.attributes)
@@ -548,12 +566,12 @@ fn strategies_are_merged_under_the_name_of_their_use() {
     assert_eq!(flat.params["night_cpu.high"].value.to_string(), "80%");
     assert_eq!(expanded.origins["cpu"].path(), "strategies[0]: cpu: metrics.cpu");
     assert_eq!(
-        expanded.rules[4].origin,
+        expanded.rules[6].origin,
         Origin::Document {
             path: "rules[0]".to_owned()
         }
     );
-    assert_eq!(expanded.rules[3].origin.path(), "strategies[1]: cpu: rules[1]");
+    assert_eq!(expanded.rules[4].origin.path(), "strategies[1]: cpu: rules[1]");
 
     let all: Vec<&String> = flat
         .metrics
@@ -628,11 +646,23 @@ fn the_reference_names_every_field_and_its_example_works() {
             "rules[0][\"?\"]",
         ),
         (json!({"version": 1, "limits": {"?": 1}}), "limits[\"?\"]"),
-        (json!({"version": 1, "limits": {"total": {"?": 1}}}), "limits.total[\"?\"]"),
-        (json!({"version": 1, "sizing": {"tolerance": {"?": 1}}}), "sizing.tolerance[\"?\"]"),
+        (
+            json!({"version": 1, "limits": {"total": {"?": 1}}}),
+            "limits.total[\"?\"]",
+        ),
+        (
+            json!({"version": 1, "sizing": {"tolerance": {"?": 1}}}),
+            "sizing.tolerance[\"?\"]",
+        ),
         (json!({"version": 1, "guards": {"?": 1}}), "guards[\"?\"]"),
-        (json!({"version": 1, "guards": {"cool_down": {"?": 1}}}), "guards.cool_down[\"?\"]"),
-        (json!({"version": 1, "guards": {"excluded": [{"daily": "01:00-02:00", "?": 1}]}}), "guards.excluded[0][\"?\"]"),
+        (
+            json!({"version": 1, "guards": {"cool_down": {"?": 1}}}),
+            "guards.cool_down[\"?\"]",
+        ),
+        (
+            json!({"version": 1, "guards": {"excluded": [{"daily": "01:00-02:00", "?": 1}]}}),
+            "guards.excluded[0][\"?\"]",
+        ),
         (json!({"version": 1, "timing": {"?": 1}}), "timing[\"?\"]"),
         (json!({"version": 1, "windows": {"?": 1}}), "windows[\"?\"]"),
     ] {
@@ -642,7 +672,12 @@ fn the_reference_names_every_field_and_its_example_works() {
         let fields = help.strip_prefix("the fields here are ").unwrap();
         for field in fields.split(", ") {
             let bare = field.trim_matches('`');
-            let dotted = [format!("{bare}.min"), format!(".{bare}`"), format!("`{bare}."), format!("\"{bare}\"")];
+            let dotted = [
+                format!("{bare}.min"),
+                format!(".{bare}`"),
+                format!("`{bare}."),
+                format!("\"{bare}\""),
+            ];
             assert!(
                 reference.contains(field) || dotted.iter().any(|d| reference.contains(d)),
                 "{field} is missing in the reference"

@@ -2,7 +2,10 @@
 
 #![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
-use dras_core::engine::{DecideError, Decision, LookKind, Policy, ReadError, RuleState, Task, TaskError, decide, decide_short, decide_into};
+use dras_core::action::Change;
+use dras_core::engine::{
+    DecideError, Decision, LookKind, Policy, ReadError, RuleState, Task, TaskError, decide, decide_into, decide_short,
+};
 use dras_core::metrics::Mark;
 use dras_core::rules::{Document, DocumentLimits};
 
@@ -39,6 +42,7 @@ fn scrape(policy: &Policy, task: &mut Task, t: i64, cpu: f64, busy: f64) {
         let row = [
             (policy.metric("cpu").unwrap(), cpu),
             (policy.metric("busy").unwrap(), busy),
+            (policy.metric("back_pressured").unwrap(), 0.0),
         ];
         task.row(policy, t, instance, t, &row).unwrap();
     }
@@ -63,7 +67,7 @@ fn a_document_with_the_cpu_strategy_compiles_without_a_warning() {
     let policy = policy(CPU);
     assert!(policy.warnings().0.is_empty(), "{}", policy.warnings());
     let rules: Vec<&str> = policy.rules().map(|r| r.name.as_str()).collect();
-    assert_eq!(rules, ["cpu.up", "cpu.down"]);
+    assert_eq!(rules, ["cpu.up", "cpu.waiting", "cpu.down"]);
 }
 
 #[test]
@@ -93,7 +97,7 @@ fn an_overload_scales_up_once_it_has_held_long_enough_and_says_why() {
     let json = serde_json::to_value(decision).unwrap();
     assert_eq!(json["changes"][0]["to"], 6.0);
     assert_eq!(json["rules"][0]["state"], "fired");
-    assert_eq!(json["rules"][1]["state"], "not_met");
+    assert_eq!(json["rules"][2]["state"], "not_met");
     // What was seen, as the authors of the rules wrote it.
     let inputs = json["inputs"].as_array().unwrap();
     let seen = |text: &str| &inputs.iter().find(|i| i["text"] == text).unwrap()["value"];
@@ -113,11 +117,15 @@ fn idleness_must_last_and_a_busy_task_is_never_shrunk() {
     assert!(first.at() - T0 >= 80 * M, "{first}");
     assert_eq!((first.changes()[0].to, first.changes()[0].wanted), (2.0, 1.0));
     let held = decisions.iter().find(|d| !d.held().is_empty()).unwrap();
-    assert!(held.to_string().contains("by stabilisation (more was recommended a while ago, "), "{held}");
+    assert!(
+        held.to_string()
+            .contains("by stabilisation (more was recommended a while ago, "),
+        "{held}"
+    );
     // Waiting work: no CPU, but busy.
     let mut waiting = task(&policy);
     let decisions = run(&policy, &mut waiting, T0, T0 + 70 * M, 0.02, 1000.0);
-    assert!(decisions.iter().all(|d| d.changes().is_empty()));
+    assert!(decisions.iter().flat_map(Decision::changes).all(Change::is_up));
 }
 
 #[test]
@@ -464,13 +472,13 @@ fn prometheus_answers_go_straight_into_the_windows() {
     let mut task = task(&policy);
     task.set_label("job_name", "orders \"7\"").unwrap();
     let queries = task.queries(&policy, T0).unwrap();
-    assert_eq!(queries.len(), 2);
-    assert_eq!(queries[1].metric, "cpu");
+    assert_eq!(queries.len(), 4);
+    let cpu = queries.iter().find(|q| q.metric == "cpu").unwrap();
     assert_eq!(
-        queries[1].promql,
+        cpu.promql,
         r#"flink_taskmanager_Status_JVM_CPU_Load{job_name="orders \"7\""}"#
     );
-    assert!(queries[1].start <= T0 - 30 * M && queries[1].end == T0 && queries[1].step == 15_000);
+    assert!(cpu.start <= T0 - 30 * M && cpu.end == T0 && cpu.step == 15_000);
     let samples: Vec<String> = (0..=40)
         .map(|i| format!("[{}, \"0.45\"]", (T0 - 600_000 + i * 15_000) / 1000))
         .collect();
@@ -489,7 +497,8 @@ fn prometheus_answers_go_straight_into_the_windows() {
     );
     // The next queries ask only for what is new.
     let queries = task.queries(&policy, T0 + M).unwrap();
-    assert_eq!((queries[1].start, queries[1].end), (T0 + 15_000, T0 + M));
+    let cpu = queries.iter().find(|q| q.metric == "cpu").unwrap();
+    assert_eq!((cpu.start, cpu.end), (T0 + 15_000, T0 + M));
 }
 
 #[test]
@@ -595,7 +604,7 @@ mod properties {
         fn every_decision_explains_itself(scrapes in scrapes()) {
             let decision = decision(&scrapes);
             let json = serde_json::to_value(&decision).unwrap();
-            prop_assert_eq!(json["rules"].as_array().unwrap().len(), 2);
+            prop_assert_eq!(json["rules"].as_array().unwrap().len(), 3);
             prop_assert!(decision.to_string().lines().count() >= 3);
             for change in decision.changes() {
                 prop_assert!((1.0..=16.0).contains(&change.to) && change.to != change.from);
@@ -664,5 +673,9 @@ fn what_is_recorded_at_long_looks_can_be_asked_for_like_any_metric() {
     }
     let decision = decide(&policy, &mut task, T0 + 20 * M).unwrap();
     let change = &decision.changes()[0];
-    assert_eq!((change.wanted, change.to), (10.0, 8.0), "ten is more than twice as much");
+    assert_eq!(
+        (change.wanted, change.to),
+        (10.0, 8.0),
+        "ten is more than twice as much"
+    );
 }

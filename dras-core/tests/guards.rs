@@ -1,85 +1,24 @@
-//! Every guard end to end: what it holds, that it says so as data and as text with the time left, and what passes it; and the way of an
-//! instruction from the decision to the report on it.
+//! Every guard end to end: what it holds, that it says so as data and as text with the time left, and what passes it.
 
 #![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod harness;
 
-use dras_core::action::{FeedbackError, Guard, RecordKind, Resource};
-use dras_core::engine::{AlertKind, TaskError};
+use dras_core::action::{Guard, Resource};
+use dras_core::engine::AlertKind;
 use dras_core::metrics::Mark;
-use harness::{DAY, H, Job, M, MIB, S, T0, assert_held, fates, held, instruction_key, parallelism, standing, to};
+use harness::{
+    DAY, H, Job, M, MIB, S, T0, assert_held, at_once, document, fates, held, instruction_key, parallelism, standing,
+    to, wishing,
+};
 
 const P: Resource = Resource::Parallelism;
 const TM: Resource = Resource::TaskManagerMemory;
 
-/// A document whose rules want what attributes say: `want` parallelism, `want_now` urgently, `memory` for the TaskManagers.
-fn document(guards: &str, more: &str) -> String {
-    format!(
-        r#"{{"version": 1, "name": "guards", "mode": "active",
-            "attributes": {{"want": {{"type": "number"}}, "want_now": {{"type": "number"}}, "memory": {{"type": "number", "unit": "MiB"}}}},
-            "rules": [
-                {{"name": "ordinary", "when": "(want ?? parallelism) != parallelism", "then": {{"parallelism": "want"}}}},
-                {{"name": "emergency", "when": "(want_now ?? parallelism) != parallelism", "then": {{"parallelism": "want_now"}}, "urgent": true}},
-                {{"name": "bytes", "when": "defined(memory)", "then": {{"task_manager_memory": "memory"}}}}
-            ],
-            "sizing": {{"tolerance": {{"down": "0%"}}}},
-            "guards": {guards}{more}}}"#
-    )
-}
-
-/// Nothing but the guards that a test is about.
-fn job(guards: &str) -> Job {
-    Job::new(&document(guards, "")).with(&[("parallelism", 4.0)])
-}
-
-const AT_ONCE: &str = r#""cool_down": {"up": "0s", "down": "0s", "urgent": "0s"}, "stabilisation": {"down": "0s"}, "oscillation": {"within": "0s"}"#;
-
-fn at_once(more: &str) -> String {
-    let comma = if more.is_empty() { "" } else { ", " };
-    format!("{{{AT_ONCE}{comma}{more}}}")
-}
-
-#[test]
-fn a_new_document_only_watches() {
-    let text = document(&at_once(""), "").replace(r#""mode": "active","#, "");
-    let mut watching = Job::new(&text).with(&[("parallelism", 4.0), ("want", 8.0)]);
-    let mut active = job(&at_once("")).with(&[("want", 8.0)]);
-    for i in 0..5 {
-        let (seen, done) = (watching.after(i * 30 * S), active.after(i * 30 * S));
-        assert_eq!((parallelism(&seen), seen.instruction()), (Some(8.0), None));
-        assert_eq!(parallelism(&done), Some(8.0));
-        assert!(done.instruction().is_some());
-    }
-    assert_eq!(watching.task.history().records().count(), 0, "what was not instructed awaits no report");
-}
-
-#[test]
-fn an_instruction_keeps_its_key_until_it_is_reported_and_then_never_comes_again() {
-    let mut job = job(&at_once("")).with(&[("want", 8.0)]);
-    let first = job.look();
-    let key = instruction_key(&first).unwrap();
-    for _ in 0..200 {
-        assert_eq!(instruction_key(&job.after(30 * S)).as_ref(), Some(&key));
-    }
-    assert_eq!(job.task.history().records().count(), 1, "given once, however often it is repeated");
-    job.apply(&first);
-    assert_eq!(job.task.history().last_change(), Some(job.now));
-    assert!(job.look().changes().is_empty(), "the task has 8 now");
-    // The same step again, later, is another instruction.
-    job.set("want", 4.0);
-    job.now += H;
-    job.act();
-    job.set("want", 8.0);
-    let again = job.after(H);
-    assert_eq!(parallelism(&again), Some(8.0));
-    assert_ne!(instruction_key(&again), Some(key));
-}
-
 #[test]
 fn warm_up_holds_ordinary_changes_after_a_restart_that_nobody_instructed() {
     for (name, want, passes) in [("want", 8.0, false), ("want", 2.0, false), ("want_now", 8.0, true)] {
-        let mut job = job(&at_once("")).with(&[(name, want)]);
+        let mut job = wishing(&at_once("")).with(&[(name, want)]);
         job.task.mark(T0, Mark::Restart);
         job.now += 20 * S;
         let decision = job.look();
@@ -87,7 +26,11 @@ fn warm_up_holds_ordinary_changes_after_a_restart_that_nobody_instructed() {
             assert_eq!(parallelism(&decision), Some(want), "{decision}");
         } else {
             assert_held(&decision, P, "warm_up", Some(40 * S));
-            assert_eq!(parallelism(&job.after(40 * S)), Some(want), "free at the moment it ends");
+            assert_eq!(
+                parallelism(&job.after(40 * S)),
+                Some(want),
+                "free at the moment it ends"
+            );
         }
     }
 }
@@ -96,7 +39,7 @@ fn warm_up_holds_ordinary_changes_after_a_restart_that_nobody_instructed() {
 fn cool_down_holds_each_direction_for_its_own_time_and_urgent_passes_the_ordinary_one() {
     let settings = r#"{"stabilisation": {"down": "0s"}, "oscillation": {"within": "0s"}}"#;
     for (name, want, quiet) in [("want", 9.0, 5 * M), ("want", 4.0, 30 * M), ("want_now", 9.0, 2 * M)] {
-        let mut job = job(settings).with(&[("want", 8.0)]);
+        let mut job = wishing(settings).with(&[("want", 8.0)]);
         job.act();
         job.unset("want");
         job.set(name, want);
@@ -110,13 +53,17 @@ fn cool_down_holds_each_direction_for_its_own_time_and_urgent_passes_the_ordinar
 
 #[test]
 fn cool_down_begins_with_changes_by_others_and_with_failures_too() {
-    let mut job = job(r#"{"stabilisation": {"down": "0s"}}"#).with(&[("want", 8.0)]);
+    let mut job = wishing(r#"{"stabilisation": {"down": "0s"}}"#).with(&[("want", 8.0)]);
     let decision = job.look();
     job.now += M;
     job.fail(&decision, "no slots");
     assert_held(&job.after(M), P, "cool_down", Some(4 * M));
     let again = job.after(4 * M);
-    assert_ne!(instruction_key(&again), instruction_key(&decision), "a later try is another instruction");
+    assert_ne!(
+        instruction_key(&again),
+        instruction_key(&decision),
+        "a later try is another instruction"
+    );
     assert_eq!(parallelism(&again), Some(8.0));
     // Somebody else is faster.
     job.set("parallelism", 6.0);
@@ -124,13 +71,20 @@ fn cool_down_begins_with_changes_by_others_and_with_failures_too() {
     assert_eq!((found.external()[0].from, found.external()[0].to), (4.0, 6.0));
     let by: Vec<&str> = held(&found).iter().map(|h| h.1).collect();
     assert_eq!(by, ["warm_up", "cool_down"]);
-    assert!(found.to_string().contains("somebody else changed parallelism 4 → 6: adopted"), "{found}");
+    assert!(
+        found
+            .to_string()
+            .contains("somebody else changed parallelism 4 → 6: adopted"),
+        "{found}"
+    );
 }
 
 #[test]
 fn stabilisation_wants_a_full_window_and_takes_its_largest() {
-    let mut job = job(r#"{"cool_down": {"down": "0s"}, "stabilisation": {"up": "10m", "down": "1h"}, "largest_step": {"down": 1}}"#)
-        .with(&[("parallelism", 40.0), ("want", 10.0)]);
+    let mut job = wishing(
+        r#"{"cool_down": {"down": "0s"}, "stabilisation": {"up": "10m", "down": "1h"}, "largest_step": {"down": 1}}"#,
+    )
+    .with(&[("parallelism", 40.0), ("want", 10.0)]);
     assert_held(&job.look(), P, "stabilisation", Some(H));
     assert_held(&job.after(10 * M), P, "stabilisation", Some(50 * M));
     job.set("want", 20.0);
@@ -143,7 +97,10 @@ fn stabilisation_wants_a_full_window_and_takes_its_largest() {
     let change = &decision.changes()[0];
     assert_eq!((change.to, change.stabilised), (20.0, Some(10.0)), "{decision}");
     let text = decision.to_string();
-    assert!(text.contains("10 is wanted now, 20 was recommended within the stabilisation window"), "{text}");
+    assert!(
+        text.contains("10 is wanted now, 20 was recommended within the stabilisation window"),
+        "{text}"
+    );
     // Up: the least of ten minutes; those before this moment said 10.
     job.apply(&decision);
     job.set("want", 30.0);
@@ -153,7 +110,7 @@ fn stabilisation_wants_a_full_window_and_takes_its_largest() {
 
 #[test]
 fn the_restart_budget_holds_the_rest_of_24_hours() {
-    let mut job = job(&at_once(r#""restarts_per_day": 2"#));
+    let mut job = wishing(&at_once(r#""restarts_per_day": 2"#));
     for want in [5.0, 6.0] {
         job.set("want", want);
         job.act();
@@ -177,7 +134,7 @@ fn the_restart_budget_holds_the_rest_of_24_hours() {
 
 #[test]
 fn attempts_that_fail_are_restarts_too() {
-    let mut job = job(&at_once(r#""restarts_per_day": 3"#)).with(&[("want", 8.0)]);
+    let mut job = wishing(&at_once(r#""restarts_per_day": 3"#)).with(&[("want", 8.0)]);
     for _ in 0..3 {
         let decision = job.look();
         job.fail(&decision, "the savepoint timed out");
@@ -188,7 +145,7 @@ fn attempts_that_fail_are_restarts_too() {
 
 #[test]
 fn instructions_that_nobody_reports_do_not_push_restarts_out_of_the_memory() {
-    let mut job = job(&at_once(r#""restarts_per_day": 2"#));
+    let mut job = wishing(&at_once(r#""restarts_per_day": 2"#));
     job.set("want", 5.0);
     job.act();
     // Another wish at every look; none is carried out.
@@ -229,9 +186,16 @@ fn missing_data_holds_what_the_document_says() {
 fn a_target_that_cannot_be_computed_is_missing_data_too() {
     // The memory rule fires, and does not know what it wants; the parallelism is not taken away meanwhile.
     let text = document(&at_once(""), WITH_METRIC)
-        .replace(r#""when": "defined(memory)", "then": {"task_manager_memory": "memory"}"#, r#""when": "true", "then": {"task_manager_memory": "memory"}"#)
+        .replace(
+            r#""when": "defined(memory)", "then": {"task_manager_memory": "memory"}"#,
+            r#""when": "true", "then": {"task_manager_memory": "memory"}"#,
+        )
         .replace(WITH_METRIC, "");
-    let mut job = Job::new(&text).with(&[("parallelism", 4.0), ("task_manager_memory", 4096.0 * MIB), ("want", 2.0)]);
+    let mut job = Job::new(&text).with(&[
+        ("parallelism", 4.0),
+        ("task_manager_memory", 4096.0 * MIB),
+        ("want", 2.0),
+    ]);
     let decision = job.look();
     assert_held(&decision, P, "missing_data", None);
     assert!(fates(&decision.report()).iter().any(|f| f.2 == "undefined"));
@@ -245,14 +209,22 @@ fn scaling_up_that_brought_nothing_makes_its_rule_wait_and_says_how_little_it_br
         r#""then": {"parallelism": "want"}}"#,
         r#""then": {"parallelism": "want"}, "raises": "throughput"}"#,
     );
-    let text = text.replace(r#""attributes": {"#, r#""attributes": {"throughput": {"type": "number", "unit": "records/s"}, "#);
+    let text = text.replace(
+        r#""attributes": {"#,
+        r#""attributes": {"throughput": {"type": "number", "unit": "records/s"}, "#,
+    );
     let mut job = Job::new(&text).with(&[("parallelism", 4.0), ("throughput", 100.0), ("want", 8.0)]);
     job.act();
     job.set("want", 12.0);
     job.set("throughput", 104.0);
     let decision = job.after(5 * M);
     assert_held(&decision, P, "ineffective", Some(2 * H));
-    assert!(decision.to_string().contains("the last time brought 4% of what it promised"), "{decision}");
+    assert!(
+        decision
+            .to_string()
+            .contains("the last time brought 4% of what it promised"),
+        "{decision}"
+    );
     assert_eq!(serde_json::to_value(&decision).unwrap()["rules"][0]["gain"], 0.04);
     // Less is not held, nor is an emergency; after the time, one more try.
     job.set("want_now", 10.0);
@@ -270,7 +242,7 @@ fn scaling_up_that_brought_nothing_makes_its_rule_wait_and_says_how_little_it_br
 #[test]
 fn down_and_up_again_is_not_taken_down_a_second_time() {
     let settings = r#"{"cool_down": {"up": "0s", "down": "0s"}, "stabilisation": {"down": "0s"}}"#;
-    let mut job = job(settings);
+    let mut job = wishing(settings);
     for want in [2.0, 4.0] {
         job.set("want", want);
         job.act();
@@ -290,7 +262,11 @@ fn a_size_that_ran_out_is_not_gone_back_to() {
         r#""then": {"parallelism": "want_now"}, "urgent": true}"#,
         r#""then": {"task_manager_memory": "want_now * 1MiB"}, "urgent": true, "no_shrink_for": "2d"}"#,
     );
-    let mut job = Job::new(&text).with(&[("parallelism", 4.0), ("task_manager_memory", 2048.0 * MIB), ("want_now", 3072.0)]);
+    let mut job = Job::new(&text).with(&[
+        ("parallelism", 4.0),
+        ("task_manager_memory", 2048.0 * MIB),
+        ("want_now", 3072.0),
+    ]);
     let decision = job.act();
     assert_eq!(to(&decision, TM), Some(3072.0 * MIB));
     job.unset("want_now");
@@ -301,12 +277,16 @@ fn a_size_that_ran_out_is_not_gone_back_to() {
     job.apply(&down);
     assert_held(&job.after(M), TM, "ran_out", Some(2 * DAY - 2 * M));
     job.now = T0 + 2 * DAY;
-    assert_eq!(to(&job.look(), TM), Some(1088.0 * MIB), "forgotten; one change takes at most half");
+    assert_eq!(
+        to(&job.look(), TM),
+        Some(1088.0 * MIB),
+        "forgotten; one change takes at most half"
+    );
 }
 
 #[test]
 fn a_short_look_takes_nothing_away() {
-    let mut job = job(&at_once("")).with(&[("want_now", 2.0)]);
+    let mut job = wishing(&at_once("")).with(&[("want_now", 2.0)]);
     assert_held(&job.look_short(), P, "short_look", None);
     let long = job.look();
     assert_eq!(parallelism(&long), Some(2.0), "{long}");
@@ -314,7 +294,7 @@ fn a_short_look_takes_nothing_away() {
 
 #[test]
 fn another_wish_awaits_the_report_on_the_first() {
-    let mut job = job(r#"{"stabilisation": {"down": "0s"}}"#).with(&[("want", 6.0)]);
+    let mut job = wishing(r#"{"stabilisation": {"down": "0s"}}"#).with(&[("want", 6.0)]);
     let first = instruction_key(&job.look());
     job.set("want", 7.0);
     assert_held(&job.after(M), P, "awaiting", Some(4 * M));
@@ -332,18 +312,25 @@ fn excluded_periods_hold_and_say_until_when() {
     // 08:00 UTC is 09:00 in Berlin.
     let guards = at_once(r#""excluded": [{"daily": "08:00-10:30", "weekdays": ["mon-fri"], "zone": "Europe/Berlin"}]"#);
     for (name, want) in [("want", 8.0), ("want", 2.0), ("want_now", 8.0)] {
-        let mut job = job(&guards).with(&[(name, want)]);
+        let mut job = wishing(&guards).with(&[(name, want)]);
         assert_held(&job.look(), P, "excluded_period", Some(90 * M));
         assert_eq!(parallelism(&job.after(90 * M)), Some(want));
     }
     let passing = guards.replace(r#""zone""#, r#""urgent_pass": true, "zone""#);
-    let mut job = job(&passing).with(&[("want_now", 8.0)]);
+    let mut job = wishing(&passing).with(&[("want_now", 8.0)]);
     assert_eq!(parallelism(&job.look()), Some(8.0));
 }
 
 fn with_total(total: &str) -> Job {
-    Job::new(&document(&at_once(""), &format!(r#", "limits": {{"total": {{{total}}}}}"#)))
-        .with(&[("parallelism", 4.0), ("slots_per_task_manager", 2.0), ("task_manager_memory", 2048.0 * MIB)])
+    Job::new(&document(
+        &at_once(""),
+        &format!(r#", "limits": {{"total": {{{total}}}}}"#),
+    ))
+    .with(&[
+        ("parallelism", 4.0),
+        ("slots_per_task_manager", 2.0),
+        ("task_manager_memory", 2048.0 * MIB),
+    ])
 }
 
 #[test]
@@ -351,7 +338,12 @@ fn a_quota_cuts_what_can_be_cut_and_holds_the_rest() {
     let mut job = with_total(r#""task_managers": 3"#).with(&[("want", 8.0)]);
     let decision = job.look();
     assert_eq!(parallelism(&decision), Some(6.0));
-    assert!(decision.to_string().contains("cut to keep to the quota: 4 task managers are wanted, the quota is 3"), "{decision}");
+    assert!(
+        decision
+            .to_string()
+            .contains("cut to keep to the quota: 4 task managers are wanted, the quota is 3"),
+        "{decision}"
+    );
     job.apply(&decision);
     let decision = job.after(M);
     assert_held(&decision, P, "quota", None);
@@ -360,15 +352,22 @@ fn a_quota_cuts_what_can_be_cut_and_holds_the_rest() {
     let mut unknown = with_total(r#""cores": 8"#).with(&[("want", 5.0)]);
     let decision = unknown.look();
     assert_held(&decision, P, "quota", None);
-    assert!(decision.to_string().contains("the cores of the task is not known"), "{decision}");
+    assert!(
+        decision.to_string().contains("the cores of the task is not known"),
+        "{decision}"
+    );
 }
 
 /// At no size does managed memory become more than nothing.
-const NO_MANAGED: [(&str, &str); 2] = [("taskmanager.memory.process.size", "2g"), ("taskmanager.memory.managed.fraction", "0")];
+const NO_MANAGED: [(&str, &str); 2] = [
+    ("taskmanager.memory.process.size", "2g"),
+    ("taskmanager.memory.managed.fraction", "0"),
+];
 
 #[test]
 fn what_flink_would_refuse_is_held_with_flinks_reason() {
-    let text = document(&at_once(""), "").replace(r#""task_manager_memory": "memory""#, r#""managed_memory": "memory""#);
+    let text =
+        document(&at_once(""), "").replace(r#""task_manager_memory": "memory""#, r#""managed_memory": "memory""#);
     let mut job = Job::new(&text).with(&[("parallelism", 4.0)]);
     job.task.set_flink_configuration(&job.policy, NO_MANAGED).unwrap();
     job.set("memory", 512.0);
@@ -382,12 +381,17 @@ fn what_flink_would_refuse_is_held_with_flinks_reason() {
 #[test]
 fn an_urgent_change_passes_quiet_and_dead_band_and_stops_at_limits() {
     let guards = r#"{"cool_down": {"up": "1h", "urgent": "0s"}, "stabilisation": {"up": "1h"}}"#;
-    let text = document(guards, r#", "limits": {"parallelism": {"max": 10}}"#).replace(r#"{"down": "0%"}"#, r#"{"up": "50%"}"#);
+    let text = document(guards, r#", "limits": {"parallelism": {"max": 10}}"#)
+        .replace(r#"{"down": "0%"}"#, r#"{"up": "50%"}"#);
     let mut job = Job::new(&text).with(&[("parallelism", 4.0), ("want_now", 8.0)]);
     job.act();
     job.set("want_now", 9.0);
     let decision = job.after(S);
-    assert_eq!(parallelism(&decision), Some(9.0), "warm-up, cool-down, stabilisation and dead band: {decision}");
+    assert_eq!(
+        parallelism(&decision),
+        Some(9.0),
+        "warm-up, cool-down, stabilisation and dead band: {decision}"
+    );
     job.apply(&decision);
     job.set("want_now", 20.0);
     let decision = job.after(S);
@@ -395,13 +399,20 @@ fn an_urgent_change_passes_quiet_and_dead_band_and_stops_at_limits() {
     job.apply(&decision);
     let stuck = job.after(S);
     assert!(stuck.changes().is_empty() && stuck.held().is_empty());
-    assert_eq!(stuck.alerts().collect::<Vec<_>>(), [(AlertKind::CappedAndStillFailing, 1)]);
+    assert_eq!(
+        stuck.alerts().collect::<Vec<_>>(),
+        [(AlertKind::CappedAndStillFailing, 1)]
+    );
 }
 
 #[test]
 fn at_its_limit_it_is_loud_whoever_else_wants_more_and_whatever_holds_that() {
     let limits = r#", "limits": {"parallelism": {"max": 4}}"#;
-    for guards in [at_once(""), r#"{"cool_down": {"up": "1h", "urgent": "1h"}}"#.to_owned(), r#"{"stabilisation": {"up": "1h"}}"#.to_owned()] {
+    for guards in [
+        at_once(""),
+        r#"{"cool_down": {"up": "1h", "urgent": "1h"}}"#.to_owned(),
+        r#"{"stabilisation": {"up": "1h"}}"#.to_owned(),
+    ] {
         let mut job = Job::new(&document(&guards, limits)).with(&[("parallelism", 3.0), ("want_now", 4.0)]);
         job.act();
         // An ordinary rule wants even more, and wins the merging.
@@ -412,15 +423,22 @@ fn at_its_limit_it_is_loud_whoever_else_wants_more_and_whatever_holds_that() {
             }
             let decision = job.after(30 * S);
             assert!(decision.changes().is_empty(), "{decision}");
-            assert_eq!(decision.alerts().collect::<Vec<_>>(), [(AlertKind::CappedAndStillFailing, 1)], "{guards}: {decision}");
-            assert!(decision.held().is_empty(), "4 → 4 is no change that a guard holds: {decision}");
+            assert_eq!(
+                decision.alerts().collect::<Vec<_>>(),
+                [(AlertKind::CappedAndStillFailing, 1)],
+                "{guards}: {decision}"
+            );
+            assert!(
+                decision.held().is_empty(),
+                "4 → 4 is no change that a guard holds: {decision}"
+            );
         }
     }
 }
 
 #[test]
 fn a_larger_ordinary_wish_that_is_held_does_not_starve_a_smaller_urgent_one() {
-    let mut job = job(r#"{"cool_down": {"up": "1h", "urgent": "0s"}}"#).with(&[("want", 5.0)]);
+    let mut job = wishing(r#"{"cool_down": {"up": "1h", "urgent": "0s"}}"#).with(&[("want", 5.0)]);
     job.act();
     job.set("want", 10.0);
     job.set("want_now", 7.0);
@@ -428,19 +446,26 @@ fn a_larger_ordinary_wish_that_is_held_does_not_starve_a_smaller_urgent_one() {
     assert_eq!(parallelism(&decision), Some(7.0), "{decision}");
     assert_eq!(held(&decision), [(P, "cool_down", Some(50 * M))]);
     let fates: Vec<_> = fates(&decision.report()).into_iter().map(|f| (f.0, f.2)).collect();
-    assert_eq!(fates, [("ordinary".to_owned(), "held"), ("emergency".to_owned(), "taken")]);
+    assert_eq!(
+        fates,
+        [("ordinary".to_owned(), "held"), ("emergency".to_owned(), "taken")]
+    );
 }
 
 #[test]
 fn nothing_shrinks_while_growth_is_held() {
-    let mut job = job(r#"{"cool_down": {"up": "1h", "down": "0s"}, "stabilisation": {"down": "0s"}, "oscillation": {"within": "0s"}}"#)
+    let mut job = wishing(r#"{"cool_down": {"up": "1h", "down": "0s"}, "stabilisation": {"down": "0s"}, "oscillation": {"within": "0s"}}"#)
         .with(&[("task_manager_memory", 4096.0 * MIB), ("want", 5.0)]);
     job.act();
     job.set("want", 8.0);
     job.set("memory", 2048.0);
     let decision = job.after(10 * M);
     assert_held(&decision, P, "cool_down", Some(50 * M));
-    assert!(fates(&decision.report()).iter().any(|f| f.0 == "bytes" && f.2 == "dropped_while_growing"));
+    assert!(
+        fates(&decision.report())
+            .iter()
+            .any(|f| f.0 == "bytes" && f.2 == "dropped_while_growing")
+    );
     job.set("want", 5.0);
     assert_eq!(to(&job.look(), TM), Some(2048.0 * MIB));
 }
@@ -451,7 +476,11 @@ fn trade(guards: &str, more: &str) -> Job {
         r#"{"task_manager_memory": "memory"}"#,
         r#"{"task_manager_memory": "memory", "parallelism": "parallelism / 2"}"#,
     );
-    Job::new(&text).with(&[("parallelism", 4.0), ("task_manager_memory", 4096.0 * MIB), ("memory", 8192.0)])
+    Job::new(&text).with(&[
+        ("parallelism", 4.0),
+        ("task_manager_memory", 4096.0 * MIB),
+        ("memory", 8192.0),
+    ])
 }
 
 #[test]
@@ -462,22 +491,41 @@ fn what_one_rule_wants_together_is_done_together_or_not_at_all() {
     let stabilised = r#"{"stabilisation": {"up": "10m", "down": "0s"}, "oscillation": {"within": "0s"}}"#;
     for (case, mut job) in [
         ("stabilisation", trade(stabilised, "")),
-        ("limit", trade(&at_once(""), r#", "limits": {"task_manager_memory": {"max": "4GiB"}}"#)),
-        ("quota", trade(&at_once(""), r#", "limits": {"total": {"memory": "16GiB"}}"#)),
+        (
+            "limit",
+            trade(&at_once(""), r#", "limits": {"task_manager_memory": {"max": "4GiB"}}"#),
+        ),
+        (
+            "quota",
+            trade(&at_once(""), r#", "limits": {"total": {"memory": "16GiB"}}"#),
+        ),
     ] {
         let decision = job.look();
         assert!(decision.changes().is_empty(), "{case}: {decision}");
         assert!(decision.instruction().is_none());
-        let of_parallelism: Vec<_> = fates(&decision.report()).into_iter().filter(|f| f.1 == P).map(|f| f.2).collect();
-        assert!(of_parallelism == ["held"] || of_parallelism == ["dropped_while_growing"], "{case}: {of_parallelism:?}\n{decision}");
+        let of_parallelism: Vec<_> = fates(&decision.report())
+            .into_iter()
+            .filter(|f| f.1 == P)
+            .map(|f| f.2)
+            .collect();
+        assert!(
+            of_parallelism == ["held"] || of_parallelism == ["dropped_while_growing"],
+            "{case}: {of_parallelism:?}\n{decision}"
+        );
     }
     let text = document(&at_once(""), "").replace(
         r#"{"task_manager_memory": "memory"}"#,
         r#"{"managed_memory": "memory", "parallelism": "parallelism / 2", "job_manager_memory": "job_manager_memory / 2"}"#,
     );
     let mut refused = Job::new(&text).with(&[("parallelism", 4.0), ("memory", 512.0)]);
-    refused.task.set_flink_configuration(&refused.policy, NO_MANAGED).unwrap();
-    refused.task.set_flink_configuration(&refused.policy, [("jobmanager.memory.process.size", "8g")]).unwrap();
+    refused
+        .task
+        .set_flink_configuration(&refused.policy, NO_MANAGED)
+        .unwrap();
+    refused
+        .task
+        .set_flink_configuration(&refused.policy, [("jobmanager.memory.process.size", "8g")])
+        .unwrap();
     let decision = refused.look();
     assert_held(&decision, Resource::ManagedMemory, "refused", None);
     assert!(decision.fitted().is_empty(), "{decision}");
@@ -495,88 +543,15 @@ fn a_rule_of_lower_priority_does_not_act_while_the_wish_of_a_higher_one_is_held(
     let decision = job.after(10 * M);
     assert_held(&decision, P, "cool_down", Some(50 * M));
     // Nor more than the higher one wants.
-    let text = text.replace(r#""up": "0s", "down": "1h""#, r#""up": "1h", "urgent": "0s""#).replace(r#""priority": 0}"#, r#""urgent": true}"#);
+    let text = text
+        .replace(r#""up": "0s", "down": "1h""#, r#""up": "1h", "urgent": "0s""#)
+        .replace(r#""priority": 0}"#, r#""urgent": true}"#);
     let mut job = Job::new(&text).with(&[("parallelism", 8.0), ("want", 9.0)]);
     job.act();
     job.set("want", 10.0);
     job.set("want_now", 12.0);
     let decision = job.after(10 * M);
     assert_eq!(parallelism(&decision), Some(10.0), "{decision}");
-}
-
-// Reports
-
-#[test]
-fn reports_that_cannot_be_change_nothing() {
-    let mut job = job(&at_once("")).with(&[("want", 8.0)]);
-    let decision = job.look();
-    let key = instruction_key(&decision).unwrap();
-    job.now += 10 * M;
-    let before = format!("{:?}", job.task);
-    let now = job.now;
-    let refused = |job: &mut Job, key: &str, at: i64, kind: fn(&FeedbackError) -> bool| {
-        let (policy, task) = (&job.policy, &mut job.task);
-        for error in [task.applied(policy, now, key, at).unwrap_err(), task.failed(policy, now, key, at, "no").unwrap_err()] {
-            let TaskError::Feedback(feedback) = &error else { panic!("{error}") };
-            assert!(kind(feedback), "{feedback}");
-            assert!(error.to_string().contains(&format!("`{key}`")), "{error}");
-        }
-    };
-    refused(&mut job, "0123456789abcdef", now, |e| matches!(e, FeedbackError::NeverGiven { .. }));
-    refused(&mut job, "", now, |e| matches!(e, FeedbackError::NeverGiven { .. }));
-    refused(&mut job, &key, T0 - 1, |e| matches!(e, FeedbackError::BeforeGiven { .. }));
-    refused(&mut job, &key, now + M + 1, |e| matches!(e, FeedbackError::InFuture { .. }));
-    refused(&mut job, &key, i64::MAX, |e| matches!(e, FeedbackError::InFuture { .. }));
-    refused(&mut job, &key, i64::MIN, |e| matches!(e, FeedbackError::BeforeGiven { .. }));
-    assert_eq!(format!("{:?}", job.task), before);
-
-    job.apply(&decision);
-    let before = format!("{:?}", job.task);
-    job.apply(&decision);
-    assert_eq!(format!("{:?}", job.task), before, "the same report again changes nothing");
-    let error = job.task.failed(&job.policy, now, &key, now, "too late").unwrap_err();
-    assert!(matches!(error, TaskError::Feedback(FeedbackError::Contradicts { before: "applied", .. })), "{error}");
-    assert_eq!(format!("{:?}", job.task), before);
-
-    job.set("want", 4.0);
-    let decision = job.after(H);
-    job.fail(&decision, "no slots");
-    let (key, now) = (instruction_key(&decision).unwrap(), job.now);
-    let before = format!("{:?}", job.task);
-    job.fail(&decision, "told twice");
-    let error = job.task.applied(&job.policy, now, &key, now).unwrap_err();
-    assert!(matches!(error, TaskError::Feedback(FeedbackError::Contradicts { before: "failed", .. })), "{error}");
-    assert_eq!(format!("{:?}", job.task), before);
-    let reason = job.task.history().records().last().map(|r| r.kind.clone());
-    assert_eq!(reason, Some(RecordKind::Failed { reason: "no slots".to_owned() }));
-}
-
-#[test]
-fn a_report_may_be_about_the_first_time_that_an_instruction_was_given() {
-    let mut job = job(r#"{"cool_down": {"up": "5m"}}"#).with(&[("want", 6.0)]);
-    let first = job.look();
-    for (want, wait) in [(7.0, 6 * M), (6.0, 6 * M)] {
-        job.set("want", want);
-        job.after(wait);
-    }
-    assert_eq!(instruction_key(&job.look()), instruction_key(&first), "the same wish, the same instruction");
-    // It was applied three minutes after it had been given for the first time; the report was slow.
-    let key = instruction_key(&first).unwrap();
-    job.task.applied(&job.policy, job.now, &key, T0 + 3 * M).unwrap();
-    assert_eq!(job.task.history().last_change(), Some(T0 + 3 * M));
-}
-
-#[test]
-fn what_was_done_without_a_report_is_recognised_and_the_late_report_is_no_news() {
-    let mut job = job(&at_once("")).with(&[("want", 8.0)]);
-    let decision = job.look();
-    job.set("parallelism", 8.0);
-    let seen = job.after(M);
-    assert!(seen.external().is_empty() && seen.changes().is_empty());
-    let applied = |job: &Job| job.task.history().records().filter(|r| r.kind == RecordKind::Applied).count();
-    assert_eq!(applied(&job), 1);
-    job.apply(&decision);
-    assert_eq!(applied(&job), 1);
 }
 
 #[test]
@@ -589,7 +564,7 @@ fn every_guard_has_its_own_code_and_sentence_and_is_shown_where_it_stands() {
     sentences.dedup();
     assert_eq!((codes.len(), sentences.len()), (Guard::ALL.len(), Guard::ALL.len()));
     // Standing guards are in the report though nothing wants to go where they stand.
-    let mut job = job(r#"{"restarts_per_day": 1}"#).with(&[("want", 8.0)]);
+    let mut job = wishing(r#"{"restarts_per_day": 1}"#).with(&[("want", 8.0)]);
     job.act();
     let quiet = job.after(30 * S);
     assert!(quiet.held().is_empty());
@@ -598,7 +573,10 @@ fn every_guard_has_its_own_code_and_sentence_and_is_shown_where_it_stands() {
         standing(&quiet),
         [
             ("warm_up", vec![("up", left(M)), ("down", left(M))]),
-            ("cool_down", vec![("up", left(5 * M)), ("down", left(30 * M)), ("urgent", left(2 * M))]),
+            (
+                "cool_down",
+                vec![("up", left(5 * M)), ("down", left(30 * M)), ("urgent", left(2 * M))]
+            ),
             ("restart_budget", vec![("up", left(DAY)), ("down", left(DAY))]),
         ]
     );

@@ -4,7 +4,7 @@
 
 use std::collections::BTreeMap;
 
-use dras_core::engine::{Assigner, AttributeValue, Decision, Policy, RuleState, Task, decide};
+use dras_core::engine::{Assigner, AttributeValue, Decision, LintOptions, Policy, RuleState, Task, decide, lint};
 use dras_core::metrics::{
     Aggregate, AggregateId, Catalogue, MetricSpec, Plan, Reduce, Scratch, Window, WindowSettings, Windows, saved,
 };
@@ -77,7 +77,7 @@ fn the_example_of_the_document_page_compiles_without_a_warning() {
     let policy = policy(blocks(DOCUMENTS, "json")[0]);
     assert!(policy.warnings().0.is_empty(), "{}", policy.warnings());
     let names: Vec<&str> = policy.rules().map(|r| r.name.as_str()).collect();
-    assert_eq!(names, ["cpu.up", "cpu.down", "catch-up"]);
+    assert_eq!(names, ["cpu.up", "cpu.waiting", "cpu.down", "catch-up"]);
 }
 
 const WINDOWS: &str = include_str!("../../docs/windows.md");
@@ -321,6 +321,10 @@ fn pages_are_there_that_others_link_to() {
         "docs/documents.md",
         "docs/instructions.md",
         "docs/design.md",
+        "docs/strategies/cpu.md",
+        "docs/strategies/memory.md",
+        "docs/strategies/oom.md",
+        "docs/strategies/source_delay.md",
     ] {
         let text = std::fs::read_to_string(root.join(page)).unwrap();
         let folder = root.join(page).parent().unwrap().to_owned();
@@ -467,7 +471,10 @@ fn documents_extend_others_as_the_document_page_says() {
     }
     let orders = library.resolve("orders").unwrap_or_else(|d| panic!("{d}"));
     let printed = orders.to_string();
-    let lines: Vec<String> = printed.lines().map(|l| l.split_whitespace().collect::<Vec<_>>().join(" ")).collect();
+    let lines: Vec<String> = printed
+        .lines()
+        .map(|l| l.split_whitespace().collect::<Vec<_>>().join(" "))
+        .collect();
     for line in blocks(DOCUMENTS, "text")[0].lines() {
         let line = line.split_whitespace().collect::<Vec<_>>().join(" ");
         assert!(lines.contains(&line), "{line}\n{printed}");
@@ -475,7 +482,7 @@ fn documents_extend_others_as_the_document_page_says() {
     let policy = Policy::from_resolved(&orders).unwrap_or_else(|d| panic!("{d}"));
     assert!(policy.warnings().0.is_empty(), "{}", policy.warnings());
     let names: Vec<&str> = policy.rules().map(|r| r.name.as_str()).collect();
-    assert_eq!(names, ["cpu.up", "cpu.down", "faster"]);
+    assert_eq!(names, ["cpu.up", "cpu.waiting", "cpu.down", "faster"]);
 }
 
 #[test]
@@ -484,8 +491,29 @@ fn assignments_go_as_the_document_page_says() {
     assert!(assigner.warnings().0.is_empty(), "{}", assigner.warnings());
     let mut task = BTreeMap::from([("task_type".to_owned(), AttributeValue::from("sql"))]);
     let assigned = assigner.assign(&task).unwrap();
-    assert_eq!((assigned.document.as_deref(), assigned.undefined.len()), (Some("sql"), 1));
+    assert_eq!(
+        (assigned.document.as_deref(), assigned.undefined.len()),
+        (Some("sql"), 1)
+    );
     task.insert("team".to_owned(), "orders".into());
     task.insert("parallelism".to_owned(), 8.0.into());
     assert_eq!(assigner.assign(&task).unwrap().document.as_deref(), Some("orders"));
+}
+
+#[test]
+fn the_rules_that_never_rest_are_reported_as_the_document_page_says() {
+    let text = r#"{
+        "version": 1,
+        "metrics": { "busy": { "unit": "ms/s", "per": "subtask", "range": [0, 1] } },
+        "rules": [
+            { "name": "up", "when": "avg(avg(busy[5m])) > 60%", "then": { "parallelism": "parallelism + 1" } },
+            { "name": "down", "when": "avg(avg(busy[5m])) < 50%", "then": { "parallelism": "parallelism - 1" } }
+        ]
+    }"#;
+    let found = lint(&policy(text), &LintOptions::default());
+    let shown = blocks(DOCUMENTS, "text")
+        .into_iter()
+        .find(|b| b.starts_with("warning[W0207]"))
+        .unwrap();
+    assert_eq!(found.to_string(), shown);
 }

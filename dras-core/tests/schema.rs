@@ -61,16 +61,19 @@ fn full() -> Value {
             "cool_down": { "up": "5m", "down": "30m", "urgent": "2m" },
             "stabilisation": { "up": "0s", "down": "1h" },
             "largest_step": { "up": "100%", "down": "50%", "urgent": 3 },
+            "excluded": [{ "daily": "22:00-06:00", "weekdays": ["mon-fri"], "zone": "Europe/Berlin", "urgent_pass": true }, { "cron": "* 9-17 * * *" }],
             "restarts_per_day": 4,
             "freeze_on_missing": "all",
             "ineffective": { "least_gain": "10%", "for": "2h" },
             "oscillation": { "within": "6h" }
-        }
+        },
+        "timing": { "short": "1m", "long": { "cron": "*/5 6-22 * * *", "zone": "Europe/Berlin" } }
     });
     for (section, value) in more.as_object().unwrap() {
         full[section] = value.clone();
     }
     full["limits"]["total"] = json!({ "task_managers": 8, "cores": 16.5, "memory": "64GiB" });
+    full["metrics"]["lag"]["min_coverage"] = json!("50%");
     full["metrics"]["seen"] = json!({ "record": "parallelism" });
     full["rules"].as_array_mut().unwrap().push(json!({
         "name": "tell", "when": "hot", "alert": "it is hot", "then": { "parallelism": "2" }, "urgent": true, "no_shrink_for": "calm", "lowers": "skew"
@@ -182,6 +185,9 @@ fn structure_that_the_reader_refuses_the_schema_refuses() {
         json!({"version": 1, "guards": {"cool_down": "5m"}}),
         json!({"version": 1, "guards": {"cool_down": {"up": 5}}}),
         json!({"version": 1, "guards": {"restarts_per_day": 0}}),
+        json!({"version": 1, "guards": {"excluded": [{"zone": "UTC"}]}}),
+        json!({"version": 1, "timing": {"long": 300}}),
+        json!({"version": 1, "timing": {"long": {"zone": "UTC"}}}),
         json!({"version": 1, "guards": {"freeze_on_missing": true}}),
         json!({"version": 1, "sizing": {"align": {"most_over": 0.2}}}),
         json!({"version": 1, "limits": {"total": {"cores": "1GiB"}}}),

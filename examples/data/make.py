@@ -77,6 +77,21 @@ FACTS = [
 # The process size that the first TaskManagers of every recording were started with: taskmanager.memory.process.size: 704m.
 TASK_MANAGER_MEMORY = 704 << 20
 
+# What else the TaskManagers were configured with: with it Flink's REST API says taskHeap 384m, frameworkHeap and frameworkOffHeap 64m, networkMemory
+# 32m, managedMemory 0, jvmMetaspace 96m and jvmOverhead 64m.
+CONFIGURATION = [
+    ("taskmanager.memory.process.size", "704m"),
+    ("taskmanager.memory.framework.heap.size", "64m"),
+    ("taskmanager.memory.framework.off-heap.size", "64m"),
+    ("taskmanager.memory.network.min", "32m"),
+    ("taskmanager.memory.network.max", "32m"),
+    ("taskmanager.memory.managed.size", "0m"),
+    ("taskmanager.memory.jvm-metaspace.size", "96m"),
+    ("taskmanager.memory.jvm-overhead.min", "64m"),
+    ("taskmanager.memory.jvm-overhead.max", "64m"),
+    ("taskmanager.numberOfTaskSlots", "1"),
+]
+
 
 def encode(values):
     """Runs of one text become `text*count`: ["0", "0", "", "", "", "7"] -> ["0*2", "*3", "7"]."""
@@ -124,6 +139,7 @@ def make(folder, name):
     lines = [["trace", "1", name, SCENARIOS[name]]]
     lines.append(["start", str(start)])
     lines.append(["task_manager_memory", str(TASK_MANAGER_MEMORY)])
+    lines += [["configuration", key, value] for key, value in CONFIGURATION]
     lines.append(["clock", str(clock[0]), str(step), str(len(clock))])
 
     prometheus = {prefix + metric.replace(".", "_"): metric for metric, prefix, _, _ in METRICS}

@@ -207,7 +207,11 @@ impl Standing {
         }
         if let Some(pending) = history.pending() {
             // As long as an ordinary change would wait after it was applied.
-            let end = Some(pending.at.saturating_add(guards.cool_down.up().max(guards.cool_down.urgent())));
+            let end = Some(
+                pending
+                    .at
+                    .saturating_add(guards.cool_down.up().max(guards.cool_down.urgent())),
+            );
             state(Guard::Awaiting, [end; 3]);
         }
     }
@@ -282,10 +286,11 @@ pub fn oscillates_until(history: &History, resource: Resource, now: Millis, with
 
 /// The largest size of a resource that ran out and is remembered, with the time until which it is.
 pub fn least_allowed(history: &History, resource: Resource, now: Millis) -> Option<(f64, Millis)> {
-    let remembered = history.ran_out().iter().filter(|r| r.resource == resource && r.until > now);
-    remembered
-        .map(|r| (r.size, r.until))
-        .max_by(|a, b| a.0.total_cmp(&b.0))
+    let remembered = history
+        .ran_out()
+        .iter()
+        .filter(|r| r.resource == resource && r.until > now);
+    remembered.map(|r| (r.size, r.until)).max_by(|a, b| a.0.total_cmp(&b.0))
 }
 
 /// The share of the promised gain that is there: `(now − before) / (promised − before)`.
@@ -408,14 +413,35 @@ mod tests {
     fn missing_data_and_short_looks_hold_downs_and_excluded_periods_everything() {
         let guards = Guards::default();
         let history = History::default();
-        let missing = Facts { missing: true, ..facts(0) };
-        assert_eq!(standing(&guards, &history, &missing), [(Guard::MissingData, [None, Some(OPEN), None])]);
-        let short = Facts { short: true, ..facts(0) };
-        assert_eq!(standing(&guards, &history, &short), [(Guard::ShortLook, [None, Some(OPEN), None])]);
+        let missing = Facts {
+            missing: true,
+            ..facts(0)
+        };
+        assert_eq!(
+            standing(&guards, &history, &missing),
+            [(Guard::MissingData, [None, Some(OPEN), None])]
+        );
+        let short = Facts {
+            short: true,
+            ..facts(0)
+        };
+        assert_eq!(
+            standing(&guards, &history, &short),
+            [(Guard::ShortLook, [None, Some(OPEN), None])]
+        );
         let end = Some(77);
-        let excluded = Facts { excluded: [end; 2], ..facts(0) };
-        assert_eq!(standing(&guards, &history, &excluded), [(Guard::ExcludedPeriod, [end; 3])]);
-        let warm = Facts { newest_mark: Some(0), ..facts(10) };
+        let excluded = Facts {
+            excluded: [end; 2],
+            ..facts(0)
+        };
+        assert_eq!(
+            standing(&guards, &history, &excluded),
+            [(Guard::ExcludedPeriod, [end; 3])]
+        );
+        let warm = Facts {
+            newest_mark: Some(0),
+            ..facts(10)
+        };
         assert_eq!(
             standing(&guards, &history, &warm),
             [(Guard::WarmUp, [Some(MINUTE), Some(MINUTE), None])]
@@ -457,7 +483,11 @@ mod tests {
         assert_eq!(effect.gain, Some(0.09), "the best counts");
         let mut enough = effect.clone();
         observe(&mut enough, 110.0);
-        assert_eq!(judge(&mut enough, &guards, 0), None, "a tenth of what was promised is enough");
+        assert_eq!(
+            judge(&mut enough, &guards, 0),
+            None,
+            "a tenth of what was promised is enough"
+        );
         assert_eq!(judge(&mut effect, &guards, 0), Some(120 * MINUTE));
         observe(&mut effect, 300.0);
         assert_eq!(judge(&mut effect, &guards, MINUTE), Some(120 * MINUTE));

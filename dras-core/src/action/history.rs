@@ -185,7 +185,9 @@ pub enum FeedbackError {
         before: &'static str,
     },
     /// The report is about a time before the instruction.
-    #[error("the instruction `{key}` was given at {given} and reported for {at}, which is earlier; times are in ms since the epoch")]
+    #[error(
+        "the instruction `{key}` was given at {given} and reported for {at}, which is earlier; times are in ms since the epoch"
+    )]
     BeforeGiven {
         /// The key.
         key: String,
@@ -251,7 +253,11 @@ impl History {
             self.records.remove(least.unwrap_or(0));
         }
         // Reports may come late; the records stay in order.
-        let place = self.records.iter().rposition(|r| r.at <= record.at).map_or(0, |i| i + 1);
+        let place = self
+            .records
+            .iter()
+            .rposition(|r| r.at <= record.at)
+            .map_or(0, |i| i + 1);
         self.records.insert(place, record);
     }
 
@@ -277,7 +283,7 @@ impl History {
         let never = || FeedbackError::NeverGiven { key: key.to_owned() };
         let newest = of_key.next().ok_or_else(never)?;
         // The same instruction may have been given again after another one; the report may be about the first time.
-        let first = of_key.last().unwrap_or(newest).at;
+        let first = of_key.next_back().unwrap_or(newest).at;
         let before = match newest.kind {
             RecordKind::Applied => "applied",
             RecordKind::Failed { .. } => "failed",
@@ -343,7 +349,10 @@ impl History {
         self.generation += 1;
         let mut reason = reason.to_owned();
         if reason.len() > MAX_REASON {
-            let end = (0..=MAX_REASON).rev().find(|i| reason.is_char_boundary(*i)).unwrap_or(0);
+            let end = (0..=MAX_REASON)
+                .rev()
+                .find(|i| reason.is_char_boundary(*i))
+                .unwrap_or(0);
             reason.truncate(end);
         }
         self.push(Record {
@@ -370,9 +379,10 @@ impl History {
         if steps.is_empty() {
             return Adopted::Same;
         }
-        let instructed = self.pending.as_ref().filter(|pending| {
-            pending.steps.iter().all(|s| has(s.resource) == Some(s.to))
-        });
+        let instructed = self
+            .pending
+            .as_ref()
+            .filter(|pending| pending.steps.iter().all(|s| has(s.resource) == Some(s.to)));
         if let Some(key) = instructed.map(|p| p.key.clone()) {
             // Done without a report; a key that is pending was given.
             let _ = self.applied(&key, now);
@@ -405,12 +415,20 @@ impl History {
 
     /// Whether this can be the history of a task; what is wrong, if not.
     pub(crate) fn check(&self) -> Result<(), &'static str> {
-        let in_order = self.records.iter().zip(self.records.iter().skip(1)).all(|(a, b)| a.at <= b.at);
+        let in_order = self
+            .records
+            .iter()
+            .zip(self.records.iter().skip(1))
+            .all(|(a, b)| a.at <= b.at);
         let steps = self.records.iter().flat_map(|r| &r.steps);
         let pending = self.pending.iter().flat_map(|p| &p.steps);
         let finite = steps.chain(pending).all(|s| s.from.is_finite() && s.to.is_finite())
             && self.known.iter().all(|k| k.1.is_finite())
-            && self.recommendations.iter().flat_map(|r| &r.log).all(|r| r.1.is_finite())
+            && self
+                .recommendations
+                .iter()
+                .flat_map(|r| &r.log)
+                .all(|r| r.1.is_finite())
             && self.ran_out.iter().all(|r| r.size.is_finite());
         let bounded = self.records.len() <= MAX_RECORDS
             && self.ran_out.len() <= MAX_RAN_OUT
@@ -535,10 +553,16 @@ mod tests {
         history.instruct(pending("k1", 10, 4.0, 8.0));
         history.instruct(pending("k1", 20, 4.0, 8.0));
         assert_eq!(history.records().count(), 1, "the same instruction again is no news");
-        assert!(matches!(history.applied("k1", 5), Err(FeedbackError::BeforeGiven { .. })));
+        assert!(matches!(
+            history.applied("k1", 5),
+            Err(FeedbackError::BeforeGiven { .. })
+        ));
         assert_eq!(history.applied("k1", 30).unwrap().unwrap().steps.len(), 1);
         assert_eq!(history.applied("k1", 31), Ok(None), "twice is once");
-        assert!(matches!(history.failed("k1", 32, "no slots"), Err(FeedbackError::Contradicts { .. })));
+        assert!(matches!(
+            history.failed("k1", 32, "no slots"),
+            Err(FeedbackError::Contradicts { .. })
+        ));
         assert_eq!((history.last_change(), history.applied_since("up", 0)), (Some(30), 1));
         assert_eq!(history.applied_since("up", 30), 0);
     }
@@ -559,7 +583,9 @@ mod tests {
         history.instruct(pending("k1", 10, 4.0, 8.0));
         assert_eq!(history.adopt(20, has(8.0)), Adopted::Instructed);
         assert_eq!(history.applied("k1", 25), Ok(None), "reported afterwards");
-        let Adopted::External(steps) = history.adopt(30, has(3.0)) else { panic!() };
+        let Adopted::External(steps) = history.adopt(30, has(3.0)) else {
+            panic!()
+        };
         assert_eq!((steps[0].from, steps[0].to), (8.0, 3.0));
         assert_eq!(history.adopt(40, has(3.0)), Adopted::Same);
         assert_eq!(history.last_change(), Some(30));
@@ -572,6 +598,11 @@ mod tests {
             history.instruct(pending(&format!("k{i}"), i, 1.0, 2.0));
         }
         assert_eq!(history.records().count(), MAX_RECORDS);
-        assert!(history.records().zip(history.records().skip(1)).all(|(a, b)| a.at <= b.at));
+        assert!(
+            history
+                .records()
+                .zip(history.records().skip(1))
+                .all(|(a, b)| a.at <= b.at)
+        );
     }
 }

@@ -11,8 +11,10 @@ pub struct Proposal {
     pub resource: Resource,
     /// What the task has.
     pub current: f64,
-    /// What it should have: finite.
+    /// What it should have: finite, in whole steps.
     pub target: f64,
+    /// The same before it was made whole, at most the target: what a dead band is a share of.
+    pub exact: f64,
     /// Only the proposals of the highest priority for a resource count.
     pub priority: i32,
     /// Whether the rule is urgent.
@@ -58,8 +60,10 @@ pub struct Wish {
     pub resource: Resource,
     /// What the task has.
     pub current: f64,
-    /// What it should have.
+    /// What it should have, in whole steps.
     pub target: f64,
+    /// The most that one of its rules asked for, before it was made whole; at most the target.
+    pub exact: f64,
     /// Whether an urgent rule is among those that want it.
     pub urgent: bool,
     /// The rules that want it, by index, ascending.
@@ -95,10 +99,11 @@ pub fn merge(proposals: &[Proposal]) -> (Vec<Wish>, Vec<Fate>) {
             continue;
         };
         let mut rules = Vec::new();
-        let mut urgent = false;
+        let (mut urgent, mut exact) = (false, winner.exact);
         for p in proposals.iter().filter(|p| same_target(p, &winner)) {
             rules.push(p.rule);
             urgent |= p.urgent;
+            exact = exact.max(p.exact);
         }
         rules.sort_unstable();
         rules.dedup();
@@ -106,6 +111,7 @@ pub fn merge(proposals: &[Proposal]) -> (Vec<Wish>, Vec<Fate>) {
             resource,
             current: winner.current,
             target: winner.target,
+            exact,
             urgent,
             rules,
             waits_for: None,
@@ -170,6 +176,7 @@ mod tests {
             resource: Resource::Parallelism,
             current: 4.0,
             target,
+            exact: target,
             priority: 0,
             urgent: false,
         }
@@ -234,6 +241,7 @@ mod tests {
                 resource: Resource::ALL[resource],
                 current: 5.0,
                 target: f64::from(target),
+                exact: f64::from(target) - f64::from(rule) / 10.0,
                 priority,
                 urgent,
             },
@@ -263,7 +271,7 @@ mod tests {
             let again: Vec<Proposal> = wishes
                 .iter()
                 .flat_map(|w| w.rules.iter().map(|rule| Proposal {
-                    rule: *rule, resource: w.resource, current: w.current, target: w.target, priority: 0, urgent: w.urgent,
+                    rule: *rule, resource: w.resource, current: w.current, target: w.target, exact: w.exact, priority: 0, urgent: w.urgent,
                 }))
                 .collect();
             prop_assert_eq!(merge(&again).0, wishes);

@@ -19,6 +19,8 @@ pub mod instruction;
 pub use crate::resources::Resource;
 pub use guard::{Guard, GuardState, Standing};
 pub(crate) use history::Adopted;
-pub use history::{Effect, FeedbackError, History, Pending, Promise, RanOut, Recommendations, Record, RecordKind, Step};
+pub use history::{
+    Effect, FeedbackError, History, Pending, Promise, RanOut, Recommendations, Record, RecordKind, Step,
+};
 pub use merge::{Fate, Proposal, Wish, merge};
 pub use size::{Change, Room, size};

@@ -76,11 +76,16 @@ impl Room {
 /// most is not brought down by a wish for more, and a wish for less is not made a wish for much less.
 pub fn size(wish: &Wish, room: &Room) -> Change {
     let resource = wish.resource;
-    let wanted = wish.target.clamp(0.0, ratio::MOST as f64);
+    // Small numbers become much larger by being made whole: what is wanted is 3.06, and four is a third more than three.
+    let wanted = wish.exact.clamp(0.0, ratio::MOST as f64);
     let current = wish.current.clamp(0.0, ratio::MOST as f64) as u64;
     let up = wish.is_up();
     // In the direction of the wish only the limit that lies there counts.
-    let (min, max) = if up { (1, room.max) } else { (room.min.unwrap_or(1), None) };
+    let (min, max) = if up {
+        (1, room.max)
+    } else {
+        (room.min.unwrap_or(1), None)
+    };
     let max = max.unwrap_or(ratio::MOST).max(1);
     let settings = Settings {
         ratio: 0.0,
@@ -140,6 +145,7 @@ mod tests {
             resource: Resource::Parallelism,
             current,
             target,
+            exact: target,
             urgent: false,
             rules: vec![0],
             waits_for: None,
@@ -164,7 +170,11 @@ mod tests {
             4.0,
             "4 is above the limit already; an up must not become a down"
         );
-        assert_eq!(size(&wish(10.0, 9.0), &within(1, 8)).to, 9.0, "limits want nothing themselves");
+        assert_eq!(
+            size(&wish(10.0, 9.0), &within(1, 8)).to,
+            9.0,
+            "limits want nothing themselves"
+        );
         assert_eq!(size(&wish(2.0, 3.0), &within(5, 8)).to, 3.0);
     }
 
@@ -177,6 +187,16 @@ mod tests {
         };
         assert_eq!(size(&wish(63.0, 64.0), &room).to, 64.0);
         assert_eq!(size(&wish(50.0, 53.0), &room).to, 50.0, "elsewhere it holds");
+        let little = Wish {
+            exact: 3.06,
+            ..wish(3.0, 4.0)
+        };
+        assert_eq!(
+            size(&little, &room).to,
+            3.0,
+            "2% more than there is, and a third more in whole subtasks"
+        );
+        assert_eq!(size(&little, &within(1, 64)).to, 4.0);
     }
 
     #[test]
@@ -201,7 +221,11 @@ mod tests {
             ..Room::UNLIMITED
         };
         assert_eq!(size(&wish(4.0, 5.0), &room).to, 6.0);
-        assert_eq!(size(&wish(4.0, 40.0), &room).to, 12.0, "more subtasks than partitions would idle");
+        assert_eq!(
+            size(&wish(4.0, 40.0), &room).to,
+            12.0,
+            "more subtasks than partitions would idle"
+        );
     }
 
     proptest! {

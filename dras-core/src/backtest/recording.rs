@@ -38,7 +38,9 @@ pub(super) struct Event {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum RecordingError {
     /// Not as many times as values.
-    #[error("the series of `{metric}` of `{instance}` has {times} times and {values} values; there must be as many of both")]
+    #[error(
+        "the series of `{metric}` of `{instance}` has {times} times and {values} values; there must be as many of both"
+    )]
     Lengths {
         /// The metric.
         metric: String,

@@ -37,7 +37,9 @@ pub enum ReplayError {
         task: String,
     },
     /// The document fits nothing of the recording.
-    #[error("the document has none of the recording's metrics ({metrics}); give the metrics of the document the names that the recording has")]
+    #[error(
+        "the document has none of the recording's metrics ({metrics}); give the metrics of the document the names that the recording has"
+    )]
     NoMetric {
         /// The recording's metrics.
         metrics: String,
@@ -121,13 +123,23 @@ pub fn replay(
                 continue;
             }
             // A handle is freed when its instance had no data for long; it is asked for again then.
-            let handle = match feed.handle.filter(|h| task.windows().instance_name(*h) == feed.instance) {
+            let handle = match feed
+                .handle
+                .filter(|h| task.windows().instance_name(*h) == feed.instance)
+            {
                 Some(handle) => handle,
                 None => task.instance(policy, &feed.instance)?,
             };
             feed.handle = Some(handle);
             let range = feed.at..until;
-            task.column(policy, now, handle, feed.metric, &series.times[range.clone()], &series.values[range])?;
+            task.column(
+                policy,
+                now,
+                handle,
+                feed.metric,
+                &series.times[range.clone()],
+                &series.values[range],
+            )?;
             feed.at = until;
         }
         for metric in &events {
@@ -177,7 +189,11 @@ fn happenings(policy: &Policy, recording: &Recording) -> Vec<(Millis, Happening)
     let attributes = attributes
         .filter(|(_, a)| policy.attribute(&a.1).is_some())
         .map(|(i, a)| (a.0, Happening::Attribute(i)));
-    let marks = recording.marks.iter().enumerate().map(|(i, m)| (m.0, Happening::Mark(i)));
+    let marks = recording
+        .marks
+        .iter()
+        .enumerate()
+        .map(|(i, m)| (m.0, Happening::Mark(i)));
     let events = recording.events.iter().enumerate();
     let events = events
         .filter(|(_, e)| policy.metric(&e.metric).is_some())

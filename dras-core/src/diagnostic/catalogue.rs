@@ -22,6 +22,8 @@ pub enum Example {
     Document(&'static str),
     /// Documents that extend each other, as a JSON list in the order in which they are added to a library.
     Library(&'static str),
+    /// A whole rule document, as JSON, whose rules are linted with a retention of 15 days.
+    Lint(&'static str),
     /// A limit; the example would be too long to print, so this says how to make it.
     Generated(&'static str),
 }
@@ -47,12 +49,12 @@ impl Code {
         self.example
     }
 
-    /// `E…` refuses, `W…` warns.
+    /// `E…` refuses, `W…` warns, `I…` remarks.
     pub fn severity(&self) -> Severity {
-        if self.id.starts_with('W') {
-            Severity::Warning
-        } else {
-            Severity::Error
+        match self.id.as_bytes().first() {
+            Some(b'W') => Severity::Warning,
+            Some(b'I') => Severity::Info,
+            _ => Severity::Error,
         }
     }
 }
@@ -69,7 +71,7 @@ macro_rules! codes {
     ($($name:ident = $id:literal, $title:literal, $explanation:literal, $example:expr;)*) => {
         /// The codes by name.
         pub mod codes {
-            use super::{Code, Example::{Document, Expression, Generated, Library}};
+            use super::{Code, Example::{Document, Expression, Generated, Library, Lint}};
             $(#[doc = concat!("`", $id, "`: ", $title)]
             pub const $name: Code = Code { id: $id, title: $title, explanation: $explanation, example: $example };)*
         }
@@ -308,6 +310,10 @@ codes! {
     DOCUMENT_IN_USE = "E0634", "a document that others extend cannot be removed",
         "Remove or replace those that extend it first.",
         Generated("removing from a library a document that another one extends");
+    // Remarks.
+    MISSING_COMPLEMENT = "I0201", "a resource that rules only raise, or only lower",
+        "What is added for a peak stays, or what is taken away never comes back. It may be meant so: another document, or people, see to the rest.",
+        Lint("{\"version\": 1, \"metrics\": {\"busy\": {\"unit\": \"ms/s\", \"per\": \"subtask\", \"range\": [0, 1]}}, \"rules\": [{\"name\": \"up\", \"when\": \"avg(avg(busy[5m])) > 80%\", \"then\": {\"parallelism\": \"parallelism + 1\"}}]}");
     // Warnings.
     ALWAYS_TRUE = "W0101", "a condition that is always true",
         "It does not depend on anything that is measured.",
@@ -339,6 +345,27 @@ codes! {
     UNUSED_METRIC = "W0110", "a metric that nothing uses",
         "It would be queried and kept for nothing, so it is left out of queries and windows.",
         Document("{\"version\": 1, \"metrics\": {\"cpu\": {\"unit\": \"ratio\"}}}");
+    UNREACHABLE_RULE = "W0201", "a rule that can never fire",
+        "No values within the ranges of the metrics make its condition true: parts of it exclude each other, or a threshold is out of reach.",
+        Lint("{\"version\": 1, \"metrics\": {\"busy\": {\"unit\": \"ms/s\", \"per\": \"subtask\", \"range\": [0, 1]}}, \"rules\": [{\"name\": \"up\", \"when\": \"avg(avg(busy[5m])) > 80% && avg(avg(busy[5m])) < 30%\", \"then\": {\"parallelism\": \"parallelism + 1\"}}, {\"name\": \"down\", \"when\": \"avg(avg(busy[5m])) < 30%\", \"then\": {\"parallelism\": \"parallelism - 1\"}}]}");
+    ALWAYS_TRUE_RULE = "W0202", "a rule whose condition is always true",
+        "Whenever it is defined, it is true: a threshold is out of reach, or one part covers what the others leave.",
+        Lint("{\"version\": 1, \"metrics\": {\"busy\": {\"unit\": \"ms/s\", \"per\": \"subtask\", \"range\": [0, 1]}}, \"rules\": [{\"name\": \"fit\", \"when\": \"avg(avg(busy[5m])) >= 0%\", \"then\": {\"parallelism\": \"scale_to(parallelism, avg(avg(busy[5m])), 60%)\"}}]}");
+    CONTRADICTING_RULES = "W0203", "rules that pull in opposite directions at once",
+        "Both conditions are true for some values of the metrics that they share, and one rule wants more where the other wants less. More wins; the other rule never has its way there.",
+        Lint("{\"version\": 1, \"metrics\": {\"busy\": {\"unit\": \"ms/s\", \"per\": \"subtask\", \"range\": [0, 1]}}, \"rules\": [{\"name\": \"up\", \"when\": \"avg(avg(busy[5m])) > 60%\", \"then\": {\"parallelism\": \"parallelism + 1\"}}, {\"name\": \"down\", \"when\": \"max(avg(busy[30m])) < 70%\", \"then\": {\"parallelism\": \"parallelism - 1\"}}]}");
+    IMPLIED_RULE = "W0204", "a rule whose condition implies that of another one with the same effect",
+        "Whenever it fires, the other one does too, and wants the same.",
+        Lint("{\"version\": 1, \"metrics\": {\"busy\": {\"unit\": \"ms/s\", \"per\": \"subtask\", \"range\": [0, 1]}}, \"rules\": [{\"name\": \"up\", \"when\": \"avg(avg(busy[5m])) > 80%\", \"then\": {\"parallelism\": \"parallelism * 2\"}}, {\"name\": \"up-more\", \"when\": \"avg(avg(busy[5m])) > 90%\", \"then\": {\"parallelism\": \"parallelism * 2\"}}, {\"name\": \"down\", \"when\": \"avg(avg(busy[5m])) < 30%\", \"then\": {\"parallelism\": \"scale_to(parallelism, avg(avg(busy[5m])), 60%)\"}}]}");
+    BANDS_OUT_OF_ORDER = "W0205", "bands in the wrong order",
+        "The threshold for less must be below the threshold for more, and the target of both between them: otherwise a rule's own success makes the next one fire.",
+        Lint("{\"version\": 1, \"metrics\": {\"busy\": {\"unit\": \"ms/s\", \"per\": \"subtask\", \"range\": [0, 1]}}, \"rules\": [{\"name\": \"up\", \"when\": \"avg(avg(busy[5m])) > 60%\", \"then\": {\"parallelism\": \"parallelism + 1\"}}, {\"name\": \"down\", \"when\": \"avg(avg(busy[5m])) < 70%\", \"then\": {\"parallelism\": \"parallelism - 1\"}}]}");
+    WINDOW_BEYOND_RETENTION = "W0206", "a window that reaches back further than samples are kept",
+        "It never fills, and its rule waits for ever. The examples are linted with a retention of 15 days, Prometheus' default.",
+        Lint("{\"version\": 1, \"metrics\": {\"busy\": {\"unit\": \"ms/s\", \"per\": \"subtask\", \"range\": [0, 1]}}, \"rules\": [{\"name\": \"up\", \"when\": \"max(max(busy[30d])) > 90%\", \"then\": {\"parallelism\": \"parallelism + 1\"}}, {\"name\": \"down\", \"when\": \"max(max(busy[1d])) < 20%\", \"then\": {\"parallelism\": \"scale_to(parallelism, max(max(busy[1d])), 60%)\"}}]}");
+    OSCILLATING_RULES = "W0207", "rules that go up and down for ever at a constant load",
+        "Found by following the rules at many constant loads, under the assumption that shares of CPU and time fall in proportion as the parallelism grows. The steps and the load are shown.",
+        Lint("{\"version\": 1, \"metrics\": {\"busy\": {\"unit\": \"ms/s\", \"per\": \"subtask\", \"range\": [0, 1]}}, \"rules\": [{\"name\": \"up\", \"when\": \"avg(avg(busy[5m])) > 60%\", \"then\": {\"parallelism\": \"parallelism + 1\"}}, {\"name\": \"down\", \"when\": \"avg(avg(busy[5m])) < 50%\", \"then\": {\"parallelism\": \"parallelism - 1\"}}]}");
 }
 
 #[cfg(test)]

@@ -52,6 +52,8 @@ pub enum Severity {
     Error,
     /// It is accepted, but probably does not mean what its author thinks.
     Warning,
+    /// It is accepted, and may well be meant so.
+    Info,
 }
 
 /// One thing to tell the author of an expression or a rule document.

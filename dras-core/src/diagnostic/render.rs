@@ -11,6 +11,7 @@ pub(super) fn render(d: &Diagnostic, f: &mut fmt::Formatter<'_>) -> fmt::Result 
     let kind = match d.severity() {
         Severity::Error => "error",
         Severity::Warning => "warning",
+        Severity::Info => "info",
     };
     write!(f, "{kind}[{}]: {}", d.code.id(), visible(&d.message))?;
     let mut gutter = String::new();

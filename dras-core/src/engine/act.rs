@@ -154,11 +154,14 @@ impl Acting<'_, '_> {
     ) -> Result<Proposal, Undefined> {
         // Without knowing what the task has, no direction can be told.
         let current = self.current(resource).ok_or(Undefined::NoAttribute)?;
+        let wanted = self.outputs.number(output)?;
+        let target = whole_steps(resource, current, wanted);
         Ok(Proposal {
             rule: index as u32,
             resource,
             current,
-            target: whole_steps(resource, current, self.outputs.number(output)?),
+            target,
+            exact: wanted.min(target),
             priority: rule.info.priority,
             urgent: rule.info.urgent,
         })
@@ -169,7 +172,11 @@ impl Acting<'_, '_> {
     fn recommend(&mut self, said: Said) {
         let mut proposals = Vec::new();
         let mut unknown = [false; Resource::COUNT];
-        let rules = if said == Said::default() { &[][..] } else { &self.inner.rules };
+        let rules = if said == Said::default() {
+            &[][..]
+        } else {
+            &self.inner.rules
+        };
         for (index, rule) in rules.iter().enumerate() {
             let status = self.decision.rules[index];
             for &(resource, output) in &rule.then {
@@ -185,17 +192,24 @@ impl Acting<'_, '_> {
                 }
             }
         }
-        let wishes = if proposals.is_empty() { Vec::new() } else { merge(&proposals).0 };
+        let wishes = if proposals.is_empty() {
+            Vec::new()
+        } else {
+            merge(&proposals).0
+        };
         let windows = &self.inner.guards.stabilisation;
         let window = windows.up().max(windows.down());
         for &resource in &self.inner.settable {
-            let Some(current) = self.current(resource) else { continue };
+            let Some(current) = self.current(resource) else {
+                continue;
+            };
             let wish = wishes.iter().find(|w| w.resource == resource && w.waits_for.is_none());
             let mut target = wish.map_or(current, |w| w.target);
             if unknown[resource as usize] {
                 target = target.max(current);
             }
-            self.history.recommend(resource, self.now, target, window, self.unbroken);
+            self.history
+                .recommend(resource, self.now, target, window, self.unbroken);
         }
     }
 
@@ -233,7 +247,12 @@ impl Acting<'_, '_> {
             if rule.effect.is_none() || !candidates.iter().any(|p| p.rule as usize == index && p.is_up()) {
                 continue;
             }
-            let Some(effect) = self.history.effects.iter_mut().find(|e| e.promise.rule == rule.info.name) else {
+            let Some(effect) = self
+                .history
+                .effects
+                .iter_mut()
+                .find(|e| e.promise.rule == rule.info.name)
+            else {
                 continue;
             };
             if let Some(until) = guard::judge(effect, &self.inner.guards, self.now) {
@@ -247,7 +266,11 @@ impl Acting<'_, '_> {
     }
 
     fn ineffective(&self, rule: u32) -> Option<Millis> {
-        self.decision.ineffective.iter().find(|i| i.rule == rule).map(|i| i.until)
+        self.decision
+            .ineffective
+            .iter()
+            .find(|i| i.rule == rule)
+            .map(|i| i.until)
     }
 
     fn admits(&self, proposal: &Proposal) -> bool {
@@ -255,7 +278,11 @@ impl Acting<'_, '_> {
         if proposal.is_down() {
             guards.admits(Direction::Down)
         } else if proposal.is_up() {
-            let direction = if proposal.urgent { Direction::Urgent } else { Direction::Up };
+            let direction = if proposal.urgent {
+                Direction::Urgent
+            } else {
+                Direction::Up
+            };
             guards.admits(direction) && self.ineffective(proposal.rule).is_none()
         } else {
             true
@@ -277,7 +304,12 @@ impl Acting<'_, '_> {
             if wish.is_up() != whole.is_up() {
                 return None;
             }
-            wish.target = if wish.is_up() { wish.target.min(whole.target) } else { wish.target.max(whole.target) };
+            wish.target = if wish.is_up() {
+                wish.target.min(whole.target)
+            } else {
+                wish.target.max(whole.target)
+            };
+            wish.exact = wish.exact.min(wish.target);
             Some(wish)
         };
         again.into_iter().filter(goes).filter_map(within).collect()
@@ -343,7 +375,9 @@ impl Acting<'_, '_> {
             }
             step => step,
         };
-        let groups = count(inner.known.max_parallelism).filter(|_| parallelism).map(u64::from);
+        let groups = count(inner.known.max_parallelism)
+            .filter(|_| parallelism)
+            .map(u64::from);
         let alignment = inner.sizing.align.filter(|_| parallelism).and_then(|align| {
             let of = match align.to {
                 AlignTo::Partitions => count(inner.known.source_partitions),
@@ -409,11 +443,16 @@ impl Acting<'_, '_> {
             if let Some((size, until)) = guard::least_allowed(self.history, resource, now) {
                 // More than what ran out, by one step at least.
                 let least = resource.quantise(size + resource.step() as f64 / 2.0);
-                let least = if least > size { least } else { least + resource.step() as f64 };
+                let least = if least > size {
+                    least
+                } else {
+                    least + resource.step() as f64
+                };
                 if least >= wish.current {
                     return Some((Guard::RanOut, until));
                 }
                 wish.target = wish.target.max(least);
+                wish.exact = wish.exact.max(least);
             }
         }
         let (up_window, down_window) = (guards.stabilisation.up(), guards.stabilisation.down());
@@ -436,6 +475,7 @@ impl Acting<'_, '_> {
         if target != wish.target {
             *stabilised = Some(wish.target);
             wish.target = target;
+            wish.exact = target;
         }
         None
     }
@@ -467,6 +507,16 @@ impl Acting<'_, '_> {
                         change.to = part(change, share);
                         change.fitted_to = most;
                     }
+                }
+                // A part of the growth that is less than a step is none.
+                self.decision.changes.retain(|c| {
+                    if c.to == c.from {
+                        stuck.push((c.resource, Outcome::Limited));
+                    }
+                    c.to != c.from
+                });
+                if !self.decision.changes.iter().any(of_process) {
+                    return;
                 }
                 self.decision.fitted.push(Fitted {
                     process,
@@ -556,8 +606,9 @@ impl Acting<'_, '_> {
     }
 
     fn hold_growth(&mut self, guard: Guard, why: &str) {
-        let (up, rest): (Vec<Change>, Vec<Change>) =
-            std::mem::take(&mut self.decision.changes).into_iter().partition(Change::is_up);
+        let (up, rest): (Vec<Change>, Vec<Change>) = std::mem::take(&mut self.decision.changes)
+            .into_iter()
+            .partition(Change::is_up);
         self.decision.changes = rest;
         self.decision.fitted.clear();
         for change in up {
@@ -580,9 +631,10 @@ impl Acting<'_, '_> {
             bytes.map(ProcessMemory::total)
         };
         let make = || -> Result<Option<Allocation>, AllocationError> {
-            let (Some(parallelism), Some(slots)) =
-                (after(Resource::Parallelism), self.task.number(known.slots_per_task_manager))
-            else {
+            let (Some(parallelism), Some(slots)) = (
+                after(Resource::Parallelism),
+                self.task.number(known.slots_per_task_manager),
+            ) else {
                 return Ok(None);
             };
             let cores = self.task.number(known.task_manager_cores).map(Cores::new).transpose()?;
@@ -603,7 +655,8 @@ impl Acting<'_, '_> {
         let mut fates = fates.iter();
         for proposal in decision.proposals.iter_mut().filter(|p| p.wanted.is_ok()) {
             let Some(fate) = fates.next() else { break };
-            let mine = |resource: Resource, rules: &[u32]| resource == proposal.resource && rules.contains(&proposal.rule);
+            let mine =
+                |resource: Resource, rules: &[u32]| resource == proposal.resource && rules.contains(&proposal.rule);
             let taken = decision.changes.iter().any(|c| mine(c.resource, &c.rules));
             let held = decision.held.iter().find(|h| mine(h.change.resource, &h.change.rules));
             let wins = wishes.iter().any(|w| mine(w.resource, &w.rules));
@@ -661,7 +714,11 @@ impl Acting<'_, '_> {
         if inner.mode == Mode::Monitor || self.decision.changes.is_empty() {
             return;
         }
-        let parallelism = self.decision.changes.iter().find(|c| c.resource == Resource::Parallelism);
+        let parallelism = self
+            .decision
+            .changes
+            .iter()
+            .find(|c| c.resource == Resource::Parallelism);
         let parallelism = parallelism.map(|c| instruction::Step {
             from: c.from as u32,
             to: c.to as u32,
@@ -685,7 +742,12 @@ impl Acting<'_, '_> {
         );
         let pending = self.history.pending();
         if pending.is_some_and(|p| p.key != key) {
-            let waits = self.decision.guards.states().iter().find(|s| s.guard == Guard::Awaiting);
+            let waits = self
+                .decision
+                .guards
+                .states()
+                .iter()
+                .find(|s| s.guard == Guard::Awaiting);
             if let Some(until) = waits.and_then(|s| s.until(Direction::Up)) {
                 for change in std::mem::take(&mut self.decision.changes) {
                     self.decision.held.push(Held {
@@ -698,7 +760,8 @@ impl Acting<'_, '_> {
                 return;
             }
         }
-        let in_place = inner.rescale == Rescale::InPlace && task_manager_memory.is_none() && job_manager_memory.is_none();
+        let in_place =
+            inner.rescale == Rescale::InPlace && task_manager_memory.is_none() && job_manager_memory.is_none();
         let mut rules: Vec<String> = Vec::new();
         for change in &self.decision.changes {
             for rule in change.rules.iter().filter_map(|r| inner.rules.get(*r as usize)) {
@@ -726,7 +789,11 @@ impl Acting<'_, '_> {
             parallelism,
             task_manager_memory,
             job_manager_memory,
-            restart: if in_place { Restart::InPlace } else { Restart::WithSavepoint },
+            restart: if in_place {
+                Restart::InPlace
+            } else {
+                Restart::WithSavepoint
+            },
             reasons: self.reasons(),
         });
     }
@@ -735,7 +802,12 @@ impl Acting<'_, '_> {
     fn steps(&self) -> Vec<Step> {
         let mut steps: Vec<Step> = Vec::new();
         for change in &self.decision.changes {
-            if self.decision.fitted.iter().all(|f| Some(f.process) != change.resource.process()) {
+            if self
+                .decision
+                .fitted
+                .iter()
+                .all(|f| Some(f.process) != change.resource.process())
+            {
                 steps.push(Step {
                     resource: change.resource,
                     from: change.from,
@@ -744,7 +816,10 @@ impl Acting<'_, '_> {
             }
         }
         for fitted in &self.decision.fitted {
-            for resource in Resource::ALL.into_iter().filter(|r| r.process() == Some(fitted.process)) {
+            for resource in Resource::ALL
+                .into_iter()
+                .filter(|r| r.process() == Some(fitted.process))
+            {
                 let to = match resource.scope() {
                     Scope::Component(_, component) => fitted.resized.breakdown.get(component),
                     _ => fitted.resized.breakdown.process(),
@@ -763,7 +838,11 @@ impl Acting<'_, '_> {
         for change in &self.decision.changes {
             for rule in change.rules.iter().filter_map(|r| self.inner.rules.get(*r as usize)) {
                 let doc = &rule.info.doc;
-                let reason = if doc.is_empty() { rule.info.name.clone() } else { format!("{}: {doc}", rule.info.name) };
+                let reason = if doc.is_empty() {
+                    rule.info.name.clone()
+                } else {
+                    format!("{}: {doc}", rule.info.name)
+                };
                 if !reasons.contains(&reason) {
                     reasons.push(reason);
                 }
@@ -809,7 +888,7 @@ impl Gauge {
 
 /// The amount that can be had for what is wanted. A task may have an amount that is no whole number of steps (1100 MiB): a wish for that or
 /// for a little less is no wish for more.
-fn whole_steps(resource: Resource, current: f64, wanted: f64) -> f64 {
+pub(super) fn whole_steps(resource: Resource, current: f64, wanted: f64) -> f64 {
     let target = resource.quantise(wanted);
     if wanted <= current { target.min(current) } else { target }
 }
@@ -817,25 +896,39 @@ fn whole_steps(resource: Resource, current: f64, wanted: f64) -> f64 {
 /// What there is to say where a wish comes to no change.
 fn no_change(change: &Change) -> Option<Outcome> {
     let near = || change.notes.iter().any(|n| matches!(n, Note::DeadBand { .. }));
-    (change.to == change.from).then(|| if near() { Outcome::WithinTolerance } else { Outcome::Limited })
+    (change.to == change.from).then(|| {
+        if near() {
+            Outcome::WithinTolerance
+        } else {
+            Outcome::Limited
+        }
+    })
 }
 
-/// A part of the way of a change, in whole steps.
+/// A part of the way of a change up, to a whole step; where none lies in it, nothing of it.
 fn part(change: &Change, share: f64) -> f64 {
     let way = (change.to - change.from) * share;
     let step = change.resource.step() as f64;
-    change.from + (way / step).floor() * step
+    change.from.max(((change.from + way) / step).floor() * step)
 }
 
 /// The smallest configuration that gives what the changes of one process ask for; where the whole would exceed `most`, as large a part of the
 /// growth, in eighths, as fits. `None` where nothing does.
-fn fit_within(config: &MemoryConfig, changes: &[&Change], most: Option<u64>) -> Result<Option<(Resized, f64)>, MemoryError> {
+fn fit_within(
+    config: &MemoryConfig,
+    changes: &[&Change],
+    most: Option<u64>,
+) -> Result<Option<(Resized, f64)>, MemoryError> {
     for eighths in (1..=8).rev() {
         let share = f64::from(eighths) / 8.0;
         let mut components: Vec<(Component, u64)> = Vec::new();
         let mut total = None;
         for change in changes {
-            let to = if change.is_up() && share < 1.0 { part(change, share) } else { change.to };
+            let to = if change.is_up() && share < 1.0 {
+                part(change, share)
+            } else {
+                change.to
+            };
             match change.resource.scope() {
                 Scope::Component(_, component) => components.push((component, to as u64)),
                 Scope::Process(_) if change.is_up() => total = Some(Total::AtLeast(to as u64)),
@@ -850,4 +943,3 @@ fn fit_within(config: &MemoryConfig, changes: &[&Change], most: Option<u64>) -> 
     }
     Ok(None)
 }
-

@@ -1,5 +1,7 @@
 //! The attributes of a task: what rules know of it besides its metrics.
 
+use super::policy::Policy;
+use super::task::{Task, TaskError};
 use crate::lang::{Type, VariableId};
 use crate::units::Unit;
 
@@ -19,6 +21,18 @@ pub struct Attribute {
     pub(crate) factor: f64,
     /// Whether dras computes it, so that it cannot be set.
     pub(crate) derived: bool,
+}
+
+impl Attribute {
+    /// What the caller's numbers are multiplied with to be in seconds, bytes or plain numbers: 0.001 for an attribute in ms.
+    pub fn factor(&self) -> f64 {
+        self.factor
+    }
+
+    /// Whether dras computes it, so that it cannot be set.
+    pub fn is_derived(&self) -> bool {
+        self.derived
+    }
 }
 
 /// The value of an attribute, in the attribute's declared unit (seconds and bytes for the built-in ones).
@@ -81,6 +95,46 @@ impl From<&str> for AttributeValue {
 impl From<String> for AttributeValue {
     fn from(value: String) -> AttributeValue {
         AttributeValue::Text(value)
+    }
+}
+
+impl Task {
+    /// What an attribute is, in seconds, bytes or plain numbers; `None` where it is not set, or the handle is of another policy.
+    pub fn attribute(&self, id: AttributeId) -> Option<&AttributeValue> {
+        self.values.get(id.0.index())?.as_ref()
+    }
+
+    /// Sets several attributes by name, all or none; `None` makes one undefined again.
+    ///
+    /// ```
+    /// use dras_core::engine::{AttributeValue, Policy, Task};
+    /// # use dras_core::rules::DocumentLimits;
+    /// # let policy = Policy::from_json(r#"{"version": 1, "strategies": [{"use": "cpu"}]}"#, &DocumentLimits::default()).unwrap();
+    /// let mut task = Task::new(&policy, "orders")?;
+    /// let refused = task.set_all(&policy, [("parallelism", Some(AttributeValue::from(4_u32))), ("paralelism", None)]);
+    /// assert_eq!(refused.unwrap_err().code(), "unknown_attribute");
+    /// assert_eq!(policy.attribute("parallelism").and_then(|id| task.attribute(id)), None);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    /// As [`set`](Self::set), for the first of them that cannot be set; nothing is changed then.
+    pub fn set_all<'n>(
+        &mut self,
+        policy: &Policy,
+        attributes: impl IntoIterator<Item = (&'n str, Option<AttributeValue>)>,
+    ) -> Result<(), TaskError> {
+        let before = self.values.clone();
+        let mut attributes = attributes.into_iter();
+        let done = attributes.try_for_each(|(name, value)| match (value, policy.attribute(name)) {
+            (None, Some(id)) => self.unset(policy, id),
+            // Where there is no such attribute, this says so.
+            (value, _) => self.set(policy, name, value.unwrap_or(AttributeValue::Bool(false))),
+        });
+        if done.is_err() {
+            self.values = before;
+        }
+        done
     }
 }
 

@@ -7,8 +7,8 @@ use super::attributes::{self, Attribute};
 use super::policy::{CompiledRule, Gauge, Inner, Known, Policy, Recorded, RuleInfo};
 use crate::action::Resource;
 use crate::calendar::Periods;
-use crate::fingerprint::fnv1a;
 use crate::diagnostic::{Diagnostic, Diagnostics, Span, codes};
+use crate::fingerprint::fnv1a;
 use crate::lang::ast::NodeKind;
 use crate::lang::functions;
 use crate::lang::{Compiler, Constant, Expected, ExpressionId, Kleene, Limits, Scope, ScopeError, Type, parse};
@@ -103,7 +103,8 @@ impl<'d> Builder<'d> {
         });
         let urgent_outputs: Vec<usize> = urgent_outputs.collect();
         let urgent_metrics = compiled.metrics_of(urgent_outputs.iter().copied());
-        let roots = |outputs: &mut dyn Iterator<Item = usize>| -> Vec<_> { outputs.map(|o| compiled.root_of(o)).collect() };
+        let roots =
+            |outputs: &mut dyn Iterator<Item = usize>| -> Vec<_> { outputs.map(|o| compiled.root_of(o)).collect() };
         let conditions = rules.iter().map(|r| r.when).chain(recorded.iter().map(|r| r.output));
         let looks = [
             Kleene::new(
@@ -431,7 +432,12 @@ impl<'d> Builder<'d> {
         for (name, path) in declared {
             let ty = Type::Number(Unit::NUMBER);
             match scope.variable(&name, ty) {
-                Ok(_) => self.attributes.push(Attribute { name, ty, factor: 1.0, derived: true }),
+                Ok(_) => self.attributes.push(Attribute {
+                    name,
+                    ty,
+                    factor: 1.0,
+                    derived: true,
+                }),
                 Err(error) => self.taken(&error, &path),
             }
         }

@@ -183,14 +183,15 @@ impl Shadow {
     ///
     /// # Errors
     /// The task belongs to another policy than `live`, or the decision is about a time before the shadow's last look.
-    pub fn look(
-        &mut self,
-        live: &Policy,
-        task: &Task,
-        decision: &Decision,
-    ) -> Result<Option<Difference>, DecideError> {
+    pub fn look(&mut self, live: &Policy, task: &Task, decision: &Decision) -> Result<Option<Difference>, DecideError> {
         self.task.follow(&self.policy, live, task)?;
-        decide_into(&self.policy, &mut self.task, decision.at(), decision.kind(), &mut self.decision)?;
+        decide_into(
+            &self.policy,
+            &mut self.task,
+            decision.at(),
+            decision.kind(),
+            &mut self.decision,
+        )?;
         Ok(Difference::between(decision, &self.decision))
     }
 

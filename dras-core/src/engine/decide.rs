@@ -181,7 +181,10 @@ pub fn decide_into(
         decision,
         now,
         short: kind == LookKind::Short,
-        excluded: inner.excluded.each_ref().map(|p| p.inside(now).map(|inside| inside.until)),
+        excluded: inner
+            .excluded
+            .each_ref()
+            .map(|p| p.inside(now).map(|inside| inside.until)),
         unbroken: apart,
     }
     .run();
@@ -209,7 +212,11 @@ pub fn decide_into(
 fn looks_apart(inner: &Inner, task: &mut Task, kind: LookKind, now: Millis) -> Millis {
     let apart = match (inner.long.period(), task.last_long) {
         (Some(period), _) => period * 2,
-        (None, Some(last)) => inner.long.next(last, task.id()).saturating_sub(last).saturating_add(LOOKS_APART),
+        (None, Some(last)) => inner
+            .long
+            .next(last, task.id())
+            .saturating_sub(last)
+            .saturating_add(LOOKS_APART),
         (None, None) => 0,
     };
     if kind == LookKind::Long {
@@ -260,7 +267,11 @@ impl Outputs<'_, '_> {
 
     /// A number that is wanted where a rule acts.
     pub(super) fn number(&self, output: usize) -> Result<f64, Undefined> {
-        if self.all { self.always(output) } else { Err(Undefined::NotNeeded) }
+        if self.all {
+            self.always(output)
+        } else {
+            Err(Undefined::NotNeeded)
+        }
     }
 
     /// A number that is always wanted.

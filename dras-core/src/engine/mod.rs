@@ -2,6 +2,7 @@
 //!
 //! - [`Policy::compile`] makes a [`Policy`] of a [document](crate::rules::Document): immutable, `Send + Sync`, cheap to clone, shared by all
 //!   tasks of a kind.
+//! - [`lint`] says what is odd about a policy's rules beside each other: bands in the wrong order, rules that never rest, …
 //! - An [`Assigner`] chooses a document for a task by the task's attributes, where there are several.
 //! - A [`Task`] is one running job: attributes, windows of samples, and how long each rule's condition has held. It belongs to one policy.
 //! - [`Task::queries`] says what to ask Prometheus before a look; [`Task::read_prometheus`], [`Task::read_flink_metrics`] and
@@ -15,9 +16,11 @@ mod act;
 mod assignment;
 mod attributes;
 mod build;
+mod codes;
 mod compare;
 mod decide;
 mod decision;
+mod lint;
 mod policy;
 mod reading;
 mod report;
@@ -29,6 +32,7 @@ pub use attributes::{Attribute, AttributeId, AttributeValue};
 pub use compare::{Difference, Replaced, Shadow, Verdict, differences, replace};
 pub use decide::{DecideError, decide, decide_into, decide_short};
 pub use decision::{AlertKind, Decision, Fitted, Held, LookKind, RuleState};
+pub use lint::{LintOptions, lint};
 pub use policy::{Policy, RuleInfo};
 pub use reading::{NextLook, ReadError, ReadReport};
 pub use report::{

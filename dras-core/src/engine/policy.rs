@@ -148,7 +148,7 @@ impl Policy {
     /// let text = r#"{"version": 1, "name": "small", "strategies": [{"use": "cpu", "params": {"high": "70%"}}], "params": {"spare": 2}}"#;
     /// let policy = Policy::compile(&Document::from_json(text, &DocumentLimits::default())?)?;
     /// let rules: Vec<&str> = policy.rules().map(|rule| rule.name.as_str()).collect();
-    /// assert_eq!(rules, ["cpu.up", "cpu.down"]);
+    /// assert_eq!(rules, ["cpu.up", "cpu.waiting", "cpu.down"]);
     /// assert_eq!(policy.warnings().0[0].message, "the parameter `spare` is not used");
     /// // What the windows of a task with four TaskManagers may cost, known before anything runs.
     /// assert!(policy.plan().bytes_per_task(4) < 64 * 1024);
@@ -294,6 +294,11 @@ impl Policy {
         self.inner.rules.iter().map(|r| &r.info)
     }
 
+    /// The metrics that dras computes itself at every long look, so that nobody brings samples of them.
+    pub fn recorded(&self) -> impl Iterator<Item = MetricId> {
+        self.inner.recorded.iter().map(|r| r.metric)
+    }
+
     /// The parameters, by name, with the value that counts, its range, the strategy's default and where the value comes from.
     pub fn parameters(&self) -> &[rules::Parameter] {
         &self.inner.parameters
@@ -334,4 +339,3 @@ impl PartialEq for Policy {
         self.inner.fingerprint == other.inner.fingerprint
     }
 }
-

@@ -3,8 +3,10 @@
 use super::attributes::AttributeValue;
 use super::decision::LookKind;
 use super::policy::Policy;
-use super::task::{Task, TaskError, list};
-use crate::metrics::sources::{RangeQuery, RenderError, SourceError, SourceLimits, flink, instance_of, prometheus};
+use super::task::{Task, TaskError};
+use crate::metrics::sources::{
+    PrometheusAnswer, RangeQuery, RenderError, SourceError, SourceLimits, flink, instance_of, prometheus,
+};
 use crate::metrics::{Accepted, InstanceId, Kind, MetricId, Per};
 use crate::units::Millis;
 
@@ -134,9 +136,10 @@ impl Task {
     /// let mut task = Task::new(&policy, "orders")?;
     /// task.set_label("job_name", "orders")?;
     /// let queries = task.queries(&policy, now)?;
-    /// assert_eq!(queries[1].promql, r#"flink_taskmanager_Status_JVM_CPU_Load{job_name="orders"}"#);
-    /// assert_eq!((queries[1].end, queries[1].step), (now, 15_000));
-    /// let (path, form) = queries[1].path_and_form();
+    /// let cpu = queries.iter().find(|q| q.metric == "cpu").ok_or("no query")?;
+    /// assert_eq!(cpu.promql, r#"flink_taskmanager_Status_JVM_CPU_Load{job_name="orders"}"#);
+    /// assert_eq!((cpu.end, cpu.step), (now, 15_000));
+    /// let (path, form) = cpu.path_and_form();
     /// assert_eq!(path, "/api/v1/query_range");
     /// # assert!(form.starts_with("query=flink_taskmanager_Status_JVM_CPU_Load%7Bjob_name"));
     /// # Ok::<(), Box<dyn std::error::Error>>(())
@@ -229,14 +232,31 @@ impl Task {
         body: &[u8],
     ) -> Result<ReadReport, ReadError> {
         self.check(policy)?;
-        let id = Self::metric(policy, metric)?;
+        policy.metric_named(metric)?;
+        let answer = prometheus::parse(body, &SourceLimits::default())?;
+        self.take_prometheus(policy, now, metric, &answer)
+    }
+
+    /// The same for an answer that was read before: one task's part of an answer about many, see
+    /// [`split`](prometheus::PrometheusAnswer::split).
+    ///
+    /// # Errors
+    /// As [`read_prometheus`](Self::read_prometheus); the task is unchanged then.
+    pub fn take_prometheus(
+        &mut self,
+        policy: &Policy,
+        now: Millis,
+        metric: &str,
+        answer: &PrometheusAnswer,
+    ) -> Result<ReadReport, ReadError> {
+        self.check(policy)?;
+        let id = policy.metric_named(metric)?;
         let spec = policy.plan().catalogue().spec(id);
         if spec.kind == Kind::Event {
             return Err(ReadError::Event {
                 metric: metric.to_owned(),
             });
         }
-        let answer = prometheus::parse(body, &SourceLimits::default())?;
         let mut notes: Vec<String> = answer.warnings.iter().chain(&answer.infos).cloned().collect();
         if answer.partial {
             notes.push("the server says that series may be missing".to_owned());
@@ -357,7 +377,7 @@ impl Task {
         body: &[u8],
     ) -> Result<ReadReport, ReadError> {
         self.check(policy)?;
-        let id = Self::metric(policy, metric)?;
+        let id = policy.metric_named(metric)?;
         if policy.plan().catalogue().spec(id).kind != Kind::Event {
             return Err(ReadError::NotEvent {
                 metric: metric.to_owned(),
@@ -384,13 +404,6 @@ impl Task {
         }
         self.observed(policy, now, id, t)?;
         Ok(report)
-    }
-
-    fn metric(policy: &Policy, name: &str) -> Result<MetricId, TaskError> {
-        policy.metric(name).ok_or_else(|| TaskError::UnknownMetric {
-            name: name.to_owned(),
-            known: list(policy.plan().catalogue().iter().map(|(_, s)| s.name.as_str())),
-        })
     }
 
     /// The handles of instances, all or none: nothing is made where one of them is refused.

@@ -6,8 +6,8 @@ use chrono::{DateTime, SecondsFormat, Utc};
 use serde::Serialize;
 
 use super::decision::{AlertKind, Decision, LookKind, Outcome, RuleState, RuleStatus};
-use crate::action::instruction::Instruction;
 use crate::action::guard::{Direction, OPEN};
+use crate::action::instruction::Instruction;
 use crate::action::{Change, Guard, Resource, Step};
 use crate::lang::{self, Explanation, InputValue, Values};
 use crate::resources::memory::FlinkProcess;
@@ -105,7 +105,12 @@ impl Decision {
                     process: f.process,
                     from: f.from,
                     to: f.resized.breakdown.process(),
-                    entries: f.resized.write_back().into_iter().map(|(k, v)| (k.to_owned(), v)).collect(),
+                    entries: f
+                        .resized
+                        .write_back()
+                        .into_iter()
+                        .map(|(k, v)| (k.to_owned(), v))
+                        .collect(),
                 })
                 .collect(),
             held: self

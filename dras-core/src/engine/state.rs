@@ -76,7 +76,13 @@ impl State {
                 .filter(|(attribute, _)| !attribute.derived)
                 .filter_map(|(attribute, value)| {
                     let ty = attribute.ty.describe();
-                    Some((attribute.name.clone(), Given { value: value.clone()?, ty }))
+                    Some((
+                        attribute.name.clone(),
+                        Given {
+                            value: value.clone()?,
+                            ty,
+                        },
+                    ))
                 })
                 .collect(),
             labels: task.labels.clone(),
@@ -102,7 +108,13 @@ impl State {
         }
     }
 
-    fn into_task(self, policy: &Policy, windows: Windows, history: History, carried: &mut Carried) -> Result<Task, TaskError> {
+    fn into_task(
+        self,
+        policy: &Policy,
+        windows: Windows,
+        history: History,
+        carried: &mut Carried,
+    ) -> Result<Task, TaskError> {
         let inner = policy.inner();
         let mut task = Task::new(policy, &self.id)?;
         for (name, Given { value, ty }) in self.attributes {
@@ -204,7 +216,9 @@ impl Task {
     pub(super) fn follow(&mut self, policy: &Policy, live: &Policy, task: &Task) -> Result<(), TaskError> {
         task.check(live)?;
         for (index, attribute) in policy.attributes().iter().enumerate() {
-            let same = live.attribute(&attribute.name).filter(|id| live.attributes()[id.0.index()].ty == attribute.ty);
+            let same = live
+                .attribute(&attribute.name)
+                .filter(|id| live.attributes()[id.0.index()].ty == attribute.ty);
             if let Some(id) = same {
                 self.values[index].clone_from(&task.values[id.0.index()]);
             }

@@ -135,7 +135,9 @@ pub enum TaskError {
         limit: usize,
     },
     /// The attribute follows from something else.
-    #[error("`{name}` follows from the task's Flink configuration or history, and is not set; hand the configuration to `set_flink_configuration`")]
+    #[error(
+        "`{name}` follows from the task's Flink configuration or history, and is not set; hand the configuration to `set_flink_configuration`"
+    )]
     Derived {
         /// The attribute.
         name: String,
@@ -300,7 +302,9 @@ impl Task {
             Ok::<_, MemoryError>(Some(config))
         };
         let (task_manager, job_manager) = (read(FlinkProcess::TaskManager)?, read(FlinkProcess::JobManager)?);
-        let slots = entries.iter().find(|(k, _)| k.as_ref() == "taskmanager.numberOfTaskSlots");
+        let slots = entries
+            .iter()
+            .find(|(k, _)| k.as_ref() == "taskmanager.numberOfTaskSlots");
         let slots = match slots {
             Some((_, text)) => match text.as_ref().trim().parse::<u32>() {
                 Ok(slots) if slots > 0 => Some(slots),
@@ -387,7 +391,10 @@ impl Task {
             }
         }
         for step in &record.steps {
-            let known = step.resource.process().is_some_and(|process| self.memory(process).is_some());
+            let known = step
+                .resource
+                .process()
+                .is_some_and(|process| self.memory(process).is_some());
             if let Some(id) = inner.known.resources[step.resource as usize].filter(|_| !known) {
                 self.values[id.index()] = Some(AttributeValue::Number(step.to));
             }
@@ -408,7 +415,14 @@ impl Task {
     ///
     /// # Errors
     /// As [`applied`](Self::applied).
-    pub fn failed(&mut self, policy: &Policy, now: Millis, key: &str, at: Millis, reason: &str) -> Result<(), TaskError> {
+    pub fn failed(
+        &mut self,
+        policy: &Policy,
+        now: Millis,
+        key: &str,
+        at: Millis,
+        reason: &str,
+    ) -> Result<(), TaskError> {
         self.check(policy)?;
         check_time(policy, now, key, at)?;
         self.history.failed(key, at, reason)?;

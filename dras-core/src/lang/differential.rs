@@ -8,7 +8,10 @@ use proptest::prelude::*;
 
 use super::ast::{Ast, BinaryOp, NodeId, NodeKind, UnaryOp};
 use super::compile::{Compiled, Compiler};
-use super::{Column, Expected, Expression, Kleene, Limits, Registers, Row, Scope, Truth, Type, Value, Values, VariableId, oom, parse};
+use super::{
+    Column, Expected, Expression, Kleene, Limits, Registers, Row, Scope, Truth, Type, Value, Values, VariableId, oom,
+    parse,
+};
 use crate::diagnostic::Diagnostics;
 use crate::undefined::Undefined;
 use crate::units::Unit;

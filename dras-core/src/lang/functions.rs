@@ -387,7 +387,7 @@ functions! {
         ["coverage(cpu[5m])" => "1", "coverage(cpu[1h]) < 10%" => "true"];
     Time "age" "age(range), age(range > y)" reducer(Some(TimeReducer::Tested(Reduce::Age)), None, UnitRule::Seconds, Collapse::As(Across::Max), Needs::Anything),
         "Time since the newest sample of the window, or since the newest that passes a test; undefined where there is none.",
-        ["age(cpu[5m])" => "0s", "age(exceptions[10m] =~ 'OutOfMemoryError')" => "1m", "min(age(cpu[5m] < 50%))" => "2m30s"];
+        ["age(cpu[5m])" => "0s", "age(exceptions[10m] =~ 'OutOfMemoryError')" => "1m"];
     Time "age_of_first" "age_of_first(range)" collapsed(Reduce::AgeOfFirst, UnitRule::Seconds, Across::Max, Needs::Numbers),
         "Time since the oldest sample of the window.",
         ["age_of_first(cpu[5m])" => "4m45s"];

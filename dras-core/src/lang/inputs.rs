@@ -9,7 +9,9 @@ use super::graph::{Body, Graph, GraphId, Input};
 use super::kleene::{Ask, Kleene, Leaf, Over, Place, Registers};
 use super::row::{OWN, Row};
 use super::types::{Missing, Type, Value};
-use crate::metrics::{Across, AggregateId, InstanceId, Kind, Moment, Plan, Reduce, SampleRef, Scratch, Windows, kernels};
+use crate::metrics::{
+    Across, AggregateId, InstanceId, Kind, Moment, Plan, Reduce, SampleRef, Scratch, Windows, kernels,
+};
 use crate::undefined::Undefined;
 use crate::units::Millis;
 
@@ -72,7 +74,10 @@ impl<'t> Look<'t> {
                     expects,
                 } => {
                     let expected = expects.count(self.task_managers);
-                    answering.moment.reduced(*aggregate, *across, expected, None).map_err(own)
+                    answering
+                        .moment
+                        .reduced(*aggregate, *across, expected, None)
+                        .map_err(own)
                 }
                 Ask::Tested {
                     aggregate,
@@ -185,11 +190,16 @@ impl<'t> Answering<'t, '_> {
         if over.one {
             instances.truncate(1);
         }
-        let expected = over.expects.iter().filter_map(|e| e.count(self.look.task_managers)).max();
+        let expected = over
+            .expects
+            .iter()
+            .filter_map(|e| e.count(self.look.task_managers))
+            .max();
         let expected = expected.unwrap_or(0).max(instances.len() as u32);
         if !instances.is_empty() {
             // What an element needs from outside.
-            self.kleene.compute_before(graph, row, place.node, self.values, self.registers);
+            self.kleene
+                .compute_before(graph, row, place.node, self.values, self.registers);
         }
 
         let mut numbers = std::mem::take(&mut self.vector.numbers);
@@ -243,7 +253,12 @@ impl<'t> Answering<'t, '_> {
         self.vector.undefined.clear();
         for leaf in &over.leaves {
             let answer = self.leaf(row, *leaf, instance);
-            let own = |reason| Value::Undefined(Missing { reason, origin: leaf.id });
+            let own = |reason| {
+                Value::Undefined(Missing {
+                    reason,
+                    origin: leaf.id,
+                })
+            };
             let answer = answer.unwrap_or_else(own);
             if let (false, Value::Undefined(missing)) = (self.registers.set_leaf(leaf.id, &answer), answer) {
                 self.vector.undefined.push((leaf.id, missing));
@@ -306,7 +321,10 @@ impl<'t> Answering<'t, '_> {
         let Leaf { aggregate, test, .. } = leaf;
         let asked = plan.aggregate(aggregate);
         let instance = if leaf.of_task {
-            windows.live(plan, asked.metric, now).next().ok_or(Undefined::NoInstance)?
+            windows
+                .live(plan, asked.metric, now)
+                .next()
+                .ok_or(Undefined::NoInstance)?
         } else {
             instance
         };

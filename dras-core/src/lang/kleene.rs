@@ -254,7 +254,9 @@ impl Over {
                 _ => steps.push(Step::new(graph, id)),
             }
         }
-        has_texts |= steps.iter().any(|s| matches!(s.does, Does::TextTest(_) | Does::Texts(_) | Does::Exact));
+        has_texts |= steps
+            .iter()
+            .any(|s| matches!(s.does, Does::TextTest(_) | Does::Texts(_) | Does::Exact));
         // Metrics of the whole task say the same of every instance; they have instances of their own only where no other metric has.
         let only_of_task = leaves.iter().all(|leaf| leaf.of_task);
         let mut live: Vec<AggregateId> = Vec::new();
@@ -469,7 +471,9 @@ impl Kleene {
         values: &mut Values<'t>,
         registers: &mut Registers,
     ) {
-        let steps = self.first[registers.done..].iter().take_while(|step| step.into < node.0);
+        let steps = self.first[registers.done..]
+            .iter()
+            .take_while(|step| step.into < node.0);
         let mut done = registers.done;
         for step in steps {
             step.run(graph, row, values, &mut registers.of_nodes);

@@ -24,7 +24,7 @@ mod explain;
 mod expression;
 mod format;
 pub mod functions;
-mod graph;
+pub(crate) mod graph;
 mod inputs;
 mod kleene;
 mod limits;
@@ -36,10 +36,12 @@ mod plain;
 mod program;
 #[cfg(test)]
 mod prose;
+pub(crate) mod reason;
 #[cfg(test)]
 mod reference;
 mod row;
 mod scope;
+pub(crate) mod steady;
 mod token;
 mod types;
 
@@ -47,8 +49,8 @@ pub use check::Expected;
 pub use columns::{Column, ColumnError, Truth};
 pub(crate) use compile::{Compiled, Compiler, ExpressionId};
 pub(crate) use exact::Values;
-pub(crate) use explain::inputs;
 pub use explain::{Explanation, InputValue, Part};
+pub(crate) use explain::{display_window, inputs};
 pub use expression::Expression;
 pub use format::{format, format_source, same};
 pub use graph::VariableId;

@@ -143,7 +143,7 @@ fn function_chapters() -> String {
 /// The reference of all error codes.
 fn error_page() -> String {
     let mut page = String::from(
-        "# Errors and warnings\n\nEvery diagnostic has a stable code. `E` refuses the expression or document, `W` warns. This page is generated from the \
+        "# Errors and warnings\n\nEvery diagnostic has a stable code. `E` refuses the expression or document, `W` warns, `I` remarks. This page is generated from the \
          catalogue in the source; every example is a test.\n\n",
     );
     for code in ALL_CODES {
@@ -155,7 +155,9 @@ fn error_page() -> String {
                     writeln!(page, "```text\n{found}\n```\n").unwrap();
                 }
             }
-            Example::Document(source) | Example::Library(source) => writeln!(page, "```json\n{source}\n```\n").unwrap(),
+            Example::Document(source) | Example::Library(source) | Example::Lint(source) => {
+                writeln!(page, "```json\n{source}\n```\n").unwrap()
+            }
             Example::Generated(how) => writeln!(page, "Example: {how}.\n").unwrap(),
         }
     }

@@ -117,7 +117,10 @@ impl Block {
         let mut block = Block::new(columns.len(), capacity, max_gap);
         block.times[..len].copy_from_slice(times);
         block.len = len;
-        block.gaps_upto = times.windows(2).rfind(|t| t[1].saturating_sub(t[0]) > max_gap).map_or(Millis::MIN, |t| t[1]);
+        block.gaps_upto = times
+            .windows(2)
+            .rfind(|t| t[1].saturating_sub(t[0]) > max_gap)
+            .map_or(Millis::MIN, |t| t[1]);
         for (at, (column, cells)) in columns.into_iter().enumerate() {
             block.cells[at * capacity..][..len].copy_from_slice(&cells);
             block.columns[at] = Column {
@@ -253,10 +256,19 @@ impl Block {
     fn insert(&mut self, row: usize, t: Millis, max_rows: usize) {
         // A row in between only makes a gap smaller. A row before all others may come before a gap.
         if row == self.len {
-            if self.times().last().is_some_and(|last| t.saturating_sub(*last) > self.max_gap) {
+            if self
+                .times()
+                .last()
+                .is_some_and(|last| t.saturating_sub(*last) > self.max_gap)
+            {
                 self.gaps_upto = t;
             }
-        } else if row == 0 && self.times().first().is_some_and(|first| first.saturating_sub(t) > self.max_gap) {
+        } else if row == 0
+            && self
+                .times()
+                .first()
+                .is_some_and(|first| first.saturating_sub(t) > self.max_gap)
+        {
             self.gaps_upto = self.gaps_upto.max(self.times()[0]);
         }
         if row < self.len / 2 && self.start > 0 {

@@ -111,7 +111,9 @@ pub(super) struct Series<'p> {
 impl<'p> Series<'p> {
     /// `None` where no rule asks for the samples.
     pub(super) fn new(plan: &'p Plan, now: Millis, slot: Slot) -> Option<Series<'p>> {
-        let Slot::Column { group, column } = slot else { return None };
+        let Slot::Column { group, column } = slot else {
+            return None;
+        };
         let (group_at, column_at) = (usize::from(group), usize::from(column));
         let group = &plan.groups[group_at];
         Some(Series {

@@ -231,9 +231,12 @@ impl<'w> Moment<'w, '_> {
         let shared = &mut self.scratch.shared;
         if !question.has_liveness_of_metric() {
             let first = shared.pool.len() as u32;
-            shared
-                .pool
-                .extend(windows.by_place().filter(|(_, i)| question.is_live(i)).map(|(place, _)| place));
+            shared.pool.extend(
+                windows
+                    .by_place()
+                    .filter(|(_, i)| question.is_live(i))
+                    .map(|(place, _)| place),
+            );
             return Live {
                 first,
                 count: shared.pool.len() as u32 - first,

@@ -301,7 +301,9 @@ impl<'q> Question<'q> {
         test: Option<&mut SampleTest<'_>>,
         scratch: &mut Scratch,
     ) -> Result<f64, Undefined> {
-        let Scratch { shared, starts, work, .. } = scratch;
+        let Scratch {
+            shared, starts, work, ..
+        } = scratch;
         let located = shared.located(self.frame, place, || Ok(self.locate(series, self.bounds()?)))?;
         let (first, last) = (located.first as usize, located.last as usize);
         let (times, cells) = (series.block.times(), series.cells());
@@ -362,11 +364,23 @@ impl<'q> Question<'q> {
             ..self.frame(&bounds)
         };
         let covered = || kernels::covered(&samples, &frame);
-        self.of_samples(series, samples, &frame, &bounds, covered, test, &mut scratch.starts, &mut scratch.work)
+        self.of_samples(
+            series,
+            samples,
+            &frame,
+            &bounds,
+            covered,
+            test,
+            &mut scratch.starts,
+            &mut scratch.work,
+        )
     }
 
     /// A window of these samples.
-    #[expect(clippy::too_many_arguments, reason = "what is known of a window, each of its own type")]
+    #[expect(
+        clippy::too_many_arguments,
+        reason = "what is known of a window, each of its own type"
+    )]
     fn of_samples<'a>(
         &self,
         series: &Series<'_>,
@@ -499,10 +513,12 @@ impl<'q> Question<'q> {
         let reduce = self.aggregate.reduce;
         if let (Reduce::Age, Some(made)) = (reduce, &self.aggregate.test) {
             let mut test = test;
-            return self.age_of_passing(samples.times.iter().zip(samples.values).rev(), |value| match (made, &mut test) {
-                (Test::Within { lo, hi, negate }, _) => Some((*lo..=*hi).contains(value) != *negate),
-                (Test::Caller, Some(test)) => test(SampleRef::Number(*value)),
-                (Test::Caller | Test::Text(_), _) => None,
+            return self.age_of_passing(samples.times.iter().zip(samples.values).rev(), |value| {
+                match (made, &mut test) {
+                    (Test::Within { lo, hi, negate }, _) => Some((*lo..=*hi).contains(value) != *negate),
+                    (Test::Caller, Some(test)) => test(SampleRef::Number(*value)),
+                    (Test::Caller | Test::Text(_), _) => None,
+                }
             });
         }
         let result = match (&self.aggregate.test, test) {
@@ -537,7 +553,9 @@ impl<'q> Question<'q> {
             // The usual case: nothing went wrong.
             return match self.aggregate.reduce {
                 Reduce::Count | Reduce::Any if none != Undefined::NotObserved => Ok(0.0),
-                Reduce::Count | Reduce::Any | Reduce::Age | Reduce::AgeOfFirst | Reduce::All | Reduce::Share => Err(none),
+                Reduce::Count | Reduce::Any | Reduce::Age | Reduce::AgeOfFirst | Reduce::All | Reduce::Share => {
+                    Err(none)
+                }
                 _ => Err(Undefined::NotANumber),
             };
         }

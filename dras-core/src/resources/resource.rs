@@ -125,7 +125,9 @@ impl Resource {
             Resource::Parallelism => "present parallelism",
             Resource::TaskManagerMemory => "total process memory of one TaskManager",
             Resource::TaskHeap => "task heap of one TaskManager: the JVM heap less Flink's own part of it",
-            Resource::TaskOffHeap => "task off-heap memory of one TaskManager: direct and native memory of the job's code",
+            Resource::TaskOffHeap => {
+                "task off-heap memory of one TaskManager: direct and native memory of the job's code"
+            }
             Resource::NetworkMemory => "network buffers of one TaskManager",
             Resource::ManagedMemory => "managed memory of one TaskManager: RocksDB, sorting, Python",
             Resource::Metaspace => "JVM metaspace of one TaskManager: the classes",

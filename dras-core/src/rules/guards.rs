@@ -253,7 +253,11 @@ pub struct Ineffective {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub least_gain: Option<f64>,
     /// How long the rule waits, in ms; 0 switches the guard off.
-    #[serde(rename = "for", skip_serializing_if = "Option::is_none", serialize_with = "as_duration")]
+    #[serde(
+        rename = "for",
+        skip_serializing_if = "Option::is_none",
+        serialize_with = "as_duration"
+    )]
     pub hold: Option<Millis>,
 }
 

@@ -28,11 +28,12 @@ pub use attributes::{AttributeType, BUILT_IN_ATTRIBUTES, BuiltInAttribute, built
 pub use bounds::{Bounds, Limits};
 pub use constant::{BadConstant, Constant};
 pub use document::{
-    AcrossInstances, AttributeDeclaration, Document, Hold, MetricDeclaration, Param, Rule, StrategyUse,
-    Version, WindowSettings,
+    AcrossInstances, AttributeDeclaration, Document, Hold, MetricDeclaration, Param, Rule, StrategyUse, Version,
+    WindowSettings,
 };
 pub use guards::{
-    Align, CoolDown, Excluded, Freeze, Guards, Ineffective, LargestSteps, Mode, Oscillation, Rescale, Sizing, Stabilisation, Timing, Tolerance,
+    Align, CoolDown, Excluded, Freeze, Guards, Ineffective, LargestSteps, Mode, Oscillation, Rescale, Sizing,
+    Stabilisation, Timing, Tolerance,
 };
 pub use library::Library;
 pub use limits::DocumentLimits;

@@ -468,7 +468,10 @@ impl<'l> DocumentReader<'l> {
             let priority = fields
                 .take("priority")
                 .map_or(Some(0), |at| self.reader.whole(&at, i32::MIN.into(), i32::MAX.into()));
-            let urgent = fields.take("urgent").and_then(|at| self.reader.truth(&at)).unwrap_or(false);
+            let urgent = fields
+                .take("urgent")
+                .and_then(|at| self.reader.truth(&at))
+                .unwrap_or(false);
             let no_shrink_at = fields.take("no_shrink_for");
             let no_shrink_for = no_shrink_at.as_ref().and_then(|at| self.hold(at)).unwrap_or_default();
             let mut effect = |name| {
@@ -483,14 +486,22 @@ impl<'l> DocumentReader<'l> {
                 self.reader.at(codes::BAD_FIELD_VALUE, at, message, Some(help));
             }
             let sets_nothing = then.as_ref().is_some_and(BTreeMap::is_empty);
-            for at in [no_shrink_at.as_ref(), lowers.as_ref().map(|e| &e.0), raises.as_ref().map(|e| &e.0)]
-                .into_iter()
-                .flatten()
-                .filter(|_| sets_nothing)
+            for at in [
+                no_shrink_at.as_ref(),
+                lowers.as_ref().map(|e| &e.0),
+                raises.as_ref().map(|e| &e.0),
+            ]
+            .into_iter()
+            .flatten()
+            .filter(|_| sets_nothing)
             {
                 let message = "this rule sets no resource, so that the field has no meaning";
-                self.reader
-                    .at(codes::BAD_FIELD_VALUE, at, message, Some("remove it, or add `then`".to_owned()));
+                self.reader.at(
+                    codes::BAD_FIELD_VALUE,
+                    at,
+                    message,
+                    Some("remove it, or add `then`".to_owned()),
+                );
             }
             fields.finish(&mut self.reader);
             if let (Some(name), Some(at)) = (&name, &name_at) {

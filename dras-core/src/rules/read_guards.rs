@@ -2,7 +2,8 @@
 
 use super::bounds::{Bounds, Limits};
 use super::guards::{
-    Align, CoolDown, Excluded, Freeze, Guards, Ineffective, LargestSteps, Mode, Oscillation, Rescale, Sizing, Stabilisation, Timing, Tolerance,
+    Align, CoolDown, Excluded, Freeze, Guards, Ineffective, LargestSteps, Mode, Oscillation, Rescale, Sizing,
+    Stabilisation, Timing, Tolerance,
 };
 use super::read::DocumentReader;
 use super::reader::{At, Reader};
@@ -27,7 +28,10 @@ pub(super) const MOST_STEP: f64 = 100.0;
 pub(super) const MODES: [(&str, Mode); 2] = [("monitor", Mode::Monitor), ("active", Mode::Active)];
 
 /// The words for ways to change the parallelism.
-pub(super) const WAYS: [(&str, Rescale); 2] = [("with_savepoint", Rescale::WithSavepoint), ("in_place", Rescale::InPlace)];
+pub(super) const WAYS: [(&str, Rescale); 2] = [
+    ("with_savepoint", Rescale::WithSavepoint),
+    ("in_place", Rescale::InPlace),
+];
 
 /// The words for what parallelism is aligned to.
 pub(super) const TO: [(&str, AlignTo); 2] = [("partitions", AlignTo::Partitions), ("key_groups", AlignTo::KeyGroups)];
@@ -50,7 +54,9 @@ impl DocumentReader<'_> {
             return limits;
         };
         for resource in Resource::ALL {
-            let Some(at) = fields.take(resource.name()) else { continue };
+            let Some(at) = fields.take(resource.name()) else {
+                continue;
+            };
             let bounds = self.bounds(&at, resource);
             if bounds != Bounds::default() {
                 limits.resources.insert(resource, bounds);
@@ -119,8 +125,12 @@ impl DocumentReader<'_> {
                     return Some(share);
                 }
                 let message = "a tolerance of 100% would hold any allocation";
-                self.reader
-                    .at(codes::BAD_FIELD_VALUE, &at, message, Some("write a share below 100%".to_owned()));
+                self.reader.at(
+                    codes::BAD_FIELD_VALUE,
+                    &at,
+                    message,
+                    Some("write a share below 100%".to_owned()),
+                );
                 None
             };
             sizing.tolerance = Tolerance {
@@ -230,7 +240,12 @@ impl DocumentReader<'_> {
             timing.short = reader.cadence(&at);
             if timing.short.as_ref().is_some_and(|c| c.period().is_none()) {
                 let message = "the short timer has a fixed distance";
-                reader.at(codes::BAD_FIELD_VALUE, &at, message, Some("write a duration: `\"30s\"`".to_owned()));
+                reader.at(
+                    codes::BAD_FIELD_VALUE,
+                    &at,
+                    message,
+                    Some("write a duration: `\"30s\"`".to_owned()),
+                );
             }
         }
         if let Some(at) = fields.take("long") {
@@ -292,11 +307,19 @@ impl Reader {
             self.calendar(&at, Cron::parse(text))
         });
         let zone = fields.take("zone").map(|at| self.zone(&at));
-        let urgent_pass = fields.take("urgent_pass").and_then(|at| self.truth(&at)).unwrap_or(false);
+        let urgent_pass = fields
+            .take("urgent_pass")
+            .and_then(|at| self.truth(&at))
+            .unwrap_or(false);
         fields.finish(self);
         if let (Some(at), None) = (&weekdays_at, &daily_at) {
             let help = "give the daily range too, `\"daily\": \"00:00-24:00\"`, or a cron pattern instead".to_owned();
-            self.at(codes::BAD_FIELD_VALUE, at, "weekdays belong to a daily range", Some(help));
+            self.at(
+                codes::BAD_FIELD_VALUE,
+                at,
+                "weekdays belong to a daily range",
+                Some(help),
+            );
             return None;
         }
         let daily = match (daily, weekdays) {
@@ -310,7 +333,12 @@ impl Reader {
             (None, Some(cron)) => Period::cron(cron?),
             (None, None) => {
                 let help = "write `\"daily\": \"22:00-06:00\"`, or `\"cron\": \"* 9-17 * * mon-fri\"`".to_owned();
-                self.at(codes::MISSING_FIELD, at, "a time without restarts needs `daily` or `cron`", Some(help));
+                self.at(
+                    codes::MISSING_FIELD,
+                    at,
+                    "a time without restarts needs `daily` or `cron`",
+                    Some(help),
+                );
                 return None;
             }
         };

@@ -169,16 +169,26 @@ impl DocumentReader<'_> {
         let (flink_at, flink) = optional!("flink", |at| self.non_empty(at));
         let (record_at, record) = optional!("record", |at| self.non_empty(at));
         if record_at.is_some() {
-            for (at, what) in [(&query_at, "read by a query"), (&flink_at, "read from Flink"), (&label_at, "split by a label")] {
+            for (at, what) in [
+                (&query_at, "read by a query"),
+                (&flink_at, "read from Flink"),
+                (&label_at, "split by a label"),
+            ] {
                 let Some(at) = at else { continue };
                 let message = format!("a recorded metric is computed at each look, and not {what}");
-                self.reader
-                    .at(codes::BAD_FIELD_VALUE, at, message, Some("remove it, or `record`".to_owned()));
+                self.reader.at(
+                    codes::BAD_FIELD_VALUE,
+                    at,
+                    message,
+                    Some("remove it, or `record`".to_owned()),
+                );
                 sound = false;
             }
             let of_task = per.is_none_or(|per| per == Per::Task);
             for (at, good) in [(&kind_at, kind.is_none_or(|k| k == Kind::Gauge)), (&per_at, of_task)] {
-                let Some(at) = at.as_ref().filter(|_| !good) else { continue };
+                let Some(at) = at.as_ref().filter(|_| !good) else {
+                    continue;
+                };
                 let message = "a recorded metric is a gauge of the task: one value at each look";
                 self.reader
                     .at(codes::BAD_FIELD_VALUE, at, message, Some("remove it".to_owned()));

@@ -39,7 +39,7 @@
 //! assert_eq!(reader.value::<u32>(SectionKind(*b"else"), 1)?, None);
 //!
 //! let cut = Reader::new(&bytes[..bytes.len() - 1]).unwrap_err();
-//! assert_eq!(cut.to_string(), "the snapshot is cut off: 8 bytes should follow byte 40, but there are 7; fetch it again, whole");
+//! assert_eq!(cut.to_string(), "the snapshot is cut off: 9 bytes should follow byte 40, but there are 8; fetch it again, whole");
 //! # Ok::<(), SnapshotError>(())
 //! ```
 

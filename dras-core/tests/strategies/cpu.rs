@@ -36,14 +36,38 @@ fn every_parameter_of_the_way_up_does_what_it_says() {
     let wish = |params: &str, cpu| first_wish(&steady(params, cpu, 0.9, 40 * M), "cpu.up", Parallelism);
     assert_eq!(wish("{}", 0.45), Some((10 * M, 6.0)));
     assert_eq!(wish(r#"{"high": "95%"}"#, 0.45), None);
-    assert_eq!(wish(r#"{"high": "50%"}"#, 0.30), Some((10 * M, 5.0)), "at least one more: 4 * 0.6 / 0.6 is 4");
-    assert_eq!(wish(r#"{"reserve": "10%"}"#, 0.45), Some((10 * M, 5.0)), "at least one more: 4 * 0.9 / 0.9 is 4");
-    assert_eq!(wish(r#"{"reserve": "70%"}"#, 0.45), Some((10 * M, 12.0)), "4 * 0.9 / 0.3");
-    assert_eq!(wish(r#"{"of_capacity": false}"#, 0.45), Some((10 * M, 6.0)), "4 * 0.9 * 1.4 = 5.04");
-    assert_eq!(wish(r#"{"of_capacity": false, "reserve": "70%"}"#, 0.45), Some((10 * M, 7.0)), "4 * 0.9 * 1.7 = 6.12");
+    assert_eq!(
+        wish(r#"{"high": "50%"}"#, 0.30),
+        Some((10 * M, 5.0)),
+        "at least one more: 4 * 0.6 / 0.6 is 4"
+    );
+    assert_eq!(
+        wish(r#"{"reserve": "10%"}"#, 0.45),
+        Some((10 * M, 5.0)),
+        "at least one more: 4 * 0.9 / 0.9 is 4"
+    );
+    assert_eq!(
+        wish(r#"{"reserve": "70%"}"#, 0.45),
+        Some((10 * M, 12.0)),
+        "4 * 0.9 / 0.3"
+    );
+    assert_eq!(
+        wish(r#"{"of_capacity": false}"#, 0.45),
+        Some((10 * M, 6.0)),
+        "4 * 0.9 * 1.4 = 5.04"
+    );
+    assert_eq!(
+        wish(r#"{"of_capacity": false, "reserve": "70%"}"#, 0.45),
+        Some((10 * M, 7.0)),
+        "4 * 0.9 * 1.7 = 6.12"
+    );
     assert_eq!(wish(r#"{"up_for": "6m"}"#, 0.45), Some((15 * M, 6.0)));
     assert_eq!(wish(r#"{"up_for": "0s"}"#, 0.45), Some((5 * M, 6.0)));
-    assert_eq!(wish(r#"{"window": "20m", "up_for": "0s"}"#, 0.45), Some((20 * M, 6.0)), "80% of it after 16 minutes");
+    assert_eq!(
+        wish(r#"{"window": "20m", "up_for": "0s"}"#, 0.45),
+        Some((20 * M, 6.0)),
+        "80% of it after 16 minutes"
+    );
 }
 
 #[test]
@@ -62,7 +86,10 @@ fn what_a_slot_may_use_follows_from_the_cores() {
     // Eight slots on four cores can use no more than the four. 4 * 0.9 / 0.6 = 6.
     assert_eq!(wish(&[("slots_per_task_manager", 8.0)], 0.9), Some(6.0));
     // One saturated slot on two cores reads 0.5.
-    assert_eq!(wish(&[("slots_per_task_manager", 1.0), ("machine_cores", 2.0)], 0.5), Some(7.0));
+    assert_eq!(
+        wish(&[("slots_per_task_manager", 1.0), ("machine_cores", 2.0)], 0.5),
+        Some(7.0)
+    );
 }
 
 #[test]
@@ -71,8 +98,14 @@ fn work_that_waits_asks_for_slots_without_cpu() {
     assert_eq!(fired(&decisions), ["cpu.waiting"]);
     // 4 * 1.0 / 0.6 = 6.67.
     assert_eq!(first_change(&decisions, Parallelism), Some((10 * M, 4.0, 7.0)));
-    assert!(fired(&steady(r#"{"busy_high": "100%"}"#, 0.03, 1.0, 15 * M)).is_empty(), "switched off");
-    assert_eq!(fired(&steady(r#"{"busy_high": "60%"}"#, 0.03, 0.7, 15 * M)), ["cpu.waiting"]);
+    assert!(
+        fired(&steady(r#"{"busy_high": "100%"}"#, 0.03, 1.0, 15 * M)).is_empty(),
+        "switched off"
+    );
+    assert_eq!(
+        fired(&steady(r#"{"busy_high": "60%"}"#, 0.03, 0.7, 15 * M)),
+        ["cpu.waiting"]
+    );
     // Where the CPU is high that says it all.
     assert_eq!(fired(&steady("{}", 0.45, 1.0, 15 * M)), ["cpu.up"]);
 }
@@ -91,10 +124,18 @@ fn an_idle_task_shrinks_to_what_its_larger_load_needs() {
     assert_eq!(idle("{}", 0.04, 0.35, 0.0), None, "busy");
     assert_eq!(idle("{}", 0.16, 0.1, 0.0), None, "32% of a slot");
     assert_eq!(idle("{}", 0.04, 0.1, 0.5), None, "held up");
-    assert_eq!(idle(r#"{"low": "40%"}"#, 0.16, 0.1, 0.0), Some((35, 7.0)), "12 * 0.32 / 0.6 = 6.4");
+    assert_eq!(
+        idle(r#"{"low": "40%"}"#, 0.16, 0.1, 0.0),
+        Some((35, 7.0)),
+        "12 * 0.32 / 0.6 = 6.4"
+    );
     assert_eq!(idle(r#"{"low_for": "60m"}"#, 0.04, 0.25, 0.0), Some((65, 5.0)));
     assert_eq!(idle(r#"{"reserve": "0%"}"#, 0.04, 0.25, 0.0), Some((35, 3.0)));
-    assert_eq!(idle(r#"{"of_capacity": false}"#, 0.04, 0.25, 0.0), Some((35, 5.0)), "12 * 0.25 * 1.4 = 4.2");
+    assert_eq!(
+        idle(r#"{"of_capacity": false}"#, 0.04, 0.25, 0.0),
+        Some((35, 5.0)),
+        "12 * 0.25 * 1.4 = 4.2"
+    );
 }
 
 #[test]
@@ -114,7 +155,12 @@ fn slots_that_brought_nothing_are_not_followed_by_more() {
     let decisions = lab.run(H, |s| load(0.45, 1.0, 0.0, s, 1000.0));
     let changes: Vec<_> = decisions.iter().flat_map(|d| d.changes().to_vec()).collect();
     assert_eq!(changes.len(), 1, "the first step is tried");
-    assert!(decisions.iter().flat_map(Decision::held).any(|h| h.by.iter().any(|b| b.0 == Guard::Ineffective)));
+    assert!(
+        decisions
+            .iter()
+            .flat_map(Decision::held)
+            .any(|h| h.by.iter().any(|b| b.0 == Guard::Ineffective))
+    );
     // The machines are as full, but twice as many slots do twice as much: go on.
     let mut lab = Lab::new(policy("cpu", "{}"));
     lab.applies = true;
@@ -131,7 +177,10 @@ fn slots_that_brought_nothing_are_not_followed_by_more() {
             changes += 1;
         }
     }
-    assert!(changes >= 3 && parallelism >= 12.0, "{changes} changes to {parallelism}");
+    assert!(
+        changes >= 3 && parallelism >= 12.0,
+        "{changes} changes to {parallelism}"
+    );
 }
 
 #[test]
@@ -150,7 +199,11 @@ fn without_records_the_gain_is_told_from_the_utilisation_alone() {
 fn nothing_is_decided_of_what_is_not_known() {
     let mut lab = Lab::new(policy("cpu", "{}"));
     let decisions = lab.run(10 * M, |_| of_both("busy", 1000.0));
-    assert!(decisions.iter().all(|d| d.changes().is_empty() && d.states().all(|s| s != RuleState::Fired)));
+    assert!(
+        decisions
+            .iter()
+            .all(|d| d.changes().is_empty() && d.states().all(|s| s != RuleState::Fired))
+    );
 }
 
 proptest! {

@@ -66,7 +66,9 @@ impl Lab {
     }
 
     pub fn configure(&mut self, entries: &[(&str, &str)]) -> &mut Lab {
-        self.task.set_flink_configuration(&self.policy, entries.iter().copied()).unwrap();
+        self.task
+            .set_flink_configuration(&self.policy, entries.iter().copied())
+            .unwrap();
         self
     }
 
@@ -84,7 +86,10 @@ impl Lab {
     pub fn scrape(&mut self, scrape: &Scrape) {
         let mut rows: BTreeMap<&str, Vec<_>> = BTreeMap::new();
         for (metric, instance, value) in scrape {
-            let id = self.policy.metric(metric).unwrap_or_else(|| panic!("no metric {metric}"));
+            let id = self
+                .policy
+                .metric(metric)
+                .unwrap_or_else(|| panic!("no metric {metric}"));
             rows.entry(instance).or_default().push((id, *value));
         }
         for (instance, row) in rows {
@@ -92,7 +97,9 @@ impl Lab {
             self.task.row(&self.policy, self.now, instance, self.now, &row).unwrap();
         }
         if let Some(exceptions) = self.policy.metric("exceptions").filter(|_| self.asks) {
-            self.task.observed(&self.policy, self.now, exceptions, self.now).unwrap();
+            self.task
+                .observed(&self.policy, self.now, exceptions, self.now)
+                .unwrap();
         }
     }
 
@@ -123,7 +130,6 @@ impl Lab {
         }
         decisions
     }
-
 }
 
 /// One value for both TaskManagers.
@@ -133,7 +139,9 @@ pub fn on_both(metric: &'static str, value: f64) -> Scrape {
 
 /// One value for two subtasks.
 pub fn of_both(metric: &'static str, value: f64) -> Scrape {
-    ["work-0", "work-1"].map(|subtask| (metric, subtask.to_owned(), value)).to_vec()
+    ["work-0", "work-1"]
+        .map(|subtask| (metric, subtask.to_owned(), value))
+        .to_vec()
 }
 
 /// The first decision that changes something, with its change of `resource`.
@@ -152,7 +160,11 @@ pub fn first_wish(decisions: &[Decision], rule: &str, resource: Resource) -> Opt
             return None;
         }
         let report = d.report();
-        let wanted = report.rules[index].proposals.iter().find(|p| p.resource == resource)?.target?;
+        let wanted = report.rules[index]
+            .proposals
+            .iter()
+            .find(|p| p.resource == resource)?
+            .target?;
         Some((d.at() - T0, wanted))
     })
 }
@@ -162,7 +174,11 @@ pub fn fired(decisions: &[Decision]) -> Vec<String> {
     let mut names: Vec<String> = Vec::new();
     for decision in decisions {
         let of_rules = decision.policy().rules().zip(decision.states());
-        names.extend(of_rules.filter(|(_, s)| *s == RuleState::Fired).map(|(r, _)| r.name.clone()));
+        names.extend(
+            of_rules
+                .filter(|(_, s)| *s == RuleState::Fired)
+                .map(|(r, _)| r.name.clone()),
+        );
     }
     names.sort_unstable();
     names.dedup();
@@ -172,7 +188,10 @@ pub fn fired(decisions: &[Decision]) -> Vec<String> {
 /// The alerts of all looks, by rule.
 pub fn alerts(decisions: &[Decision]) -> Vec<String> {
     let rule = |d: &Decision, index: u32| d.policy().rules().nth(index as usize).unwrap().name.clone();
-    let mut names: Vec<String> = decisions.iter().flat_map(|d| d.alerts().map(|a| rule(d, a.1)).collect::<Vec<_>>()).collect();
+    let mut names: Vec<String> = decisions
+        .iter()
+        .flat_map(|d| d.alerts().map(|a| rule(d, a.1)).collect::<Vec<_>>())
+        .collect();
     names.sort_unstable();
     names.dedup();
     names

@@ -3,7 +3,8 @@
 use dras_core::engine::{Decision, RuleState};
 use dras_core::metrics::Mark;
 use dras_core::resources::Resource::{
-    self, JobManagerHeap, JobManagerMemory, JvmOverhead, Metaspace, Parallelism, TaskHeap, TaskManagerMemory, TaskOffHeap,
+    self, JobManagerHeap, JobManagerMemory, JvmOverhead, Metaspace, Parallelism, TaskHeap, TaskManagerMemory,
+    TaskOffHeap,
 };
 use dras_core::resources::memory::FlinkProcess;
 use proptest::prelude::*;
@@ -96,16 +97,40 @@ fn every_parameter_of_the_way_up_does_what_it_says() {
     };
     assert_eq!(up("{}", 0.9, 0.01), Some((10, 2304.0)));
     assert_eq!(up(r#"{"high": "95%"}"#, 0.9, 0.01), None);
-    assert_eq!(up(r#"{"high": "60%"}"#, 0.7, 0.01), Some((10, 1792.0)), "1111 / 0.6 = 1851.7 is less than a fifth more");
-    assert_eq!(up(r#"{"reserve": "55%"}"#, 0.9, 0.01), Some((10, 3072.0)), "1428.5 / 0.45 - 128 = 3046.4");
-    assert_eq!(up(r#"{"of_capacity": false}"#, 0.9, 0.01), Some((10, 1920.0)), "1428.5 * 1.4 - 128 = 1871.9");
-    assert_eq!(up(r#"{"step": "100%"}"#, 0.9, 0.01), Some((10, 3072.0)), "twice 1587.2, less 128: 3046.4");
+    assert_eq!(
+        up(r#"{"high": "60%"}"#, 0.7, 0.01),
+        Some((10, 1792.0)),
+        "1111 / 0.6 = 1851.7 is less than a fifth more"
+    );
+    assert_eq!(
+        up(r#"{"reserve": "55%"}"#, 0.9, 0.01),
+        Some((10, 3072.0)),
+        "1428.5 / 0.45 - 128 = 3046.4"
+    );
+    assert_eq!(
+        up(r#"{"of_capacity": false}"#, 0.9, 0.01),
+        Some((10, 1920.0)),
+        "1428.5 * 1.4 - 128 = 1871.9"
+    );
+    assert_eq!(
+        up(r#"{"step": "100%"}"#, 0.9, 0.01),
+        Some((10, 3072.0)),
+        "twice 1587.2, less 128: 3046.4"
+    );
     assert_eq!(up(r#"{"up_for": "8m"}"#, 0.9, 0.01), Some((15, 2304.0)));
     assert_eq!(up(r#"{"up_for": "0s"}"#, 0.9, 0.01), Some((5, 2304.0)));
-    assert_eq!(up(r#"{"up_for": "0s", "window": "12m"}"#, 0.9, 0.01), Some((10, 2304.0)), "80% of twelve minutes");
+    assert_eq!(
+        up(r#"{"up_for": "0s", "window": "12m"}"#, 0.9, 0.01),
+        Some((10, 2304.0)),
+        "80% of twelve minutes"
+    );
     assert_eq!(up(r#"{"gc_high": "40%"}"#, 0.5, 0.3), None);
     assert_eq!(up(r#"{"gc_high": "5%"}"#, 0.5, 0.1), Some((10, 1792.0)));
-    assert_eq!(up(r#"{"low": "60%"}"#, 0.5, 0.3), None, "a heap that is used that little is not too small");
+    assert_eq!(
+        up(r#"{"low": "60%"}"#, 0.5, 0.3),
+        None,
+        "a heap that is used that little is not too small"
+    );
 }
 
 #[test]
@@ -128,30 +153,65 @@ fn idle(params: &str, hours: i64, live: f64, gc: f64, configured: bool) -> (Vec<
     }
     let decisions = lab.run(hours * H, |s| heap(s, HEAP, live * HEAP, 0.4 * HEAP, gc));
     let down = |rule, resource| first_wish(&decisions, rule, resource).map(|w| w.1 / MIB);
-    (fired(&decisions), down("memory.heap_down", TaskHeap).or(down("memory.down", TaskManagerMemory)))
+    (
+        fired(&decisions),
+        down("memory.heap_down", TaskHeap).or(down("memory.down", TaskManagerMemory)),
+    )
 }
 
 #[test]
 fn a_heap_in_which_little_lives_for_long_shrinks() {
     // 15% live: 238.1 / 0.6 = 396.8, less 128: 268.8, so 320.
-    assert_eq!(idle("{}", 21, 0.15, 0.01, true), (vec!["memory.heap_down".to_owned()], Some(320.0)));
-    assert_eq!(idle("{}", 18, 0.15, 0.01, true).1, None, "80% of a day are 19 hours and 12 minutes");
+    assert_eq!(
+        idle("{}", 21, 0.15, 0.01, true),
+        (vec!["memory.heap_down".to_owned()], Some(320.0))
+    );
+    assert_eq!(
+        idle("{}", 18, 0.15, 0.01, true).1,
+        None,
+        "80% of a day are 19 hours and 12 minutes"
+    );
     let hour = |more: &str| format!(r#"{{"low_for": "1h"{more}}}"#);
     assert_eq!(idle(&hour(""), 2, 0.15, 0.01, true).1, Some(320.0));
     assert_eq!(idle(&hour(""), 2, 0.35, 0.01, true).1, None);
-    assert_eq!(idle(&hour(r#", "low": "40%""#), 2, 0.35, 0.01, true).1, Some(832.0), "555.5 / 0.6 - 128 = 797.9");
+    assert_eq!(
+        idle(&hour(r#", "low": "40%""#), 2, 0.35, 0.01, true).1,
+        Some(832.0),
+        "555.5 / 0.6 - 128 = 797.9"
+    );
     assert_eq!(idle(&hour(""), 2, 0.15, 0.1, true).1, None, "collecting is not light");
     assert_eq!(idle(&hour(r#", "gc_low": "15%""#), 2, 0.15, 0.1, true).1, Some(320.0));
-    assert_eq!(idle(&hour(r#", "reserve": "0%""#), 2, 0.15, 0.01, true).1, Some(128.0), "the least heap is 256, with the framework's 128");
-    assert_eq!(idle(&hour(r#", "least_heap": "1GiB""#), 2, 0.15, 0.01, true).1, Some(896.0));
+    assert_eq!(
+        idle(&hour(r#", "reserve": "0%""#), 2, 0.15, 0.01, true).1,
+        Some(128.0),
+        "the least heap is 256, with the framework's 128"
+    );
+    assert_eq!(
+        idle(&hour(r#", "least_heap": "1GiB""#), 2, 0.15, 0.01, true).1,
+        Some(896.0)
+    );
     assert_eq!(idle(&hour(r#", "least_heap": "2GiB""#), 2, 0.15, 0.01, true).1, None);
-    assert_eq!(idle(&hour(r#", "of_capacity": false, "least_heap": "64MiB""#), 2, 0.15, 0.01, true).1, Some(256.0), "238.1 * 1.4 - 128 = 205.3");
+    assert_eq!(
+        idle(
+            &hour(r#", "of_capacity": false, "least_heap": "64MiB""#),
+            2,
+            0.15,
+            0.01,
+            true
+        )
+        .1,
+        Some(256.0),
+        "238.1 * 1.4 - 128 = 205.3"
+    );
 }
 
 #[test]
 fn without_the_division_a_process_gives_back_only_what_the_heap_can_spare() {
     // 4096 - (1587.2 - 396.8) = 2905.6. Of what a process loses, about half is the heap's: it keeps more than it needs.
-    assert_eq!(idle(r#"{"low_for": "1h"}"#, 2, 0.15, 0.01, false), (vec!["memory.down".to_owned()], Some(2944.0)));
+    assert_eq!(
+        idle(r#"{"low_for": "1h"}"#, 2, 0.15, 0.01, false),
+        (vec!["memory.down".to_owned()], Some(2944.0))
+    );
 }
 
 #[test]
@@ -163,7 +223,11 @@ fn an_hour_of_load_within_the_day_keeps_the_heap() {
     let more = lab.run(2 * H, |s| heap(s + 7200.0, HEAP, 0.1 * HEAP, 0.2 * HEAP, 0.01));
     assert!(fired(&decisions).is_empty() && fired(&more).is_empty());
     let later = lab.run(90 * M, |s| heap(s + 14_400.0, HEAP, 0.1 * HEAP, 0.2 * HEAP, 0.01));
-    assert_eq!(fired(&later), ["memory.heap_down"], "when the hour is more than four hours ago");
+    assert_eq!(
+        fired(&later),
+        ["memory.heap_down"],
+        "when the hour is more than four hours ago"
+    );
 }
 
 #[test]
@@ -203,23 +267,54 @@ fn other_kinds_of_memory_grow_where_they_are_measured() {
 
     let (rules, decisions) = with("{}", true, &[("metaspace_used", 240.0)]);
     assert_eq!(rules, ["memory.metaspace_up"]);
-    assert_eq!(target(&decisions, "memory.metaspace_up", Metaspace), Some(320.0), "256 * 1.2 = 307.2");
-    assert!(with(r#"{"metaspace_high": "95%"}"#, true, &[("metaspace_used", 240.0)]).0.is_empty());
-    assert!(with("{}", false, &[("metaspace_used", 240.0)]).0.is_empty(), "what its limit is, is not known");
+    assert_eq!(
+        target(&decisions, "memory.metaspace_up", Metaspace),
+        Some(320.0),
+        "256 * 1.2 = 307.2"
+    );
+    assert!(
+        with(r#"{"metaspace_high": "95%"}"#, true, &[("metaspace_used", 240.0)])
+            .0
+            .is_empty()
+    );
+    assert!(
+        with("{}", false, &[("metaspace_used", 240.0)]).0.is_empty(),
+        "what its limit is, is not known"
+    );
 
     // 128 of Flink's own, none of the job's, 343.04 of network: 471.04.
     let (rules, decisions) = with("{}", true, &[("direct_used", 440.0)]);
     assert_eq!(rules, ["memory.direct_up"]);
-    assert_eq!(target(&decisions, "memory.direct_up", TaskOffHeap), Some(128.0), "a fifth of 471 is 94.2");
-    assert!(with(r#"{"direct_high": "95%"}"#, true, &[("direct_used", 440.0)]).0.is_empty());
+    assert_eq!(
+        target(&decisions, "memory.direct_up", TaskOffHeap),
+        Some(128.0),
+        "a fifth of 471 is 94.2"
+    );
+    assert!(
+        with(r#"{"direct_high": "95%"}"#, true, &[("direct_used", 440.0)])
+            .0
+            .is_empty()
+    );
 
     let (rules, decisions) = with("{}", true, &[("process_used", 4000.0)]);
     assert_eq!(rules, ["memory.overhead_up"]);
-    assert_eq!(target(&decisions, "memory.overhead_up", JvmOverhead), Some(1280.0), "409.6 + 819.2");
-    assert!(with(r#"{"process_high": "99%"}"#, true, &[("process_used", 4000.0)]).0.is_empty());
+    assert_eq!(
+        target(&decisions, "memory.overhead_up", JvmOverhead),
+        Some(1280.0),
+        "409.6 + 819.2"
+    );
+    assert!(
+        with(r#"{"process_high": "99%"}"#, true, &[("process_used", 4000.0)])
+            .0
+            .is_empty()
+    );
     let (rules, decisions) = with("{}", false, &[("process_used", 4000.0)]);
     assert_eq!(rules, ["memory.process_up"]);
-    assert_eq!(target(&decisions, "memory.process_up", TaskManagerMemory), Some(4928.0), "4096 * 1.2 = 4915.2");
+    assert_eq!(
+        target(&decisions, "memory.process_up", TaskManagerMemory),
+        Some(4928.0),
+        "4096 * 1.2 = 4915.2"
+    );
 }
 
 #[test]
@@ -228,7 +323,10 @@ fn the_job_manager_has_a_heap_too() {
         let mut lab = Lab::new(policy("memory", "{}"));
         lab.configure(FOUR_GIB);
         if configured {
-            lab.configure(&[("taskmanager.memory.process.size", "4096m"), ("jobmanager.memory.process.size", "1600m")]);
+            lab.configure(&[
+                ("taskmanager.memory.process.size", "4096m"),
+                ("jobmanager.memory.process.size", "1600m"),
+            ]);
         } else {
             lab.set("job_manager_memory", 1600.0 * MIB);
         }
@@ -246,10 +344,18 @@ fn the_job_manager_has_a_heap_too() {
     };
     let decisions = run(true);
     assert_eq!(fired(&decisions), ["memory.job_manager_heap_up"]);
-    assert_eq!(wish(&decisions, "memory.job_manager_heap_up", JobManagerHeap), Some((10, 1536.0)), "900 / 0.6 = 1500");
+    assert_eq!(
+        wish(&decisions, "memory.job_manager_heap_up", JobManagerHeap),
+        Some((10, 1536.0)),
+        "900 / 0.6 = 1500"
+    );
     let decisions = run(false);
     assert_eq!(fired(&decisions), ["memory.job_manager_up"]);
-    assert_eq!(wish(&decisions, "memory.job_manager_up", JobManagerMemory), Some((10, 2368.0)), "1600 * 1500 / 1024 = 2343.75");
+    assert_eq!(
+        wish(&decisions, "memory.job_manager_up", JobManagerMemory),
+        Some((10, 2368.0)),
+        "1600 * 1500 / 1024 = 2343.75"
+    );
 }
 
 #[test]

@@ -4,15 +4,18 @@ use dras_core::action::Guard;
 use dras_core::engine::{AlertKind, Decision, LookKind};
 use dras_core::metrics::Mark;
 use dras_core::resources::Resource::{
-    self, JobManagerHeap, JobManagerMemory, JobManagerMetaspace, JobManagerOffHeap, JvmOverhead, Metaspace, NetworkMemory, TaskHeap,
-    TaskManagerMemory, TaskOffHeap,
+    self, JobManagerHeap, JobManagerMemory, JobManagerMetaspace, JobManagerOffHeap, JvmOverhead, Metaspace,
+    NetworkMemory, TaskHeap, TaskManagerMemory, TaskOffHeap,
 };
 
 use crate::lab::*;
 
 /// 4096m: task heap 1459.2 MiB, metaspace 256, overhead 409.6, network 343.04, off-heap of the job 0. The JobManager has 1600m: heap 1024, off-heap 128,
 /// metaspace 256.
-const CONFIGURATION: &[(&str, &str)] = &[("taskmanager.memory.process.size", "4096m"), ("jobmanager.memory.process.size", "1600m")];
+const CONFIGURATION: &[(&str, &str)] = &[
+    ("taskmanager.memory.process.size", "4096m"),
+    ("jobmanager.memory.process.size", "1600m"),
+];
 
 const HEAP: &str = "java.lang.OutOfMemoryError: Java heap space";
 const LOST: &str = "org.apache.flink.runtime.jobmaster.JobMasterException: TaskManager with id tm-0-1795237671 is no longer reachable.";
@@ -47,7 +50,10 @@ fn after(lab: &mut Lab, text: &str) -> Vec<Decision> {
 }
 
 fn wishes(decisions: &[Decision]) -> Vec<(Resource, f64)> {
-    let proposals = decisions.iter().flat_map(|d| d.report().rules).flat_map(|r| r.proposals);
+    let proposals = decisions
+        .iter()
+        .flat_map(|d| d.report().rules)
+        .flat_map(|r| r.proposals);
     let mut all: Vec<(Resource, f64)> = proposals.filter_map(|p| Some((p.resource, p.target? / MIB))).collect();
     all.dedup();
     all
@@ -56,17 +62,45 @@ fn wishes(decisions: &[Decision]) -> Vec<(Resource, f64)> {
 #[test]
 fn what_ran_out_grows_and_nothing_else() {
     for (text, resource, to) in [
-        (HEAP, TaskHeap, 1792.0),                                                  // 1459.2 * 1.2 = 1751
-        ("java.lang.OutOfMemoryError: GC overhead limit exceeded", TaskHeap, 1792.0),
-        ("java.lang.OutOfMemoryError: Metaspace. The metaspace out-of-memory error has occurred.", Metaspace, 512.0), // 256 + 256
+        (HEAP, TaskHeap, 1792.0), // 1459.2 * 1.2 = 1751
+        (
+            "java.lang.OutOfMemoryError: GC overhead limit exceeded",
+            TaskHeap,
+            1792.0,
+        ),
+        (
+            "java.lang.OutOfMemoryError: Metaspace. The metaspace out-of-memory error has occurred.",
+            Metaspace,
+            512.0,
+        ), // 256 + 256
         ("java.lang.OutOfMemoryError: Compressed class space", Metaspace, 512.0),
-        ("java.lang.OutOfMemoryError: Direct buffer memory. The direct out-of-memory error has occurred.", TaskOffHeap, 256.0),
-        ("java.lang.OutOfMemoryError: Cannot reserve 4194304 bytes of direct buffer memory", TaskOffHeap, 256.0),
-        ("java.lang.OutOfMemoryError: unable to create native thread: possibly out of memory", JvmOverhead, 704.0), // 409.6 + 256
+        (
+            "java.lang.OutOfMemoryError: Direct buffer memory. The direct out-of-memory error has occurred.",
+            TaskOffHeap,
+            256.0,
+        ),
+        (
+            "java.lang.OutOfMemoryError: Cannot reserve 4194304 bytes of direct buffer memory",
+            TaskOffHeap,
+            256.0,
+        ),
+        (
+            "java.lang.OutOfMemoryError: unable to create native thread: possibly out of memory",
+            JvmOverhead,
+            704.0,
+        ), // 409.6 + 256
         ("Container killed on request. Exit code is 137", JvmOverhead, 704.0),
-        ("Container [pid=1] is running beyond physical memory limits", JvmOverhead, 704.0),
+        (
+            "Container [pid=1] is running beyond physical memory limits",
+            JvmOverhead,
+            704.0,
+        ),
         ("OOMKilled", JvmOverhead, 704.0),
-        ("java.io.IOException: Insufficient number of network buffers: required 17, but only 0 available", NetworkMemory, 640.0), // 343 + 256
+        (
+            "java.io.IOException: Insufficient number of network buffers: required 17, but only 0 available",
+            NetworkMemory,
+            640.0,
+        ), // 343 + 256
     ] {
         let decisions = after(&mut lab("{}"), text);
         assert_eq!(wishes(&decisions), [(resource, to)], "{text}");
@@ -85,10 +119,22 @@ fn recorded_reports_are_recognised() {
     use dras_core::metrics::sources::flink::parse_exceptions;
     for (file, share, rules) in [
         ("payloads/flink_job_exceptions_oom_heap.json", 0.5, vec!["oom.heap"]),
-        ("payloads/flink_job_exceptions_oom_heap_1.20.5.json", 0.5, vec!["oom.heap"]),
-        ("payloads/flink_job_exceptions_oom_heap_default_scheduler.json", 0.5, vec!["oom.heap"]),
+        (
+            "payloads/flink_job_exceptions_oom_heap_1.20.5.json",
+            0.5,
+            vec!["oom.heap"],
+        ),
+        (
+            "payloads/flink_job_exceptions_oom_heap_default_scheduler.json",
+            0.5,
+            vec!["oom.heap"],
+        ),
         // A user's exception after that.
-        ("payloads/flink_job_exceptions_user_default_scheduler.json", 0.5, vec!["oom.heap"]),
+        (
+            "payloads/flink_job_exceptions_user_default_scheduler.json",
+            0.5,
+            vec!["oom.heap"],
+        ),
         ("exceptions/oom_hog.json", 0.5, vec!["oom.heap"]),
         ("exceptions/oom_metaspace.json", 0.5, vec!["oom.metaspace"]),
         ("exceptions/oom_direct.json", 0.5, vec!["oom.direct"]),
@@ -96,7 +142,11 @@ fn recorded_reports_are_recognised() {
         ("exceptions/oom_zombie.json", 0.99, vec!["oom.lost_heap"]),
         ("exceptions/oom_crashloop.json", 0.99, vec!["oom.lost_heap"]),
         ("exceptions/oom_kill.json", 0.3, vec!["oom.lost_unexplained"]),
-        ("exceptions/oom_kill_default_timeout.json", 0.3, vec!["oom.lost_unexplained"]),
+        (
+            "exceptions/oom_kill_default_timeout.json",
+            0.3,
+            vec!["oom.lost_unexplained"],
+        ),
         ("exceptions/user.json", 0.99, vec![]),
     ] {
         let path = format!("{}/tests/data/{file}", env!("CARGO_MANIFEST_DIR"));
@@ -130,7 +180,11 @@ fn every_parameter_does_what_it_says() {
     assert_eq!(to("{}"), Some(1792.0));
     assert_eq!(to(r#"{"factor": 1.5}"#), Some(2240.0), "1459.2 * 1.5 = 2188.8");
     assert_eq!(to(r#"{"least": "1GiB"}"#), Some(2496.0), "1459.2 + 1024 = 2483.2");
-    assert_eq!(to(r#"{"factor": 1.01, "least": "64MiB"}"#), Some(1536.0), "1459.2 + 64 = 1523.2");
+    assert_eq!(
+        to(r#"{"factor": 1.01, "least": "64MiB"}"#),
+        Some(1536.0),
+        "1459.2 + 64 = 1523.2"
+    );
 
     // An exception of 20 minutes ago, handed over late.
     let late = |params: &str| {
@@ -155,7 +209,10 @@ fn every_parameter_does_what_it_says() {
     assert_eq!(fired(&lost(r#"{"full": "90%"}"#, 0.93, 0)), ["oom.lost_heap"]);
     assert_eq!(fired(&lost(r#"{"lost": false}"#, 0.99, 0)), ["oom.lost_unexplained"]);
     assert_eq!(fired(&lost("{}", 0.99, 6 * M)), Vec::<String>::new());
-    assert_eq!(fired(&lost(r#"{"lost_window": "10m"}"#, 0.99, 6 * M)), ["oom.lost_heap"]);
+    assert_eq!(
+        fired(&lost(r#"{"lost_window": "10m"}"#, 0.99, 6 * M)),
+        ["oom.lost_heap"]
+    );
 }
 
 #[test]
@@ -163,7 +220,12 @@ fn a_lost_task_manager_is_told_from_its_last_heap() {
     // A heartbeat times out 50 s after the last scrape, and the look comes later still. Another TaskManager goes on.
     let mut lab = lab("{}");
     lab.run(10 * M, |_| heap(0.98));
-    let survivor = || vec![("heap_used", "tm-2".to_owned(), 400.0 * MIB), ("heap_max", "tm-2".to_owned(), 1587.2 * MIB)];
+    let survivor = || {
+        vec![
+            ("heap_used", "tm-2".to_owned(), 400.0 * MIB),
+            ("heap_max", "tm-2".to_owned(), 1587.2 * MIB),
+        ]
+    };
     lab.run(75 * S, |_| survivor());
     lab.throws(
         "exceptions",
@@ -206,15 +268,27 @@ fn a_burst_of_failures_before_the_new_size_runs_is_one() {
         lab.throws("exceptions", lab.now, &format!("{HEAP}\n\tat attempt {loops}"));
         lab.mark(Mark::Restart);
         for decision in lab.run(30 * S, |_| heap(0.5)) {
-            keys.extend(decision.instruction().map(|i| (i.key.clone(), i.task_manager_memory.clone())));
+            keys.extend(
+                decision
+                    .instruction()
+                    .map(|i| (i.key.clone(), i.task_manager_memory.clone())),
+            );
         }
     }
     keys.dedup();
-    assert_eq!(keys.len(), 1, "one instruction, again and again until it is reported on");
+    assert_eq!(
+        keys.len(),
+        1,
+        "one instruction, again and again until it is reported on"
+    );
     let (now, key) = (lab.now, keys[0].0.clone());
     lab.task.applied(&lab.policy, now, &key, now).unwrap();
     // What the old processes threw comes late.
-    lab.throws("exceptions", lab.now - 20 * S, &format!("{HEAP}\n\tat the last attempt"));
+    lab.throws(
+        "exceptions",
+        lab.now - 20 * S,
+        &format!("{HEAP}\n\tat the last attempt"),
+    );
     assert!(fired(&lab.run(5 * M, |_| heap(0.5))).is_empty());
 }
 
@@ -255,7 +329,11 @@ fn a_limit_keeps_the_size_and_the_next_target_is_no_larger_for_it() {
     for _ in 0..6 {
         let decisions = after(&mut lab, HEAP);
         wanted.extend(wishes(&decisions).first().map(|w| w.1));
-        capped += decisions.iter().flat_map(|d| d.alerts().collect::<Vec<_>>()).filter(|a| a.0 == AlertKind::CappedAndStillFailing).count();
+        capped += decisions
+            .iter()
+            .flat_map(|d| d.alerts().collect::<Vec<_>>())
+            .filter(|a| a.0 == AlertKind::CappedAndStillFailing)
+            .count();
         lab.run(20 * M, |_| heap(0.5));
     }
     assert!(capped > 0, "capped and still failing is the loudest of all states");
@@ -280,7 +358,10 @@ fn nothing_shrinks_to_what_was_not_enough() {
         lab.run(wait, |_| heap(0.2));
         lab.task.set(&lab.policy, "calm", true).unwrap();
         let decision = (lab.now += S, lab.look(LookKind::Long)).1;
-        let held = decision.held().iter().any(|h| h.by.iter().any(|b| b.0 == Guard::RanOut));
+        let held = decision
+            .held()
+            .iter()
+            .any(|h| h.by.iter().any(|b| b.0 == Guard::RanOut));
         (held, first_change(&[decision], TaskHeap).map(|c| c.2 / MIB))
     };
     // 1459.2 ran out: one step of 64 above it is the least, and the largest step down would have gone further.
@@ -292,22 +373,45 @@ fn nothing_shrinks_to_what_was_not_enough() {
 fn without_the_division_the_process_grows_where_that_helps() {
     for (text, rules, to) in [
         (HEAP, vec!["oom.process"], Some(4928.0)), // 4096 * 1.2 = 4915.2
-        ("Container killed on request. Exit code is 137", vec!["oom.process"], Some(4928.0)),
-        ("java.io.IOException: Insufficient number of network buffers", vec!["oom.process"], Some(4928.0)),
-        ("java.lang.OutOfMemoryError: unable to create new native thread", vec!["oom.process"], Some(4928.0)),
+        (
+            "Container killed on request. Exit code is 137",
+            vec!["oom.process"],
+            Some(4928.0),
+        ),
+        (
+            "java.io.IOException: Insufficient number of network buffers",
+            vec!["oom.process"],
+            Some(4928.0),
+        ),
+        (
+            "java.lang.OutOfMemoryError: unable to create new native thread",
+            vec!["oom.process"],
+            Some(4928.0),
+        ),
         ("java.lang.OutOfMemoryError: Metaspace", vec!["oom.no_setting"], None),
-        ("java.lang.OutOfMemoryError: Direct buffer memory", vec!["oom.no_setting"], None),
+        (
+            "java.lang.OutOfMemoryError: Direct buffer memory",
+            vec!["oom.no_setting"],
+            None,
+        ),
     ] {
         let decisions = after(&mut unconfigured("{}"), text);
         assert_eq!(fired(&decisions), rules, "{text}");
-        assert_eq!(first_change(&decisions, TaskManagerMemory).map(|c| c.2 / MIB), to, "{text}");
+        assert_eq!(
+            first_change(&decisions, TaskManagerMemory).map(|c| c.2 / MIB),
+            to,
+            "{text}"
+        );
         assert_eq!(!alerts(&decisions).is_empty(), to.is_none(), "{text}");
     }
 }
 
 #[test]
 fn what_no_setting_cures_is_told_to_people() {
-    let decisions = after(&mut lab("{}"), "java.lang.OutOfMemoryError: Requested array size exceeds VM limit");
+    let decisions = after(
+        &mut lab("{}"),
+        "java.lang.OutOfMemoryError: Requested array size exceeds VM limit",
+    );
     assert_eq!(alerts(&decisions), ["oom.unknown"]);
     let decisions = after(&mut lab("{}"), LOST);
     assert_eq!(alerts(&decisions), ["oom.lost_unexplained"]);
@@ -323,8 +427,14 @@ fn the_job_manager_has_memory_of_its_own() {
         wishes(&decisions)
     };
     assert_eq!(run(lab("{}"), HEAP), [(JobManagerHeap, 1280.0)], "1024 + 256");
-    assert_eq!(run(lab("{}"), "java.lang.OutOfMemoryError: Metaspace"), [(JobManagerMetaspace, 512.0)]);
-    assert_eq!(run(lab("{}"), "java.lang.OutOfMemoryError: Direct buffer memory"), [(JobManagerOffHeap, 384.0)]);
+    assert_eq!(
+        run(lab("{}"), "java.lang.OutOfMemoryError: Metaspace"),
+        [(JobManagerMetaspace, 512.0)]
+    );
+    assert_eq!(
+        run(lab("{}"), "java.lang.OutOfMemoryError: Direct buffer memory"),
+        [(JobManagerOffHeap, 384.0)]
+    );
     assert_eq!(run(lab("{}"), "OOMKilled"), [(JobManagerMemory, 1920.0)], "1600 * 1.2");
     assert_eq!(run(unconfigured("{}"), HEAP), [(JobManagerMemory, 1920.0)]);
     // A JobManager whose exits nobody hands over is no lack of data.

@@ -44,19 +44,43 @@ fn a_late_source_gets_what_catching_up_needs() {
 fn every_parameter_does_what_it_says() {
     let want = |params: &str| wish(&growing(params, 200.0, 0.5));
     assert_eq!(want(r#"{"threshold": "10m"}"#), None);
-    assert_eq!(want(r#"{"threshold": "4m"}"#), Some((270, 13.0)), "all of the window is later than 4 minutes at 210 s");
-    assert_eq!(want(r#"{"window": "4m"}"#), Some((270, 13.0)), "3m12s are enough of the window; the average is of 4 minutes");
+    assert_eq!(
+        want(r#"{"threshold": "4m"}"#),
+        Some((270, 13.0)),
+        "all of the window is later than 4 minutes at 210 s"
+    );
+    assert_eq!(
+        want(r#"{"window": "4m"}"#),
+        Some((270, 13.0)),
+        "3m12s are enough of the window; the average is of 4 minutes"
+    );
     assert_eq!(want(r#"{"up_for": "3m"}"#), Some((300, 14.0)));
     assert_eq!(want(r#"{"up_for": "0s"}"#), Some((120, 12.0)));
-    assert_eq!(want(r#"{"catch_up": "1h"}"#), Some((180, 10.0)), "the reserve says more: 4 * 1.25 / 0.5; catching up needs 8.72");
+    assert_eq!(
+        want(r#"{"catch_up": "1h"}"#),
+        Some((180, 10.0)),
+        "the reserve says more: 4 * 1.25 / 0.5; catching up needs 8.72"
+    );
     assert_eq!(want(r#"{"catch_up": "2h", "reserve": "0%"}"#), Some((180, 9.0)));
-    assert_eq!(want(r#"{"catch_up": "5m"}"#), Some((180, 16.0)), "4 * 2.08 / 0.5 is 16.6, and 16 the most of one jump");
+    assert_eq!(
+        want(r#"{"catch_up": "5m"}"#),
+        Some((180, 16.0)),
+        "4 * 2.08 / 0.5 is 16.6, and 16 the most of one jump"
+    );
     assert_eq!(want(r#"{"catch_up": "5m", "most_jump": 8}"#), Some((180, 17.0)));
     assert_eq!(want(r#"{"most_jump": 2}"#), Some((180, 8.0)));
-    assert_eq!(want(r#"{"most_jump": 1}"#), Some((180, 5.0)), "one more is always possible");
+    assert_eq!(
+        want(r#"{"most_jump": 1}"#),
+        Some((180, 5.0)),
+        "one more is always possible"
+    );
     assert_eq!(want(r#"{"restart": "0s"}"#), Some((180, 12.0)), "4 * 1.44 / 0.5 = 11.5");
     assert_eq!(want(r#"{"reserve": "50%"}"#), Some((180, 16.0)), "4 * 2 / 0.5");
-    assert_eq!(want(r#"{"reserve": "70%", "of_capacity": false}"#), Some((180, 14.0)), "4 * 1.7 / 0.5 = 13.6");
+    assert_eq!(
+        want(r#"{"reserve": "70%", "of_capacity": false}"#),
+        Some((180, 14.0)),
+        "4 * 1.7 / 0.5 = 13.6"
+    );
     assert_eq!(want(r#"{"loaded": "100%"}"#), None, "nothing is busier than always");
 }
 
@@ -65,7 +89,11 @@ fn nothing_happens_where_the_source_catches_up_in_time() {
     let mut lab = Lab::new(policy("source_delay", "{}"));
     // Eight minutes late, and a minute less every minute: done in eight, and ten are allowed.
     let decisions = lab.run(10 * M, |s| late((480.0 - s).max(0.0), 1.0));
-    assert_eq!(fired(&decisions), ["source_delay.stay"], "and nothing takes slots away meanwhile");
+    assert_eq!(
+        fired(&decisions),
+        ["source_delay.stay"],
+        "and nothing takes slots away meanwhile"
+    );
     // Twenty minutes late, and a minute less every two: that takes forty.
     let mut lab = Lab::new(policy("source_delay", "{}"));
     let decisions = lab.run(10 * M, |s| late(1200.0 - 0.5 * s, 1.0));
@@ -81,7 +109,12 @@ fn a_restart_is_no_delay() {
     lab.mark(Mark::Restart);
     let decisions = lab.run(10 * M, |s| late((90.0 - s).max(0.3), 1.0));
     assert!(fired(&decisions).is_empty());
-    assert!(decisions[..4].iter().all(|d| d.states().next() == Some(RuleState::Undefined)), "warming up");
+    assert!(
+        decisions[..4]
+            .iter()
+            .all(|d| d.states().next() == Some(RuleState::Undefined)),
+        "warming up"
+    );
 }
 
 #[test]
@@ -116,12 +149,20 @@ fn records_and_their_rate_tell_where_no_delay_is_known() {
     // 1000/s are read, 1500/s arrive. At 180 s on average 200,000 + 500 * 127.5 = 263,750 wait, 264 seconds' worth.
     // 4 * (1500 * (1 + 1m / 10m) + 263,750 / 600 s) / 1000 = 8.36.
     assert_eq!(want("{}", 1000.0, 200_000.0, 500.0), Some((180, 9.0)));
-    assert_eq!(want(r#"{"reserve": "50%"}"#, 1000.0, 200_000.0, 500.0), Some((180, 12.0)), "4 * 2 * 1500 / 1000");
+    assert_eq!(
+        want(r#"{"reserve": "50%"}"#, 1000.0, 200_000.0, 500.0),
+        Some((180, 12.0)),
+        "4 * 2 * 1500 / 1000"
+    );
     assert_eq!(want(r#"{"restart": "0s"}"#, 1000.0, 200_000.0, 500.0), Some((180, 8.0)));
     assert_eq!(want("{}", 1000.0, 30_000.0, 0.0), None, "half a minute's worth");
     assert_eq!(want("{}", 1000.0, 400_000.0, -800.0), None, "done in time");
     assert_eq!(want("{}", 1000.0, 0.0, 0.0), None);
-    assert_eq!(want("{}", 0.0, 0.0, 0.0), None, "at night nothing arrives, which is no lack of data");
+    assert_eq!(
+        want("{}", 0.0, 0.0, 0.0),
+        None,
+        "at night nothing arrives, which is no lack of data"
+    );
 }
 
 #[test]
@@ -153,7 +194,11 @@ fn the_largest_demand_of_the_last_week_is_had_at_once() {
     let (at, wanted) = first_wish(&decisions, "source_delay.up", Parallelism).unwrap();
     assert_eq!((at - (begin - T0), wanted), (180 * S, 6.0));
     // What the task keeps for it does not grow with the week: 64 parts of 8 bytes, and what they stand on.
-    assert!(policy.plan().bytes_per_task(2) < 16 * 1024, "{}", policy.plan().bytes_per_task(2));
+    assert!(
+        policy.plan().bytes_per_task(2) < 16 * 1024,
+        "{}",
+        policy.plan().bytes_per_task(2)
+    );
 }
 
 #[test]
@@ -191,7 +236,9 @@ fn where_nothing_is_busy_people_are_told_instead() {
     assert!(wish(&decisions).is_some());
     // Not known is not idle.
     let mut lab = Lab::new(policy("source_delay", "{}"));
-    let decisions = lab.run(10 * M, |s| vec![("delay", "source-0".to_owned(), 600_000.0 + 100.0 * s)]);
+    let decisions = lab.run(10 * M, |s| {
+        vec![("delay", "source-0".to_owned(), 600_000.0 + 100.0 * s)]
+    });
     assert!(wish(&decisions).is_some());
 }
 
@@ -223,7 +270,12 @@ fn more_slots_that_bring_nothing_are_not_followed_by_more() {
         scrape
     });
     assert_eq!(decisions.iter().flat_map(Decision::changes).count(), 1);
-    assert!(decisions.iter().flat_map(Decision::held).any(|h| h.by.iter().any(|b| b.0 == Guard::Ineffective)));
+    assert!(
+        decisions
+            .iter()
+            .flat_map(Decision::held)
+            .any(|h| h.by.iter().any(|b| b.0 == Guard::Ineffective))
+    );
 }
 
 #[test]
@@ -245,7 +297,11 @@ fn nothing_shrinks_while_a_source_is_late() {
     );
     let mut lab = Lab::new(policy);
     let decisions = lab.run(10 * M, |s| late((480.0 - s).max(0.0), 1.0));
-    let shrinks: Vec<i64> = decisions.iter().filter(|d| !d.changes().is_empty()).map(|d| (d.at() - T0) / M).collect();
+    let shrinks: Vec<i64> = decisions
+        .iter()
+        .filter(|d| !d.changes().is_empty())
+        .map(|d| (d.at() - T0) / M)
+        .collect();
     // It is not late any more after 7 minutes; the first long look after that is at 10.
     assert_eq!(shrinks, [10]);
 }

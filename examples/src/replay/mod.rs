@@ -38,6 +38,9 @@ use crate::trace::{Series, Trace};
 /// The rule document of the demo.
 pub const RULES: &str = include_str!("../../rules/demo.json");
 
+/// The event metric that what the job threw goes to.
+const EXCEPTIONS: &str = "exceptions";
+
 /// Samples older than this are not what is seen now.
 const FRESH: i64 = 5000;
 
@@ -140,7 +143,7 @@ pub struct Replay<'t> {
     platform: Platform,
     /// For each series the metrics that take it, with the name of the instance.
     takers: Vec<Vec<(MetricId, String)>>,
-    /// The event metrics.
+    /// The event metrics that take what the job threw.
     events: Vec<MetricId>,
     unanswered: Vec<String>,
     moments: Vec<(i64, Moment)>,
@@ -168,7 +171,7 @@ impl<'t> Replay<'t> {
             policy: policy.clone(),
             trace,
             task,
-            platform: Platform::new(trace.task_manager_memory),
+            platform: Platform::new(trace.task_manager_memory, &trace.configuration),
             takers: vec![Vec::new(); trace.series.len()],
             events: Vec::new(),
             unanswered: Vec::new(),
@@ -203,7 +206,14 @@ impl<'t> Replay<'t> {
         let plan = self.policy.plan();
         for (id, spec) in plan.catalogue().iter().filter(|(id, _)| plan.used(*id)) {
             if spec.kind == Kind::Event {
-                self.events.push(id);
+                if spec.name == EXCEPTIONS {
+                    self.events.push(id);
+                } else {
+                    self.unanswered.push(spec.name.clone());
+                }
+                continue;
+            }
+            if self.policy.recorded().any(|recorded| recorded == id) {
                 continue;
             }
             let query = queries.get(&spec.name);
@@ -377,6 +387,8 @@ impl<'t> Replay<'t> {
                 });
             }
         }
+        self.task
+            .set_flink_configuration(&self.policy, self.platform.configuration())?;
         for (name, value) in self.platform.attributes() {
             self.task.set(&self.policy, name, value)?;
         }
@@ -394,7 +406,7 @@ fn selects(selector: &Selector, trace: &Trace, series: &Series) -> bool {
         "__name__" => Some(&metric.prometheus),
         "cluster" => Some(&trace.name),
         "tm_id" => Some(&series.task_manager),
-        "task_name" => Some(&series.task),
+        "task_name" | "operator_name" => Some(&series.task),
         "subtask_index" => subtask.as_deref(),
         _ => None,
     })

@@ -9,10 +9,14 @@ const ONE_RESTART: i64 = 5000;
 /// REST and Prometheus may serve an uptime that is a little older than the one before; a restart takes more of it away.
 const SLACK: i64 = 2000;
 
+/// The entry of Flink's configuration that the driver changes.
+const PROCESS_SIZE: &str = "taskmanager.memory.process.size";
+
 /// Watches the uptime, the id and the resources of the job.
 #[derive(Debug, Clone)]
 pub struct Platform {
     memory: u64,
+    configuration: Vec<(String, String)>,
     parallelism: Option<u32>,
     slots_per_task_manager: Option<u32>,
     task_managers: u32,
@@ -54,10 +58,11 @@ impl Uptime {
 }
 
 impl Platform {
-    /// Of a job whose TaskManagers have a process size of `memory` bytes.
-    pub fn new(memory: u64) -> Platform {
+    /// Of a job whose TaskManagers have a process size of `memory` bytes, and otherwise what these entries of Flink's configuration say.
+    pub fn new(memory: u64, configuration: &[(String, String)]) -> Platform {
         Platform {
             memory,
+            configuration: configuration.to_vec(),
             parallelism: None,
             slots_per_task_manager: None,
             task_managers: 0,
@@ -69,13 +74,27 @@ impl Platform {
         }
     }
 
+    /// The entries of Flink's configuration that the task runs with now.
+    pub fn configuration(&self) -> impl Iterator<Item = (&str, String)> {
+        self.configuration.iter().map(|(key, value)| {
+            let size = if key == PROCESS_SIZE {
+                format!("{}b", self.memory)
+            } else {
+                value.clone()
+            };
+            (key.as_str(), size)
+        })
+    }
+
     /// The numbers that the task's attributes have now, by name.
     pub fn attributes(&self) -> impl Iterator<Item = (&'static str, f64)> {
+        // Where the configuration is known, the size of the process follows from it.
+        let unconfigured = self.configuration.iter().all(|(key, _)| key != PROCESS_SIZE);
         let known = [
             ("parallelism", self.parallelism.map(f64::from)),
             ("task_managers", self.parallelism.map(|_| f64::from(self.task_managers))),
             ("slots_per_task_manager", self.slots_per_task_manager.map(f64::from)),
-            ("task_manager_memory", Some(self.memory as f64)),
+            ("task_manager_memory", unconfigured.then_some(self.memory as f64)),
             // All recordings are from one machine.
             ("machine_cores", Some(2.0)),
         ];
@@ -177,7 +196,7 @@ mod tests {
 
     #[test]
     fn a_restart_is_seen_once_and_begins_when_the_job_runs_again() {
-        let mut platform = Platform::new(1);
+        let mut platform = Platform::new(1, &[]);
         assert_eq!(times(platform.uptime(10_000, 4000.0)), [(6000, Mark::Restart)]);
         assert_eq!(times(platform.uptime(12_000, 6000.0)), []);
         // A value that is served twice, and one that is a little older than the one before.
@@ -197,7 +216,7 @@ mod tests {
 
     fn marks_of(name: &str) -> Vec<(i64, Mark, String)> {
         let trace = Trace::load(name).unwrap();
-        let mut platform = Platform::new(trace.task_manager_memory);
+        let mut platform = Platform::new(trace.task_manager_memory, &trace.configuration);
         let mut all = Vec::new();
         let uptime = trace.series("uptime").next().unwrap();
         let mut next = 0;
@@ -255,8 +274,33 @@ mod tests {
     }
 
     #[test]
+    fn the_configuration_gives_what_flink_said_of_the_task_manager() {
+        use dras_core::resources::memory::{FlinkProcess, MIB, MemoryConfig, derive};
+        let trace = Trace::load("b_idle").unwrap();
+        let platform = Platform::new(trace.task_manager_memory, &trace.configuration);
+        let entries: Vec<(&str, String)> = platform.configuration().collect();
+        let entries = entries.iter().map(|(key, value)| (*key, value.as_str()));
+        let config = MemoryConfig::from_entries(FlinkProcess::TaskManager, entries).unwrap();
+        let parts = derive(&config).unwrap();
+        // `memoryConfiguration` of `/taskmanagers/:id`.
+        let said = [64, 384, 64, 0, 32, 0, 96, 64, 704].map(|mib| mib * MIB);
+        let derived = [
+            parts.framework_heap,
+            parts.task_heap,
+            parts.framework_off_heap,
+            parts.task_off_heap,
+            parts.network,
+            parts.managed,
+            parts.metaspace,
+            parts.overhead,
+            parts.process(),
+        ];
+        assert_eq!(derived, said);
+    }
+
+    #[test]
     fn only_a_new_size_changes_the_memory() {
-        let mut platform = Platform::new(704 << 20);
+        let mut platform = Platform::new(704 << 20, &[]);
         assert!(
             platform
                 .driver(1, "2 TaskManagers of 704m registered (6.23 s)")

@@ -1,19 +1,39 @@
-//! The one kind of PromQL that a recording can answer: a plain selector, `name{label="value", other!="value"}`.
+//! The one kind of PromQL that a recording can answer: a plain selector, `name{label="value", other!="value", third=~"pattern"}`.
 
 use std::fmt;
 
+use regex::Regex;
+
 /// A selector, read from the text of a query.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub struct Selector {
     name: String,
     matchers: Vec<Matcher>,
 }
 
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 struct Matcher {
     label: String,
-    equal: bool,
-    value: String,
+    /// Whether the label should be like the value, not unlike it.
+    like: bool,
+    value: Value,
+}
+
+#[derive(Debug, Clone)]
+enum Value {
+    Text(String),
+    /// Matches the whole label.
+    Pattern(Regex),
+}
+
+impl Matcher {
+    fn passes(&self, label: &str) -> bool {
+        let alike = match &self.value {
+            Value::Text(text) => label == text,
+            Value::Pattern(pattern) => pattern.is_match(label),
+        };
+        alike == self.like
+    }
 }
 
 /// Why a recording cannot answer a query.
@@ -38,7 +58,7 @@ impl Selector {
     /// Reads a query.
     ///
     /// # Errors
-    /// It is anything but a selector with `=` and `!=`.
+    /// It is anything but a selector with `=`, `!=`, `=~` and `!~`.
     pub fn parse(query: &str) -> Result<Selector, SelectorError> {
         let error = |what, rest: &str| SelectorError {
             what,
@@ -58,18 +78,29 @@ impl Selector {
                     return Err(error("a label is needed", rest));
                 }
                 let after = after.trim_start();
-                let (equal, after) = if let Some(after) = after.strip_prefix("!=") {
-                    (false, after)
-                } else if let Some(after) = after.strip_prefix('=').filter(|a| !a.starts_with('~')) {
-                    (true, after)
-                } else {
-                    return Err(error("`=` or `!=` is needed", after));
+                let operators = [
+                    ("=~", true, true),
+                    ("!~", false, true),
+                    ("!=", false, false),
+                    ("=", true, false),
+                ];
+                let operator = operators.into_iter().find_map(|(sign, like, pattern)| {
+                    let after = after.strip_prefix(sign)?;
+                    Some((like, pattern, after.trim_start()))
+                });
+                let Some((like, pattern, at)) = operator else {
+                    return Err(error("`=`, `!=`, `=~` or `!~` is needed", after));
                 };
-                let after = after.trim_start();
-                let (value, after) = quoted(after).ok_or_else(|| error("a quoted value is needed", after))?;
+                let (text, after) = quoted(at).ok_or_else(|| error("a quoted value is needed", at))?;
+                let value = if pattern {
+                    let whole = Regex::new(&format!("^(?s:{text})$"));
+                    Value::Pattern(whole.map_err(|_| error("a regular expression is needed", at))?)
+                } else {
+                    Value::Text(text)
+                };
                 matchers.push(Matcher {
                     label: label.to_owned(),
-                    equal,
+                    like,
                     value,
                 });
                 let after = after.trim_start();
@@ -92,11 +123,7 @@ impl Selector {
 
     /// Whether it selects the series `name` whose labels `label` gives; a label that is not there is the empty text, as in Prometheus.
     pub fn selects<'l>(&self, name: &str, label: impl Fn(&str) -> Option<&'l str>) -> bool {
-        self.name == name
-            && self
-                .matchers
-                .iter()
-                .all(|m| (label(&m.label).unwrap_or("") == m.value) == m.equal)
+        self.name == name && self.matchers.iter().all(|m| m.passes(label(&m.label).unwrap_or("")))
     }
 }
 
@@ -156,6 +183,11 @@ mod tests {
             ("busy{task_name = 'work' , cluster!=\"c\",}", true),
             ("busy{task_name!=\"work\"}", false),
             ("busy{task_name=\"map\"}", false),
+            ("busy{task_name=~\"w.*\"}", true),
+            ("busy{task_name=~\"or\"}", false),
+            ("busy{task_name=~\"a|work\"}", true),
+            ("busy{task_name!~\"w.*\"}", false),
+            ("busy{pod=~\".*\"}", true),
             ("busy{pod=\"\"}", true),
             ("idle", false),
         ] {
@@ -170,7 +202,11 @@ mod tests {
             ("", "a metric name is needed at ``"),
             ("rate(busy[1m])", "more than a selector at `(busy[1m])`"),
             ("busy[5m]", "more than a selector at `[5m]`"),
-            ("busy{task_name=~\"w.*\"}", "`=` or `!=` is needed at `=~\"w.*\"}`"),
+            (
+                "busy{task_name~\"w.*\"}",
+                "`=`, `!=`, `=~` or `!~` is needed at `~\"w.*\"}`",
+            ),
+            ("busy{task_name=~\"(w\"}", "a regular expression is needed at `\"(w\"}`"),
             ("busy{task_name=work}", "a quoted value is needed at `work}`"),
             ("busy{task_name=\"work", "a quoted value is needed at `\"work`"),
             (r#"busy{a="\u00g0"}"#, r#"a quoted value is needed at `"\u00g0"}`"#),

@@ -154,6 +154,8 @@ pub struct Trace {
     pub start: i64,
     /// The process size of the TaskManagers at the start, in bytes.
     pub task_manager_memory: u64,
+    /// Entries of Flink's configuration at the start, key and value; none where they are not known.
+    pub configuration: Vec<(String, String)>,
     /// The distance of the samples, in ms.
     pub interval: i64,
     /// The times at which Prometheus was asked; every sample has one of these.
@@ -211,7 +213,7 @@ pub enum Problem {
     Above(&'static str),
     /// The first cell is not a kind of record.
     #[error(
-        "`{0}` is not a kind of line; use trace, start, task_manager_memory, clock, metric, series, fact, event or exception"
+        "`{0}` is not a kind of line; use trace, start, task_manager_memory, configuration, clock, metric, series, fact, event or exception"
     )]
     UnknownRecord(String),
     /// The trace is of another version.

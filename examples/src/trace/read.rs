@@ -9,6 +9,7 @@ pub(super) struct Reader {
     head: Option<(String, String)>,
     start: Option<i64>,
     task_manager_memory: Option<u64>,
+    configuration: Vec<(String, String)>,
     clock: Option<(i64, i64, usize)>,
     metrics: Vec<Metric>,
     series: Vec<Series>,
@@ -124,6 +125,11 @@ impl Reader {
                 need(2)?;
                 once(self.task_manager_memory.is_some())?;
                 self.task_manager_memory = Some(read(cell(1), "a number of bytes")?);
+            }
+            "configuration" => {
+                need(3)?;
+                once(self.configuration.iter().any(|entry| entry.0 == cell(1)))?;
+                self.configuration.push((cell(1).to_owned(), cell(2).to_owned()));
             }
             "clock" => {
                 need(4)?;
@@ -310,6 +316,7 @@ impl Reader {
             about,
             start,
             task_manager_memory,
+            configuration: self.configuration,
             interval,
             clock: (0..count).map(|i| first + interval * i as i64).collect(),
             metrics: self.metrics,

@@ -26,6 +26,7 @@ fact,arriving,,50.5*2
 event,0,begin
 event,0,rate=5/s
 exception,2000,a.B,a.B: text
+configuration,taskmanager.memory.process.size,1m
 ";
 
 #[test]
@@ -38,6 +39,10 @@ fn a_trace_reads_as_it_is_written() {
     assert_eq!(
         (trace.start, trace.task_manager_memory, trace.interval),
         (1000, 1 << 20, 2000)
+    );
+    assert_eq!(
+        trace.configuration,
+        [("taskmanager.memory.process.size".to_owned(), "1m".to_owned())]
     );
     assert_eq!(trace.clock, [1500, 3500, 5500, 7500]);
     let [first, second] = trace.series("busy").collect::<Vec<_>>()[..] else {
@@ -235,7 +240,7 @@ fn every_scenario_is_sound() {
     for scenario in scenarios() {
         let trace = Trace::parse(scenario.text).unwrap();
         assert!(
-            scenario.text.len() < 25_000,
+            scenario.text.len() < 26_000,
             "{} is {} bytes",
             trace.name,
             scenario.text.len()

@@ -146,7 +146,7 @@ impl<'a> Checker<'a> {
     fn report(&mut self, diagnostic: Diagnostic) {
         let count = match diagnostic.severity() {
             Severity::Error => &mut self.errors,
-            Severity::Warning => &mut self.warnings,
+            Severity::Warning | Severity::Info => &mut self.warnings,
         };
         if *count < self.limits.max_errors.max(1) {
             self.diagnostics.push(diagnostic);

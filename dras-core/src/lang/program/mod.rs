@@ -402,7 +402,7 @@ impl Program {
             }
             row.bits[0] = word;
         }
-        sum.is_finite() || self.all_finite(row)
+        sum.is_finite() || all_finite(row)
     }
 
     #[inline(never)]
@@ -455,13 +455,7 @@ impl Program {
                 }
             }
         }
-        sum.is_finite() || self.all_finite(row)
-    }
-
-    /// Whether all inputs and results are finite.
-    #[cold]
-    fn all_finite(&self, row: &Row<'_>) -> bool {
-        row.numbers.iter().all(|x| x.is_finite())
+        sum.is_finite() || all_finite(row)
     }
 
     #[inline(never)]
@@ -529,4 +523,10 @@ impl Program {
         });
         values.get(self.exact[root as usize])
     }
+}
+
+/// Whether all inputs and results are finite.
+#[cold]
+fn all_finite(row: &Row<'_>) -> bool {
+    row.numbers.iter().all(|x| x.is_finite())
 }

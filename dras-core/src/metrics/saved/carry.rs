@@ -328,7 +328,7 @@ fn rows(group: &Group, columns: &[Option<From>], blocks: &[Option<&SavedBlock<'_
 type Source<'s> = (&'s SavedBlock<'s>, &'s SavedColumn<'s>);
 
 /// The column of a source, if it is one of this saved group.
-fn of_group<'s>(source: Option<Source<'s>>, group: u16) -> Option<&'s SavedColumn<'s>> {
+fn of_group(source: Option<Source<'_>>, group: u16) -> Option<&SavedColumn<'_>> {
     source.filter(|s| s.0.group == group).map(|s| s.1)
 }
 

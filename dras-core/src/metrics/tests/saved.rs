@@ -354,7 +354,9 @@ proptest! {
             for id in 0..count as u32 {
                 let (a, b) = (task.ask(id, "tm", now), twin.ask(id, "tm", now));
                 let what = (task.plan.aggregate(AggregateId(id)), now, a, b);
-                if kept.contains(&(id as usize)) || a.is_ok() {
+                // With an offset a window ends with a whole pane, which can cover for one that is missing at its beginning.
+                let exact = task.plan.aggregate(AggregateId(id)).window.offset == 0;
+                if kept.contains(&(id as usize)) || (exact && a.is_ok()) {
                     prop_assert_eq!(bits(a), bits(b), "{:?}", what);
                 }
             }

@@ -15,7 +15,8 @@ pub enum Total {
     AtMost(u64),
 }
 
-/// The one smallest configuration, in the job's own style, for all that a merged action wants of a process.
+/// The one smallest configuration, in the job's own style, for all that a merged action wants of a process. (Where the job pins both totals, so that
+/// the overhead is what they leave, a step more than the least may remain.)
 ///
 /// `targets` names components with the bytes that each should have at least; `total` is the process memory wanted, a growth where it is at
 /// least what the process has, a shrinkage where it is less ([`plan_total`] says the direction outright). Several targets for one component

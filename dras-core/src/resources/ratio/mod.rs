@@ -384,14 +384,15 @@ pub fn reserve(used: f64, current: u64, settings: &Settings) -> Result<Reservati
     let mut notes = Vec::new();
 
     let quantised = quantise(expected, settings.quantum);
-    // Where one change may end: the largest steps, as far as whole quanta lie within them, and within them the limits, which always win.
+    // Where one change may end: the largest steps, on whole quanta if there is one on the way, and within them the limits, which always win.
     let lowest = current.saturating_sub(reach(settings.step_down, current, settings.quantum));
-    let lowest = lowest
+    let whole = lowest
         .checked_next_multiple_of(settings.quantum)
-        .unwrap_or(current)
-        .clamp(min, max);
+        .filter(|w| *w < current);
+    let lowest = whole.unwrap_or(lowest).clamp(min, max);
     let highest = current.saturating_add(reach(settings.step_up, current, settings.quantum));
-    let highest = (highest - highest % settings.quantum).clamp(min, max);
+    let whole = Some(highest - highest % settings.quantum).filter(|w| *w > current);
+    let highest = whole.unwrap_or(highest).clamp(min, max);
 
     // While the present allocation is enough, rounding up and aligning must not make more of it: less usage would give more.
     let suffices = current as f64 * (1.0 + NOISE) >= expected;

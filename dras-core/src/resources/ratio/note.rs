@@ -138,14 +138,24 @@ impl Note {
                 }
                 text
             }
-            Note::AllPartitions { to, of, wanted } => format!("there are only {of} {to}, {} were wanted", show(*wanted)),
+            Note::AllPartitions { to, of, wanted } => {
+                format!("there are only {of} {to}, {} were wanted", show(*wanted))
+            }
             Note::Most { max, wanted } => format!("limited to at most {}, {} was wanted", show(*max), show(*wanted)),
             Note::Least { min, wanted } => format!("limited to at least {}, {} was wanted", show(*min), show(*wanted)),
             Note::StepUp { to, wanted } => {
-                format!("the largest step up ends at {}, {} was wanted", show(*to), show(*wanted))
+                format!(
+                    "the largest step up ends at {}, {} was wanted",
+                    show(*to),
+                    show(*wanted)
+                )
             }
             Note::StepDown { to, wanted } => {
-                format!("the largest step down ends at {}, {} was wanted", show(*to), show(*wanted))
+                format!(
+                    "the largest step down ends at {}, {} was wanted",
+                    show(*to),
+                    show(*wanted)
+                )
             }
             Note::ReserveNotKept { utilisation, allowed } => format!(
                 "the reserve is not kept: {} used where {} is allowed",

@@ -100,6 +100,8 @@ pub(super) enum Kind {
     MapOfAny(&'static Kind),
     /// A constant, or an object.
     ConstantOr(&'static Object),
+    /// A text, or an object.
+    TextOr(&'static Object),
 }
 
 /// Words that a reader knows, from the reader's own tables.
@@ -147,7 +149,7 @@ pub fn schema() -> Value {
 fn inner_alone(kind: &Kind) -> Option<Value> {
     match kind {
         // Of values that are no objects, `required` and `properties` ask nothing.
-        Kind::Object(object) | Kind::ConstantOr(object) => {
+        Kind::Object(object) | Kind::ConstantOr(object) | Kind::TextOr(object) => {
             let fields = object.fields.iter().filter(|f| f.need == Need::Alone);
             let names: Vec<&str> = fields.map(|f| f.name).collect();
             let deeper = object
@@ -276,6 +278,7 @@ fn kind(of: &'static Kind, definitions: &mut Map<String, Value>) -> Value {
         }
         Kind::MapOfAny(values) => json!({ "type": "object", "additionalProperties": kind(values, definitions) }),
         Kind::ConstantOr(object) => json!({ "anyOf": [constant(), reference(object, definitions)] }),
+        Kind::TextOr(object) => json!({ "anyOf": [{ "type": "string" }, reference(object, definitions)] }),
     }
 }
 

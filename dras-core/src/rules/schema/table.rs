@@ -2,7 +2,7 @@
 
 use super::Kind::{
     Choice, Constant, ConstantOr, Expression, Hold, Label, List, Map, MapOfAny, NonEmpty, Number, OneOrMore, Part,
-    Quantity, Range, RuleName, Share, Text, Truth, Version, Whole,
+    Quantity, Range, RuleName, Share, Text, TextOr, Truth, Version, Whole,
 };
 use super::Need::{Alone, OneOf, Optional, Required};
 use super::{Field, Kind, Need, Object, Resources};
@@ -58,6 +58,7 @@ pub(super) static DOCUMENT: Object = Object {
         field("limits", Kind::Object(&LIMITS), Optional, "bounds of every decision"),
         field("sizing", Kind::Object(&SIZING), Optional, "how amounts that rules want become amounts that can be had"),
         field("guards", Kind::Object(&GUARDS), Optional, "what holds changes back"),
+        field("timing", Kind::Object(&TIMING), Optional, "when tasks are looked at"),
         field("windows", Kind::Object(&WINDOWS), Optional, "how much data windows need"),
     ],
 };
@@ -78,6 +79,7 @@ static METRIC: Object = Object {
         field("staleness", DURATION, Optional, "age up to which the latest sample counts; by default 3 intervals, at least 60s"),
         field("max_gap", DURATION, Optional, "longest time that one sample stands for; by default 2.5 intervals"),
         field("max_lateness", DURATION, Optional, "how much later than the newest of its series a sample may arrive; by default 4 intervals, at least 60s"),
+        field("min_coverage", SHARE, Optional, "share of a window of it that samples must cover; by default what the document says for all"),
         field("nan", Choice(&NAN), Optional, "NaN is no value (skip, the default), or makes aggregates undefined"),
         field("infinite", Choice(&INFINITE), Optional, "what becomes of infinities; refuse by default"),
         field("duplicates", Choice(&DUPLICATES), Optional, "which of two values for one moment counts; larger by default"),
@@ -252,6 +254,7 @@ static GUARDS: Object = Object {
         field("cool_down", Kind::Object(&COOL_DOWN), Optional, "quiet after a change"),
         field("stabilisation", Kind::Object(&STABILISATION), Optional, "for how long recommendations are remembered"),
         field("largest_step", Kind::Object(&LARGEST_STEP), Optional, "how far one change goes, as a share of what the task has"),
+        field("excluded", List(&Kind::Object(&EXCLUDED)), Optional, "times without restarts"),
         field("restarts_per_day", Whole(1, 100), Optional, "most restarts for changes in any 24 hours; 10 by default"),
         field("freeze_on_missing", Choice(&FREEZE), Optional, "what waits while data is missing; down by default"),
         field("ineffective", Kind::Object(&INEFFECTIVE), Optional, "when adding resources brought nothing, the rule that asked for it waits"),
@@ -312,5 +315,41 @@ static OSCILLATION: Object = Object {
     resources: Resources::None,
     fields: &[
         field("within", DURATION, Optional, "this is how near to each other they are, and how long the larger is held; 6h by default, 0s for never"),
+    ],
+};
+
+#[rustfmt::skip]
+static EXCLUDED: Object = Object {
+    name: "excluded",
+    doc: "A time without restarts: each day, or where a minute matches a cron pattern, or where both are so.",
+    resources: Resources::None,
+    fields: &[
+        field("daily", NonEmpty, OneOf, "from when to when, also across midnight: 22:00-06:00"),
+        field("weekdays", List(&NonEmpty), Optional, "on which days of the week the daily time begins: mon-fri"),
+        field("cron", NonEmpty, OneOf, "minutes that match are inside: * 9-17 * * mon-fri"),
+        field("zone", NonEmpty, Optional, "time zone: Europe/Berlin; UTC by default"),
+        field("urgent_pass", Truth, Optional, "urgent changes pass"),
+    ],
+};
+
+#[rustfmt::skip]
+static TIMING: Object = Object {
+    name: "timing",
+    doc: "When tasks are looked at.",
+    resources: Resources::None,
+    fields: &[
+        field("short", DURATION, Optional, "how often urgent rules are looked at; 30s by default"),
+        field("long", TextOr(&CADENCE), Optional, "when all rules are looked at: a duration or a cron pattern; 5m by default"),
+    ],
+};
+
+#[rustfmt::skip]
+static CADENCE: Object = Object {
+    name: "cadence",
+    doc: "A cron pattern with its time zone.",
+    resources: Resources::None,
+    fields: &[
+        field("cron", NonEmpty, Alone, "the pattern: */5 6-22 * * *"),
+        field("zone", NonEmpty, Optional, "time zone: Europe/Berlin; UTC by default"),
     ],
 };

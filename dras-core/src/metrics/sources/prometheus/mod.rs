@@ -16,6 +16,8 @@
 mod read;
 mod visit;
 
+use std::collections::BTreeMap;
+
 use super::labels::Labels;
 use super::{SourceError, SourceLimits, text_of};
 use crate::units::Millis;
@@ -60,6 +62,39 @@ pub struct PrometheusAnswer {
     pub infos: Vec<String>,
     /// Whether the server says that series may be missing.
     pub partial: bool,
+}
+
+impl PrometheusAnswer {
+    /// The answer of a query about many tasks in parts, by the value of the label that tells the tasks apart, and how many series do not have
+    /// that label. What the server warns of stands in every part.
+    ///
+    /// ```
+    /// use dras_core::metrics::sources::{SourceLimits, prometheus};
+    /// let body = br#"{"status":"success","data":{"resultType":"vector","result":[
+    ///     {"metric":{"job":"orders"},"value":[1795238334,"0.25"]},{"metric":{"job":"bills"},"value":[1795238334,"0.5"]}]}}"#;
+    /// let (parts, without) = prometheus::parse(body, &SourceLimits::default()).unwrap().split("job");
+    /// assert_eq!((parts["bills"].series[0].values[0], parts.len(), without), (0.5, 2, 0));
+    /// ```
+    pub fn split(self, label: &str) -> (BTreeMap<String, PrometheusAnswer>, usize) {
+        let mut parts = BTreeMap::new();
+        let mut without = 0;
+        for series in self.series {
+            let Some(task) = series.labels.get(label).map(str::to_owned) else {
+                without += 1;
+                continue;
+            };
+            let part = parts.entry(task).or_insert_with(|| PrometheusAnswer {
+                result_type: self.result_type,
+                series: Vec::new(),
+                text: None,
+                warnings: self.warnings.clone(),
+                infos: self.infos.clone(),
+                partial: self.partial,
+            });
+            part.series.push(series);
+        }
+        (parts, without)
+    }
 }
 
 /// What [`feed`] has read.

@@ -1,0 +1,196 @@
+"""dras decides about the resources of running Apache Flink jobs.
+
+You write rules as data, in an expression language that knows metric windows, units and missing values; you feed it metrics; at each look it answers
+nothing, or one change of parallelism and memory, with the reasons. It fetches nothing, stores nothing and has no clock: all of that is yours.
+
+>>> import dras
+>>> policy = dras.Policy({
+...     "version": 1,
+...     "metrics": {"delay": {"unit": "ms", "across": "max"}},
+...     "rules": [{"name": "late", "when": "min(delay[3m]) > 1m", "then": {"parallelism": "parallelism * 2"}}],
+... })
+>>> task = dras.Task(policy, "orders", attributes={"parallelism": 4})
+>>> now = 1_800_000_000_000  # ms since the epoch, or an aware datetime
+>>> times = [now - 165_000 + i * 15_000 for i in range(12)]
+>>> task.column("delay", times, [90_000.0] * 12, now=now).stored
+12
+>>> print(task.decide(now))
+orders at 2027-01-15T08:00:00Z: parallelism 4 → 8
+  late: fired
+    min(delay[3m]) = 1m30s > 1m → true
+    ⇒ parallelism 8
+
+**Times** are aware ``datetime`` objects or whole milliseconds since the epoch; a ``datetime`` without a time zone is refused. **Durations** are
+``timedelta``, numbers in the declared unit, or texts such as ``"5m"``; **amounts of data** are numbers of bytes or texts such as ``"2GiB"``.
+
+**Threads.** Everything may be used from several threads at once. Long calls release the interpreter; under asyncio, ``asyncio.to_thread`` is all that
+is needed. Nothing runs between calls, so that ``fork`` is safe, except while another thread is inside a call. Subinterpreters are not supported.
+
+**Errors** are :class:`DrasError` and its subclasses; after one, everything is as it was before.
+"""
+
+from __future__ import annotations
+
+from importlib.metadata import PackageNotFoundError as _PackageNotFoundError
+from importlib.metadata import version as _version
+from typing import TYPE_CHECKING as _TYPE_CHECKING
+
+from ._data import (
+    Accepted,
+    Alert,
+    Attribute,
+    AwaitSavepointStep,
+    Change,
+    ConfigurationEntries,
+    ConfigureStep,
+    Counters,
+    DirectionHold,
+    Explanation,
+    FleetReport,
+    Function,
+    Guard,
+    Held,
+    History,
+    Hold,
+    Input,
+    MemoryStep,
+    Metric,
+    NextLook,
+    ParallelismStep,
+    Part,
+    ProcessMemory,
+    Proposal,
+    Query,
+    ReadReport,
+    Record,
+    ResourceRequirements,
+    ResourceStep,
+    RestartStep,
+    RestCall,
+    Rule,
+    RuleOutcome,
+    StartStep,
+    StopStep,
+    TaskFailure,
+    Undefined,
+    VertexStep,
+)
+from ._dras import Decision, Expression, Fleet, FleetDecisions, Instruction, Policy, Task, Template, format, functions
+from .errors import (
+    CompileError,
+    Diagnostic,
+    Diagnostics,
+    DrasError,
+    ExpressionError,
+    InputError,
+    InputTypeError,
+    InternalError,
+    PolicyError,
+    ReadError,
+    SnapshotError,
+    StateError,
+    TaskError,
+    TranslationError,
+)
+
+if _TYPE_CHECKING:
+    from collections.abc import Iterable as _Iterable
+    from collections.abc import Mapping as _Mapping
+
+try:
+    __version__ = _version("dras")
+except _PackageNotFoundError:  # the sources, not installed
+    __version__ = "0"
+
+FALSE = 0
+"""False, in what :meth:`Expression.evaluate_columns` gives for a condition."""
+TRUE = 1
+"""True, in what :meth:`Expression.evaluate_columns` gives for a condition."""
+UNDEFINED = 2
+"""Undefined, in what :meth:`Expression.evaluate_columns` gives for a condition."""
+
+
+def explain(source: str, values: _Mapping[str, object], variables: _Mapping[str, str] | _Iterable[str] | None = None) -> Explanation:
+    """The value of every part of an expression, compiled for this once.
+
+    Without ``variables`` the names in ``values`` are: texts and truth values by their type, everything else plain numbers.
+
+    >>> print(explain("cpu > 80% && lag > 5m", {"cpu": 0.91, "lag": 412}, {"cpu": "ratio", "lag": "s"}))
+    cpu > 80% && lag > 5m → true
+      cpu = 0.91 > 80% → true
+      lag = 6m52s > 5m → true
+    """
+    if variables is None:
+        variables = {name: "text" if isinstance(v, str) else "bool" if isinstance(v, bool) else "number" for name, v in values.items()}
+    return Expression(source, variables).explain(values)
+
+
+__all__ = [
+    "FALSE",
+    "TRUE",
+    "UNDEFINED",
+    "Accepted",
+    "Alert",
+    "Attribute",
+    "AwaitSavepointStep",
+    "Change",
+    "CompileError",
+    "ConfigurationEntries",
+    "ConfigureStep",
+    "Counters",
+    "Decision",
+    "Diagnostic",
+    "Diagnostics",
+    "DirectionHold",
+    "DrasError",
+    "Explanation",
+    "Expression",
+    "ExpressionError",
+    "Fleet",
+    "FleetDecisions",
+    "FleetReport",
+    "Function",
+    "Guard",
+    "Held",
+    "History",
+    "Hold",
+    "Input",
+    "InputError",
+    "InputTypeError",
+    "Instruction",
+    "InternalError",
+    "MemoryStep",
+    "Metric",
+    "NextLook",
+    "ParallelismStep",
+    "Part",
+    "Policy",
+    "PolicyError",
+    "ProcessMemory",
+    "Proposal",
+    "Query",
+    "ReadError",
+    "ReadReport",
+    "Record",
+    "ResourceRequirements",
+    "ResourceStep",
+    "RestCall",
+    "RestartStep",
+    "Rule",
+    "RuleOutcome",
+    "SnapshotError",
+    "StartStep",
+    "StateError",
+    "StopStep",
+    "Task",
+    "TaskError",
+    "TaskFailure",
+    "Template",
+    "TranslationError",
+    "Undefined",
+    "VertexStep",
+    "__version__",
+    "explain",
+    "format",
+    "functions",
+]

@@ -1,0 +1,462 @@
+//! `dras.Expression`: one expression over values that the caller has.
+
+use std::sync::Mutex;
+
+use dras_core::lang::{self, Limits, Row, Scope, Truth, Type, Value, VariableId};
+use dras_core::names::check_name;
+use dras_core::undefined::Undefined;
+use dras_core::units::{Unit, WireUnit};
+use numpy::PyArray1;
+use pyo3::prelude::*;
+use pyo3::types::{PyBool, PyDict, PyFloat, PyMapping, PyString, PyTuple, PyType};
+
+use crate::columns::{Column, floats};
+use crate::convert::{items, number, str_of, text, texts};
+use crate::errors::{Class, bad_input, bad_type, diagnostics, refused, wrong_type};
+use crate::lock::{caught, guarded};
+use crate::python::Data;
+use crate::to_python::to_python;
+
+/// What a variable holds.
+#[derive(Debug, Clone, Copy)]
+enum Kind {
+    Number(Unit, f64),
+    Bool,
+    Text,
+}
+
+struct Variable {
+    name: Py<PyString>,
+    id: VariableId,
+    kind: Kind,
+}
+
+/// Rows that are kept for the next evaluation.
+const KEPT_ROWS: usize = 8;
+
+/// One compiled expression over values that the caller has, without documents and tasks.
+///
+/// ``variables`` are the names that it may use: a mapping to what they hold, which is ``"bool"``, ``"text"`` or the unit in which their numbers are
+/// given (``"number"``, ``"percent"``, ``"s"``, ``"ms"``, ``"MiB"``, ``"records/s"`` …); or just names, of plain numbers.
+///
+/// >>> import dras
+/// >>> hot = dras.Expression("cpu > 80% && lag > 5m", {"cpu": "ratio", "lag": "ms"})
+/// >>> hot(cpu=0.91, lag=412_000)
+/// True
+/// >>> hot.evaluate({"cpu": 0.91, "lag": None})
+/// Undefined(reason='not_available', text='the source had no value (NaN)', details={})
+///
+/// Expressions are equal where text and variables are; they can be hashed and pickled, and used from several threads.
+///
+/// Raises:
+///     ExpressionError: the text is refused; its ``diagnostics`` say everything that is wrong with it.
+///     InputError: a name or unit of a variable is none.
+#[pyclass(frozen, module = "dras")]
+pub(crate) struct Expression {
+    expression: lang::Expression,
+    source: String,
+    declared: Vec<(String, String)>,
+    /// Those that its value depends on.
+    used: Vec<Variable>,
+    /// Whether any of them is a text, which rows borrow.
+    texts: bool,
+    rows: Mutex<Vec<Row<'static>>>,
+}
+
+/// Variables with what they hold, as declared: names with units, or names alone for plain numbers.
+fn declarations(variables: Option<&Bound<'_, PyAny>>) -> PyResult<Vec<(String, String)>> {
+    let Some(variables) = variables else {
+        return Ok(Vec::new());
+    };
+    if !variables.is_instance_of::<PyDict>() && !variables.is_instance_of::<PyMapping>() {
+        let names = texts(variables, "variables")?;
+        return Ok(names.into_iter().map(|name| (name, "number".to_owned())).collect());
+    }
+    let all = items(variables, "variables")?;
+    let pair = |(name, unit): &(Bound<'_, PyString>, Bound<'_, PyAny>)| {
+        let name = str_of(name, "the name of a variable")?.to_owned();
+        let unit = text(unit, &format!("the unit of `{name}`"))?.to_owned();
+        Ok((name, unit))
+    };
+    all.iter().map(pair).collect()
+}
+
+fn kind_of(py: Python<'_>, name: &str, declared: &str) -> PyResult<Kind> {
+    match declared {
+        "bool" => Ok(Kind::Bool),
+        "text" => Ok(Kind::Text),
+        unit => match unit.parse::<WireUnit>() {
+            Ok(unit) => Ok(Kind::Number(unit.dimension, unit.factor)),
+            Err(error) => Err(bad_input(
+                py,
+                "unknown_unit",
+                format!("the variable `{name}`: {error}; or bool, or text"),
+            )),
+        },
+    }
+}
+
+/// The scope of declared variables, and what they hold.
+fn scope_of(py: Python<'_>, declared: &[(String, String)]) -> PyResult<(Scope, Vec<Kind>)> {
+    let mut scope = Scope::new();
+    let mut kinds = Vec::new();
+    for (name, unit) in declared {
+        check_name(name).map_err(|error| bad_input(py, "name", format!("`{name}` is not a name: {error}")))?;
+        let kind = kind_of(py, name, unit)?;
+        let ty = match kind {
+            Kind::Number(unit, _) => Type::Number(unit),
+            Kind::Bool => Type::Bool,
+            Kind::Text => Type::Text,
+        };
+        scope
+            .variable(name, ty)
+            .map_err(|error| bad_input(py, "name", error.to_string()))?;
+        kinds.push(kind);
+    }
+    Ok((scope, kinds))
+}
+
+/// The object for a value that is not there.
+pub(crate) fn undefined(py: Python<'_>, reason: Undefined) -> PyResult<Bound<'_, PyAny>> {
+    let data = to_python(py, &reason)?;
+    let code = data.get_item("reason")?;
+    data.del_item("reason")?;
+    Data::Undefined.make(py, (code, reason.to_string(), data))
+}
+
+impl Expression {
+    fn run<'py, R>(
+        &self,
+        py: Python<'py>,
+        values: &Bound<'py, PyAny>,
+        work: impl FnOnce(&lang::Expression, &mut Row<'_>) -> R,
+    ) -> PyResult<R> {
+        if self.texts {
+            return self.run_anew(py, values, work);
+        }
+        let kept = self.rows.try_lock().ok().and_then(|mut rows| rows.pop());
+        let mut row = kept.unwrap_or_else(|| self.expression.row());
+        for variable in &self.used {
+            let Some(value) = find(values, variable.name.bind(py))? else {
+                row.set_undefined(variable.id, Undefined::NoAttribute);
+                continue;
+            };
+            self.put(&mut row, variable, &value)?;
+        }
+        let result = caught(py, || work(&self.expression, &mut row))?;
+        if let Ok(mut rows) = self.rows.try_lock()
+            && rows.len() < KEPT_ROWS
+        {
+            rows.push(row);
+        }
+        Ok(result)
+    }
+
+    fn run_anew<'py, R>(
+        &self,
+        py: Python<'py>,
+        values: &Bound<'py, PyAny>,
+        work: impl for<'t> FnOnce(&'t lang::Expression, &mut Row<'t>) -> R,
+    ) -> PyResult<R> {
+        // The row borrows the texts, which must outlive it.
+        let mut given = Vec::with_capacity(self.used.len());
+        for variable in &self.used {
+            given.push(find(values, variable.name.bind(py))?);
+        }
+        let mut row = self.expression.row();
+        for (variable, value) in self.used.iter().zip(&given) {
+            match value {
+                None => row.set_undefined(variable.id, Undefined::NoAttribute),
+                Some(value) if matches!(variable.kind, Kind::Text) && !value.is_none() => {
+                    row.set_text(variable.id, text(value, &self.called(py, variable))?);
+                }
+                Some(value) => self.put(&mut row, variable, value)?,
+            }
+        }
+        caught(py, || work(&self.expression, &mut row))
+    }
+
+    fn called(&self, py: Python<'_>, variable: &Variable) -> String {
+        format!("the variable `{}`", variable.name.bind(py))
+    }
+
+    fn put(&self, row: &mut Row<'_>, variable: &Variable, value: &Bound<'_, PyAny>) -> PyResult<()> {
+        if value.is_none() {
+            row.set_undefined(variable.id, Undefined::NotAvailable);
+            return Ok(());
+        }
+        match variable.kind {
+            Kind::Number(unit, factor) => {
+                let given = number(value, unit, factor, || self.called(value.py(), variable))?;
+                row.set_number(variable.id, given * factor);
+            }
+            Kind::Bool => match value.cast::<PyBool>() {
+                Ok(truth) => row.set_bool(variable.id, truth.is_true()),
+                // NumPy's truth values are of a class of their own.
+                Err(_) if crate::errors::type_name(value).starts_with("bool") => {
+                    row.set_bool(variable.id, value.is_truthy()?)
+                }
+                Err(_) => return Err(wrong_type(value, &self.called(value.py(), variable), "a bool")),
+            },
+            Kind::Text => {}
+        }
+        Ok(())
+    }
+}
+
+/// The value of a name, if there is one.
+fn find<'py>(values: &Bound<'py, PyAny>, name: &Bound<'py, PyString>) -> PyResult<Option<Bound<'py, PyAny>>> {
+    if let Ok(dict) = values.cast::<PyDict>() {
+        return dict.get_item(name);
+    }
+    if !values.is_instance_of::<PyMapping>() {
+        return Err(wrong_type(values, "the values", "a dict"));
+    }
+    match values.get_item(name) {
+        Ok(value) => Ok(Some(value)),
+        Err(error) if error.is_instance_of::<pyo3::exceptions::PyKeyError>(values.py()) => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+#[pymethods]
+impl Expression {
+    #[new]
+    #[pyo3(signature = (source, variables=None))]
+    fn new(py: Python<'_>, source: &Bound<'_, PyAny>, variables: Option<&Bound<'_, PyAny>>) -> PyResult<Expression> {
+        let source = text(source, "the expression")?.to_owned();
+        let declared = declarations(variables)?;
+        let (scope, kinds) = scope_of(py, &declared)?;
+        let compiled = caught(py, || lang::Expression::compile(&source, &scope, &Limits::default()))?;
+        let expression = compiled.map_err(|found| refused(py, Class::Expression, &found))?;
+        let mut used = Vec::new();
+        for ((name, _), kind) in declared.iter().zip(kinds) {
+            if let Some(id) = scope.find_variable(name)
+                && expression.variables().any(|used| used == id)
+            {
+                let name = PyString::intern(py, name).unbind();
+                used.push(Variable { name, id, kind });
+            }
+        }
+        Ok(Expression {
+            texts: used.iter().any(|v| matches!(v.kind, Kind::Text)),
+            expression,
+            source,
+            declared,
+            used,
+            rows: Mutex::default(),
+        })
+    }
+
+    /// The text that it was made of.
+    #[getter]
+    fn source(&self) -> &str {
+        &self.source
+    }
+
+    /// What its value is: ``bool``, ``text``, ``number``, ``s`` (seconds), ``B`` (bytes), ``B/s`` …
+    #[getter]
+    fn r#type(&self) -> String {
+        self.expression.ty().to_string()
+    }
+
+    /// The variables with what they hold.
+    #[getter]
+    fn variables<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
+        let dict = PyDict::new(py);
+        for (name, unit) in &self.declared {
+            dict.set_item(name, unit)?;
+        }
+        Ok(dict)
+    }
+
+    /// The variables that its value depends on.
+    #[getter]
+    fn used<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyTuple>> {
+        PyTuple::new(py, self.used.iter().map(|v| v.name.bind(py)))
+    }
+
+    /// What is odd about it, though it compiles.
+    #[getter]
+    fn warnings<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
+        diagnostics(py, self.expression.warnings())
+    }
+
+    /// Its value. Numbers are in seconds, bytes or plain numbers, as ``type`` says.
+    ///
+    /// A variable that is missing in ``values``, ``None`` or NaN is undefined; other names in ``values`` are not looked at.
+    ///
+    /// Raises:
+    ///     InputTypeError: a value is not of its variable's type.
+    ///     InputError: a number is too large, or a text is not of its variable's unit.
+    #[pyo3(signature = (values, /))]
+    fn evaluate<'py>(&self, py: Python<'py>, values: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
+        match self.expression.ty() {
+            Type::Bool => match self.run(py, values, |expression, row| expression.condition(row))? {
+                Ok(truth) => Ok(PyBool::new(py, truth).to_owned().into_any()),
+                Err(reason) => undefined(py, reason),
+            },
+            Type::Number(_) => match self.run(py, values, |expression, row| expression.number(row))? {
+                Ok(number) => Ok(PyFloat::new(py, number).into_any()),
+                Err(reason) => undefined(py, reason),
+            },
+            Type::Text => {
+                let value = self.run_anew(py, values, |expression, row| expression.evaluate(row).into_owned())?;
+                match value {
+                    Value::Text(text) => Ok(PyString::new(py, &text).into_any()),
+                    other => undefined(py, other.undefined().unwrap_or(Undefined::NotAvailable)),
+                }
+            }
+        }
+    }
+
+    /// The same with values as keyword arguments.
+    #[pyo3(signature = (**values))]
+    fn __call__<'py>(&self, py: Python<'py>, values: Option<Bound<'py, PyDict>>) -> PyResult<Bound<'py, PyAny>> {
+        let values = values.unwrap_or_else(|| PyDict::new(py));
+        self.evaluate(py, values.as_any())
+    }
+
+    /// The value of every part of it. Costs far more than evaluating.
+    #[pyo3(signature = (values, /))]
+    fn explain<'py>(&self, py: Python<'py>, values: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
+        let explanation = self.run(py, values, |expression, row| expression.explain(row))?;
+        explanation_of(py, &explanation)
+    }
+
+    /// Its values for many rows: row `i` has the `i`-th value of each column. The interpreter is released meanwhile.
+    ///
+    /// A condition gives ``uint8``: ``dras.FALSE``, ``dras.TRUE`` or ``dras.UNDEFINED``. A number gives ``float64``, NaN where it is undefined. In
+    /// columns NaN and infinities are undefined; truth values are 0 and 1. A variable without a column is undefined in every row.
+    ///
+    /// Needs NumPy (``pip install "dras[numpy]"``). Columns are read where they lie: do not write to them meanwhile from another thread.
+    ///
+    /// Raises:
+    ///     InputTypeError: a column is of another element type or does not lie in one piece.
+    ///     InputError: columns are not equally long, or the expression uses texts.
+    #[pyo3(signature = (columns, /))]
+    fn evaluate_columns<'py>(&self, py: Python<'py>, columns: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
+        if py.import("numpy").is_err() {
+            return Err(bad_input(
+                py,
+                "numpy",
+                "columns need NumPy: pip install \"dras[numpy]\"",
+            ));
+        }
+        let given = items(columns, "the columns")?;
+        let mut held: Vec<(VariableId, Column<'py, f64>, f64)> = Vec::new();
+        let mut rows: Option<usize> = None;
+        for (name, values) in &given {
+            let name = str_of(name, "the name of a column")?;
+            let what = format!("the column `{name}`");
+            let column = floats(values, &what)?;
+            let length = column.as_slice().len();
+            if *rows.get_or_insert(length) != length {
+                let message = format!(
+                    "{what} has {length} rows, and the ones before it have {}",
+                    rows.unwrap_or(0)
+                );
+                return Err(bad_input(py, "column_length", message));
+            }
+            if let Some(variable) = self.used.iter().find(|v| v.name.bind(py) == name) {
+                let factor = match variable.kind {
+                    Kind::Number(_, factor) => factor,
+                    Kind::Bool => 1.0,
+                    Kind::Text => {
+                        return Err(bad_type(
+                            py,
+                            format!("{what} would have to hold texts, and columns hold numbers"),
+                        ));
+                    }
+                };
+                held.push((variable.id, column, factor));
+            }
+        }
+        let Some(rows) = rows else {
+            return Err(bad_input(
+                py,
+                "column_length",
+                "without a column there is no number of rows",
+            ));
+        };
+        // Only where the declared unit is another than that of the language are numbers written anew.
+        let slices: Vec<(VariableId, &[f64], f64)> = held
+            .iter()
+            .map(|(id, column, factor)| (*id, column.as_slice(), *factor))
+            .collect();
+        let expression = &self.expression;
+        let done = py.detach(|| {
+            guarded(|| {
+                let scaled: Vec<Option<Vec<f64>>> = slices
+                    .iter()
+                    .map(|(_, values, factor)| (*factor != 1.0).then(|| values.iter().map(|x| x * factor).collect()))
+                    .collect();
+                let columns: Vec<lang::Column<'_>> = slices
+                    .iter()
+                    .zip(&scaled)
+                    .map(|((variable, values, _), scaled)| lang::Column {
+                        variable: *variable,
+                        values: scaled.as_deref().unwrap_or(values),
+                    })
+                    .collect();
+                if expression.ty() == Type::Bool {
+                    let mut truths = vec![Truth::Undefined; rows];
+                    expression.conditions(&columns, &mut truths)?;
+                    Ok(Answers::Truths(truths.into_iter().map(|truth| truth as u8).collect()))
+                } else {
+                    let mut numbers = vec![f64::NAN; rows];
+                    expression.numbers(&columns, &mut numbers)?;
+                    Ok(Answers::Numbers(numbers))
+                }
+            })
+        });
+        match done.map_err(|error| error.error(py))? {
+            Ok(Answers::Truths(truths)) => Ok(PyArray1::from_vec(py, truths).into_any()),
+            Ok(Answers::Numbers(numbers)) => Ok(PyArray1::from_vec(py, numbers).into_any()),
+            Err(error) => Err::<_, PyErr>(column_error(py, &error)),
+        }
+    }
+
+    fn __eq__(&self, other: &Bound<'_, PyAny>) -> bool {
+        other.cast::<Expression>().is_ok_and(|other| {
+            let other = other.get();
+            other.source == self.source && other.declared == self.declared
+        })
+    }
+
+    fn __hash__(&self) -> u64 {
+        use std::hash::{DefaultHasher, Hash, Hasher};
+        let mut hasher = DefaultHasher::new();
+        (&self.source, &self.declared).hash(&mut hasher);
+        hasher.finish()
+    }
+
+    fn __str__(&self) -> &str {
+        &self.source
+    }
+
+    fn __repr__(&self) -> PyResult<String> {
+        Ok(format!("Expression({:?})", self.source))
+    }
+
+    fn __reduce__<'py>(slf: &Bound<'py, Expression>) -> PyResult<(Bound<'py, PyType>, (String, Bound<'py, PyDict>))> {
+        let this = slf.get();
+        Ok((slf.get_type(), (this.source.clone(), this.variables(slf.py())?)))
+    }
+}
+
+enum Answers {
+    Truths(Vec<u8>),
+    Numbers(Vec<f64>),
+}
+
+fn column_error(py: Python<'_>, error: &lang::ColumnError) -> PyErr {
+    bad_input(py, "columns", error.to_string())
+}
+
+/// `dras.Explanation`.
+pub(crate) fn explanation_of<'py>(py: Python<'py>, explanation: &lang::Explanation) -> PyResult<Bound<'py, PyAny>> {
+    let parts = to_python(py, &explanation.parts)?;
+    let class = py.import("dras._data")?.getattr("Explanation")?;
+    class.call_method1("_of", (explanation.to_string(), explanation.lines(), parts))
+}

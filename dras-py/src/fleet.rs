@@ -1,0 +1,928 @@
+//! `dras.Fleet`: many tasks of one policy, fed by columns and looked at on all cores.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use dras_core::engine::{self, LookKind, ReadReport};
+use dras_core::metrics::sources::{SourceLimits, prometheus};
+use dras_core::metrics::{Accepted, IngestError, InstanceId, Kind, MetricId};
+use dras_core::units::Millis;
+use pyo3::prelude::*;
+use pyo3::types::{PyDict, PyList, PyString, PyTuple};
+
+use crate::columns::{floats, handles, times};
+use crate::convert::{body, items, shortened, str_of, text, texts, time, word};
+use crate::decision::{self, Decision};
+use crate::errors::{Class, bad_input, wrong_type};
+use crate::instruction::Instruction;
+use crate::lock::{Shared, Unusable, guarded};
+use crate::policy::{Policy, threads};
+use crate::task::{State, Task, accepted, attribute_value, attributes_of, labels_of, look_kind, task_error};
+
+/// Tasks that a thread takes on at once: some tens of microseconds of work.
+const BLOCK: usize = 64;
+
+/// Fleets smaller than this are looked at by the calling thread alone, which is done before another would have started.
+const ALONE: usize = 256;
+
+/// How often a long call asks whether somebody pressed Ctrl-C.
+const SIGNALS: Duration = Duration::from_millis(50);
+
+#[derive(Clone)]
+struct Member {
+    id: Arc<str>,
+    state: Arc<Shared<State>>,
+}
+
+#[derive(Default)]
+struct Members {
+    /// In the order in which they were added; a place is empty where a task was removed.
+    tasks: Arc<Vec<Option<Member>>>,
+    by_id: HashMap<Arc<str>, usize>,
+}
+
+impl Members {
+    fn get(&self, id: &str) -> Option<Member> {
+        self.tasks.get(*self.by_id.get(id)?)?.clone()
+    }
+
+    fn add(&mut self, member: Member) {
+        let tasks = Arc::make_mut(&mut self.tasks);
+        self.by_id.insert(Arc::clone(&member.id), tasks.len());
+        tasks.push(Some(member));
+    }
+
+    fn remove(&mut self, id: &str) -> bool {
+        let Some(place) = self.by_id.remove(id) else {
+            return false;
+        };
+        let tasks = Arc::make_mut(&mut self.tasks);
+        tasks[place] = None;
+        if tasks.len() > 64 && tasks.len() > 2 * self.by_id.len() {
+            tasks.retain(Option::is_some);
+            self.by_id.clear();
+            let ids = tasks.iter().flatten().map(|m| Arc::clone(&m.id));
+            self.by_id.extend(ids.zip(0..));
+        }
+        true
+    }
+}
+
+/// One series of one task, resolved once.
+struct Series {
+    /// `None` where the task was removed: handles are not given out again.
+    member: Option<Member>,
+    metric: MetricId,
+    instance: Box<str>,
+    /// The core's handle, which ends when the instance has had no data for long.
+    handle: Option<InstanceId>,
+}
+
+#[derive(Default)]
+struct SeriesTable {
+    all: Vec<Series>,
+    /// By task, metric and instance.
+    known: HashMap<Arc<str>, BTreeMap<(MetricId, Box<str>), usize>>,
+}
+
+/// A task for which a call failed, while it went on for the others.
+pub(crate) struct Failure {
+    task: Arc<str>,
+    code: &'static str,
+    message: String,
+}
+
+fn failure(member: &Member, error: &engine::TaskError) -> Failure {
+    Failure {
+        task: Arc::clone(&member.id),
+        code: error.code(),
+        message: error.to_string(),
+    }
+}
+
+fn unusable(member: &Member, error: &Unusable) -> Failure {
+    let (_, message, code) = error.message();
+    Failure {
+        task: Arc::clone(&member.id),
+        code,
+        message,
+    }
+}
+
+fn failures<'py>(py: Python<'py>, all: &[Failure]) -> PyResult<Bound<'py, PyTuple>> {
+    let class = py.import("dras._data")?.getattr("TaskFailure")?;
+    let all = all.iter().map(|f| class.call1((&*f.task, f.code, &f.message)));
+    PyTuple::new(py, all.collect::<PyResult<Vec<_>>>()?)
+}
+
+/// Many tasks of one policy, fed by columns and looked at on all cores.
+///
+/// >>> import dras
+/// >>> fleet = dras.Fleet(dras.Policy({"version": 1, "strategies": [{"use": "cpu"}]}), ["orders", "bills"])
+/// >>> now = 1_800_000_000_000
+/// >>> handles = [fleet.series(task, "cpu", "tm-1") for task in fleet]
+/// >>> fleet.ingest(handles, now, [0.93, 0.41], now=now).accepted.stored
+/// 2
+/// >>> decisions = fleet.decide(now)
+/// >>> decisions.looked, len(decisions)
+/// (2, 0)
+///
+/// Everything may be called from several threads. Where a call fails for one task, it goes on for the others and reports the task in ``errors``.
+#[pyclass(frozen, module = "dras")]
+pub(crate) struct Fleet {
+    policy: Policy,
+    members: Shared<Members>,
+    series: Shared<SeriesTable>,
+}
+
+impl Fleet {
+    fn member(&self, py: Python<'_>, id: &str) -> PyResult<Member> {
+        self.members.with(py, |members| members.get(id))?.ok_or_else(|| {
+            let message = format!("there is no task \"{}\" in the fleet", shortened(id));
+            bad_input(py, "unknown_task", message)
+        })
+    }
+
+    fn tasks(&self, py: Python<'_>) -> PyResult<Arc<Vec<Option<Member>>>> {
+        self.members.with(py, |members| Arc::clone(&members.tasks))
+    }
+
+    /// The tasks to look at: those that are named, or all.
+    fn chosen(&self, py: Python<'_>, names: Option<&Bound<'_, PyAny>>) -> PyResult<Arc<Vec<Option<Member>>>> {
+        let Some(names) = names else { return self.tasks(py) };
+        let mut names = texts(names, "tasks")?;
+        names.sort_unstable();
+        names.dedup();
+        let found = self.members.with(py, |members| {
+            let mut found: Vec<(usize, Option<Member>)> = Vec::with_capacity(names.len());
+            for name in &names {
+                let place = members.by_id.get(name.as_str()).copied().ok_or(name)?;
+                found.push((place, members.tasks.get(place).cloned().flatten()));
+            }
+            found.sort_unstable_by_key(|f| f.0);
+            Ok::<_, &String>(found.into_iter().map(|f| f.1).collect())
+        })?;
+        found.map(Arc::new).map_err(|name| {
+            bad_input(
+                py,
+                "unknown_task",
+                format!("there is no task \"{}\" in the fleet", shortened(name)),
+            )
+        })
+    }
+}
+
+/// What looking at a part of a fleet brought.
+#[derive(Default)]
+struct Looked {
+    looked: usize,
+    fired: usize,
+    undefined: usize,
+    kept: Vec<(usize, engine::Decision)>,
+    failures: Vec<(usize, Failure)>,
+}
+
+impl Looked {
+    fn add(&mut self, mut more: Looked) {
+        self.looked += more.looked;
+        self.fired += more.fired;
+        self.undefined += more.undefined;
+        self.kept.append(&mut more.kept);
+        self.failures.append(&mut more.failures);
+    }
+}
+
+/// One look at many tasks.
+struct Tick<'a> {
+    tasks: &'a [Option<Member>],
+    now: Millis,
+    kind: LookKind,
+    all: bool,
+    /// The first task that no thread has taken on yet.
+    next: AtomicUsize,
+    stop: AtomicBool,
+}
+
+impl Tick<'_> {
+    /// Takes on block after block until there is none left or `go_on` says no.
+    fn work(&self, policy: &engine::Policy, mut go_on: impl FnMut() -> bool) -> Looked {
+        let mut found = Looked::default();
+        let mut decision = engine::Decision::new(policy);
+        while !self.stop.load(Ordering::Relaxed) && go_on() {
+            let from = self.next.fetch_add(BLOCK, Ordering::Relaxed);
+            let Some(block) = self.tasks.get(from..self.tasks.len().min(from.saturating_add(BLOCK))) else {
+                break;
+            };
+            if block.is_empty() {
+                break;
+            }
+            for (place, member) in (from..).zip(block) {
+                if let Some(member) = member {
+                    self.look(place, member, &mut decision, &mut found);
+                }
+            }
+        }
+        found
+    }
+
+    fn look(&self, place: usize, member: &Member, decision: &mut engine::Decision, found: &mut Looked) {
+        let done = member.state.with_unattached(|state| {
+            engine::decide_into(state.policy.core(), &mut state.task, self.now, self.kind, decision)
+        });
+        match done {
+            Ok(Ok(())) => {
+                found.looked += 1;
+                found.fired += usize::from(decision.any_fired());
+                found.undefined += usize::from(decision.any_undefined());
+                if self.all || decision.matters() {
+                    found.kept.push((place, decision.clone()));
+                }
+            }
+            Ok(Err(error)) => found.failures.push((
+                place,
+                Failure {
+                    task: Arc::clone(&member.id),
+                    code: error.code(),
+                    message: error.to_string(),
+                },
+            )),
+            Err(error) => found.failures.push((place, unusable(member, &error))),
+        }
+    }
+
+    /// Looks at all tasks with the calling thread and `threads - 1` others, which are gone when it returns.
+    fn run(&self, py: Python<'_>, policy: &engine::Policy, threads: usize) -> PyResult<Looked> {
+        let helpers = if self.tasks.len() < ALONE {
+            0
+        } else {
+            (threads - 1).min(self.tasks.len() / BLOCK)
+        };
+        let together = Mutex::new(Looked::default());
+        let interrupted: Mutex<Option<PyErr>> = Mutex::new(None);
+        let done = py.detach(|| {
+            guarded(|| {
+                std::thread::scope(|scope| {
+                    for _ in 0..helpers {
+                        // Where the system has no more threads, those there are do the work.
+                        let _ = std::thread::Builder::new()
+                            .name("dras".to_owned())
+                            .spawn_scoped(scope, || {
+                                let found = self.work(policy, || true);
+                                together.lock().unwrap_or_else(PoisonError::into_inner).add(found);
+                            });
+                    }
+                    let mut asked = Instant::now();
+                    let found = self.work(policy, || {
+                        if asked.elapsed() < SIGNALS {
+                            return true;
+                        }
+                        // No lock is held here.
+                        let signal = Python::attach(|py| py.check_signals());
+                        asked = Instant::now();
+                        let Err(error) = signal else { return true };
+                        self.stop.store(true, Ordering::Relaxed);
+                        *interrupted.lock().unwrap_or_else(PoisonError::into_inner) = Some(error);
+                        false
+                    });
+                    together.lock().unwrap_or_else(PoisonError::into_inner).add(found);
+                });
+            })
+        });
+        done.map_err(|error| error.error(py))?;
+        if let Some(error) = interrupted.into_inner().unwrap_or_else(PoisonError::into_inner) {
+            return Err(error);
+        }
+        let mut looked = together.into_inner().unwrap_or_else(PoisonError::into_inner);
+        // Threads finish in any order; results do not depend on it.
+        looked.kept.sort_by_key(|k| k.0);
+        looked.failures.sort_by_key(|f| f.0);
+        Ok(looked)
+    }
+}
+
+#[pymethods]
+impl Fleet {
+    #[new]
+    #[pyo3(signature = (policy, tasks=None))]
+    fn new(policy: &Bound<'_, PyAny>, tasks: Option<&Bound<'_, PyAny>>) -> PyResult<Fleet> {
+        let py = policy.py();
+        let policy = policy
+            .cast::<Policy>()
+            .map_err(|_| wrong_type(policy, "policy", "a Policy"))?;
+        let fleet = Fleet {
+            policy: policy.get().clone(),
+            members: Shared::new(Members::default()),
+            series: Shared::new(SeriesTable::default()),
+        };
+        for id in tasks.map_or(Ok(Vec::new()), |tasks| texts(tasks, "tasks"))? {
+            fleet.insert(py, &id)?;
+        }
+        Ok(fleet)
+    }
+
+    /// The policy of all its tasks.
+    #[getter]
+    fn policy(&self) -> Policy {
+        self.policy.clone()
+    }
+
+    /// Adds a task and gives it.
+    ///
+    /// Raises:
+    ///     InputError: the fleet has a task of that id.
+    ///     TaskError: an attribute is unknown or of another type.
+    #[pyo3(signature = (id, *, attributes=None, labels=None))]
+    fn add(
+        &self,
+        py: Python<'_>,
+        id: &Bound<'_, PyAny>,
+        attributes: Option<&Bound<'_, PyAny>>,
+        labels: Option<&Bound<'_, PyAny>>,
+    ) -> PyResult<Task> {
+        let id = text(id, "id")?;
+        let attributes = attributes
+            .map(|given| attributes_of(self.policy.core(), given))
+            .transpose()?;
+        let labels = labels.map(labels_of).transpose()?;
+        let task = Task::of(&self.policy, id).map_err(|error| task_error(py, &error))?;
+        task.with(py, |state| {
+            for (name, value) in labels.iter().flatten() {
+                state.task.set_label(name, value)?;
+            }
+            attributes.map_or(Ok(()), |attributes| state.set(&attributes))
+        })?;
+        self.put(py, task)
+    }
+
+    /// Removes a task; handles of its series are no handles any more.
+    ///
+    /// Raises:
+    ///     InputError: the fleet has no such task.
+    fn remove(&self, py: Python<'_>, id: &Bound<'_, PyAny>) -> PyResult<()> {
+        let id = text(id, "id")?;
+        let member = self.member(py, id)?;
+        self.members.with(py, |members| members.remove(id))?;
+        self.series.with(py, |series| {
+            for place in series
+                .known
+                .remove(&member.id)
+                .into_iter()
+                .flat_map(BTreeMap::into_values)
+            {
+                series.all[place].member = None;
+            }
+        })
+    }
+
+    fn __len__(&self, py: Python<'_>) -> PyResult<usize> {
+        self.members.with(py, |members| members.by_id.len())
+    }
+
+    fn __contains__(&self, py: Python<'_>, id: &Bound<'_, PyAny>) -> PyResult<bool> {
+        let Ok(id) = id.cast::<PyString>() else {
+            return Ok(false);
+        };
+        let id = str_of(id, "id")?;
+        self.members.with(py, |members| members.by_id.contains_key(id))
+    }
+
+    /// The task of that id: the task itself, not a copy.
+    fn __getitem__(&self, py: Python<'_>, id: &Bound<'_, PyAny>) -> PyResult<Task> {
+        let member = self.member(py, text(id, "id")?)?;
+        Ok(Task {
+            id: member.id,
+            state: member.state,
+        })
+    }
+
+    fn __iter__<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
+        Ok(self.ids(py)?.try_iter()?.into_any())
+    }
+
+    /// The ids of its tasks, in the order in which they were added.
+    #[getter]
+    fn ids<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyTuple>> {
+        let tasks = self.tasks(py)?;
+        let ids: Vec<&str> = tasks.iter().flatten().map(|m| &*m.id).collect();
+        PyTuple::new(py, ids)
+    }
+
+    /// Sets one attribute of many tasks, by their ids.
+    ///
+    /// Raises:
+    ///     InputError: the fleet has no such task; nothing is changed then.
+    ///     TaskError: the attribute is unknown or of another type.
+    fn set(&self, py: Python<'_>, attribute: &Bound<'_, PyAny>, values: &Bound<'_, PyAny>) -> PyResult<()> {
+        let attribute = text(attribute, "attribute")?;
+        let mut all = Vec::new();
+        for (id, value) in items(values, "the values")? {
+            let member = self.member(py, str_of(&id, "id")?)?;
+            let value = if value.is_none() {
+                None
+            } else {
+                Some(attribute_value(self.policy.core(), attribute, &value)?)
+            };
+            all.push((member, value));
+        }
+        for (member, value) in all {
+            let done = member
+                .state
+                .with(py, |state| state.set(&vec![(attribute.to_owned(), value)]))?;
+            done.map_err(|error| task_error(py, &error))?;
+        }
+        Ok(())
+    }
+
+    /// The handle of a series of a task: resolved once, for ``ingest``. It stays the same for the life of the task.
+    ///
+    /// Raises:
+    ///     InputError: the fleet has no such task.
+    ///     TaskError: the metric is unknown or holds texts.
+    #[pyo3(signature = (task, metric, instance=None))]
+    fn series(
+        &self,
+        py: Python<'_>,
+        task: &Bound<'_, PyAny>,
+        metric: &Bound<'_, PyAny>,
+        instance: Option<&Bound<'_, PyAny>>,
+    ) -> PyResult<usize> {
+        let member = self.member(py, text(task, "task")?)?;
+        let metric = text(metric, "metric")?;
+        let instance = instance.map_or(Ok(""), |instance| text(instance, "instance"))?;
+        let policy = self.policy.core();
+        let id = policy.metric_named(metric).map_err(|error| task_error(py, &error))?;
+        if policy.plan().catalogue().spec(id).kind == Kind::Event {
+            let error = IngestError::NotANumberMetric {
+                metric: metric.to_owned(),
+            };
+            return Err(task_error(py, &error.into()));
+        }
+        // Made with the first sample; a name that cannot be is refused now.
+        if instance.len() > dras_core::metrics::ingest::MAX_NAME_BYTES {
+            let error = IngestError::NameTooLong { bytes: instance.len() };
+            return Err(task_error(py, &error.into()));
+        }
+        self.series.with(py, |series| {
+            let next = series.all.len();
+            let of_task = series.known.entry(Arc::clone(&member.id)).or_default();
+            let place = *of_task.entry((id, instance.into())).or_insert(next);
+            if place == next {
+                series.all.push(Series {
+                    member: Some(member),
+                    metric: id,
+                    instance: instance.into(),
+                    handle: None,
+                });
+            }
+            place
+        })
+    }
+
+    /// Takes samples of many series: for each a handle (``int64``), a time (``int64``, or one for all) and a value (``float64``).
+    ///
+    /// Samples of one series that stand one after the other are taken together. Arrays are read where they lie, with the interpreter released.
+    ///
+    /// Raises:
+    ///     InputError: a handle is not one of this fleet, or columns are not equally long; nothing is taken then.
+    #[pyo3(signature = (series, times, values, *, now))]
+    fn ingest<'py>(
+        &self,
+        py: Python<'py>,
+        series: &Bound<'py, PyAny>,
+        times: &Bound<'py, PyAny>,
+        values: &Bound<'py, PyAny>,
+        now: &Bound<'py, PyAny>,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        let now = time(now, "now")?;
+        let (handles, values) = (handles(series, "series")?, floats(values, "values")?);
+        let one_time = time(times, "times").ok();
+        let times = match one_time {
+            Some(_) => None,
+            None => Some(self::times(times, "times")?),
+        };
+        let (handles, values) = (handles.as_slice(), values.as_slice());
+        let times: &[Millis] = times.as_ref().map_or(&[], |times| times.as_slice());
+        if handles.len() != values.len() || (one_time.is_none() && times.len() != values.len()) {
+            let message = format!(
+                "{} series, {} and {} values were given; they must be equally many",
+                handles.len(),
+                one_time.map_or_else(|| format!("{} times", times.len()), |_| "one time".to_owned()),
+                values.len()
+            );
+            return Err(bad_input(py, "column_length", message));
+        }
+        let samples = Samples {
+            handles,
+            times,
+            one_time: one_time.unwrap_or(0),
+            values,
+        };
+        let done = self.series.with_detached(py, |table| table.take(now, &samples))?;
+        match done {
+            Ok((taken, failed)) => {
+                let class = py.import("dras._data")?.getattr("FleetReport")?;
+                class.call1((accepted(py, taken)?, failures(py, &failed)?, PyTuple::empty(py)))
+            }
+            Err(handle) => {
+                let message = format!(
+                    "{handle} is not the handle of a series of this fleet: ask `series` for it, and again after its task was removed"
+                );
+                Err(bad_input(py, "unknown_series", message))
+            }
+        }
+    }
+
+    /// Reads one answer of Prometheus about many tasks; the value of ``label`` is a series' task.
+    ///
+    /// Raises:
+    ///     ReadError: the body is not such an answer; nothing is taken then.
+    ///     TaskError: the metric is unknown.
+    #[pyo3(signature = (metric, body, *, label, now))]
+    fn read_prometheus<'py>(
+        &self,
+        py: Python<'py>,
+        metric: &Bound<'py, PyAny>,
+        body: &Bound<'py, PyAny>,
+        label: &Bound<'py, PyAny>,
+        now: &Bound<'py, PyAny>,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        let (metric, label, now) = (text(metric, "metric")?, text(label, "label")?, time(now, "now")?);
+        let body = self::body(body, "body")?;
+        let policy = self.policy.core();
+        policy.metric_named(metric).map_err(|error| task_error(py, &error))?;
+        let read = |members: &mut Members| {
+            let answer = prometheus::parse(&body, &SourceLimits::default())?;
+            let (parts, without) = answer.split(label);
+            let mut report = ReadReport::default();
+            let (mut failed, mut unknown) = (Vec::new(), 0);
+            for (id, part) in &parts {
+                let Some(member) = members.get(id) else {
+                    unknown += part.series.len();
+                    continue;
+                };
+                let taken = member
+                    .state
+                    .with_unattached(|state| state.task.take_prometheus(state.policy.core(), now, metric, part));
+                match taken {
+                    Ok(Ok(taken)) => {
+                        report.series += taken.series;
+                        report.accepted += taken.accepted;
+                        for note in taken.notes {
+                            if !report.notes.contains(&note) {
+                                report.notes.push(note);
+                            }
+                        }
+                    }
+                    Ok(Err(error)) => failed.push(Failure {
+                        task: Arc::clone(&member.id),
+                        code: error.code(),
+                        message: error.to_string(),
+                    }),
+                    Err(error) => failed.push(unusable(&member, &error)),
+                }
+            }
+            if without > 0 {
+                report.notes.push(format!("{without} series have no label `{label}`"));
+            }
+            if unknown > 0 {
+                report
+                    .notes
+                    .push(format!("{unknown} series are of tasks that are not in the fleet"));
+            }
+            Ok::<_, dras_core::metrics::sources::SourceError>((report, failed))
+        };
+        let done = self.members.with_detached(py, read)?;
+        let (report, failed) = done.map_err(|error| Class::Read.error(py, error.to_string(), error.code()))?;
+        let class = py.import("dras._data")?.getattr("FleetReport")?;
+        class.call1((
+            accepted(py, report.accepted)?,
+            failures(py, &failed)?,
+            PyTuple::new(py, &report.notes)?,
+        ))
+    }
+
+    /// The tasks for which a look is due after ``after`` and not after ``until``, by the kind of the look; a long look takes the place of short
+    /// ones.
+    fn due<'py>(
+        &self,
+        py: Python<'py>,
+        after: &Bound<'py, PyAny>,
+        until: &Bound<'py, PyAny>,
+    ) -> PyResult<Bound<'py, PyDict>> {
+        let (after, until) = (time(after, "after")?, time(until, "until")?);
+        let tasks = self.tasks(py)?;
+        let due = py.detach(|| {
+            let mut due: [Vec<&Member>; 2] = Default::default();
+            for member in tasks.iter().flatten() {
+                // The last look that is due in between; a long one takes the place of short ones.
+                let kind = member.state.with_unattached(|state| {
+                    let mut due = None;
+                    let mut next = state.task.next_look(state.policy.core(), after)?;
+                    while next.at <= until && due != Some(LookKind::Long) {
+                        due = Some(next.kind);
+                        next = state.task.next_look(state.policy.core(), next.at)?;
+                    }
+                    Ok(due)
+                });
+                match kind {
+                    Ok(Ok(Some(LookKind::Long))) => due[0].push(member),
+                    Ok(Ok(Some(LookKind::Short))) => due[1].push(member),
+                    Ok(Ok(None)) => {}
+                    Ok(Err(error)) => return Err(failure(member, &error)),
+                    Err(error) => return Err(unusable(member, &error)),
+                }
+            }
+            Ok(due)
+        });
+        let due = due.map_err(|f| Class::Task.error(py, format!("{}: {}", f.task, f.message), f.code))?;
+        let dict = PyDict::new(py);
+        for (look, members) in ["long", "short"].into_iter().zip(&due) {
+            if !members.is_empty() {
+                dict.set_item(look, PyList::new(py, members.iter().map(|m| &*m.id))?)?;
+            }
+        }
+        Ok(dict)
+    }
+
+    /// Looks at all tasks, or at those named, on all cores or on ``threads`` threads, with the interpreter released.
+    ///
+    /// Decisions that matter are kept, with ``keep="all"`` all of them. Ctrl-C ends the call between two tasks: those that were looked at have been,
+    /// and the look can be taken again at the same ``now``.
+    ///
+    /// Raises:
+    ///     InputError: the fleet has no such task.
+    #[pyo3(signature = (now, *, look=None, tasks=None, keep=None, threads=None))]
+    fn decide(
+        &self,
+        py: Python<'_>,
+        now: &Bound<'_, PyAny>,
+        look: Option<&Bound<'_, PyAny>>,
+        tasks: Option<&Bound<'_, PyAny>>,
+        keep: Option<&Bound<'_, PyAny>>,
+        threads: Option<&Bound<'_, PyAny>>,
+    ) -> PyResult<FleetDecisions> {
+        let (now, kind) = (time(now, "now")?, look_kind(look)?);
+        let all = keep.map_or(Ok(false), |keep| {
+            word(keep, "keep", &[("matters", false), ("all", true)])
+        })?;
+        let threads = self::threads(threads)?;
+        let chosen = self.chosen(py, tasks)?;
+        let tick = Tick {
+            tasks: &chosen,
+            now,
+            kind,
+            all,
+            next: AtomicUsize::new(0),
+            stop: AtomicBool::new(false),
+        };
+        let looked = tick.run(py, self.policy.core(), threads)?;
+        Ok(FleetDecisions {
+            policy: self.policy.clone(),
+            at: now,
+            looked: looked.looked,
+            fired: looked.fired,
+            undefined: looked.undefined,
+            kept: looked
+                .kept
+                .into_iter()
+                .map(|(_, decision)| Arc::new(decision))
+                .collect(),
+            failures: looked.failures.into_iter().map(|f| f.1).collect(),
+        })
+    }
+
+    fn __repr__(&self, py: Python<'_>) -> PyResult<String> {
+        Ok(format!(
+            "<Fleet of {} tasks, policy {:?}>",
+            self.__len__(py)?,
+            self.policy.core().name()
+        ))
+    }
+}
+
+impl Fleet {
+    fn insert(&self, py: Python<'_>, id: &str) -> PyResult<Task> {
+        let task = Task::of(&self.policy, id).map_err(|error| task_error(py, &error))?;
+        self.put(py, task)
+    }
+
+    fn put(&self, py: Python<'_>, task: Task) -> PyResult<Task> {
+        let member = Member {
+            id: Arc::clone(&task.id),
+            state: Arc::clone(&task.state),
+        };
+        let added = self.members.with(py, |members| {
+            let new = !members.by_id.contains_key(&member.id);
+            if new {
+                members.add(member);
+            }
+            new
+        })?;
+        if added {
+            return Ok(task);
+        }
+        let message = format!("the fleet has a task \"{}\" already", shortened(&task.id));
+        Err(bad_input(py, "duplicate_task", message))
+    }
+}
+
+/// Samples of many series: a handle, a time and a value each.
+struct Samples<'a> {
+    handles: &'a [i64],
+    times: &'a [Millis],
+    one_time: Millis,
+    values: &'a [f64],
+}
+
+impl SeriesTable {
+    /// Takes all samples, run by run of one series. A handle that is not one is an error before anything is taken.
+    fn take(&mut self, now: Millis, samples: &Samples<'_>) -> Result<(Accepted, Vec<Failure>), i64> {
+        let alive = |handle: i64| {
+            let series = usize::try_from(handle).ok().and_then(|place| self.all.get(place));
+            series.is_some_and(|series| series.member.is_some())
+        };
+        if let Some(wrong) = samples.handles.iter().copied().find(|handle| !alive(*handle)) {
+            return Err(wrong);
+        }
+        let (mut taken, mut failed) = (Accepted::default(), Vec::new());
+        let mut from = 0;
+        let mut same: Vec<Millis> = Vec::new();
+        while let Some(handle) = samples.handles.get(from) {
+            let run = samples.handles[from..]
+                .iter()
+                .take_while(|next| *next == handle)
+                .count();
+            let values = &samples.values[from..from + run];
+            let times = match samples.times.get(from..from + run) {
+                Some(times) => times,
+                None => {
+                    same.clear();
+                    same.resize(run, samples.one_time);
+                    &same
+                }
+            };
+            from += run;
+            let series = &mut self.all[*handle as usize];
+            let Some(member) = &series.member else { continue };
+            let done = member.state.with_unattached(|state| {
+                put(
+                    state,
+                    now,
+                    series.metric,
+                    &series.instance,
+                    &mut series.handle,
+                    times,
+                    values,
+                )
+            });
+            match done {
+                Ok(Ok(accepted)) => taken += accepted,
+                Ok(Err(error)) => failed.push(failure(member, &error)),
+                Err(error) => failed.push(unusable(member, &error)),
+            }
+        }
+        Ok((taken, failed))
+    }
+}
+
+fn put(
+    state: &mut State,
+    now: Millis,
+    metric: MetricId,
+    name: &str,
+    handle: &mut Option<InstanceId>,
+    times: &[Millis],
+    values: &[f64],
+) -> Result<Accepted, engine::TaskError> {
+    let policy = state.policy.core();
+    for known in [true, false] {
+        let instance = match handle {
+            Some(instance) if known => *instance,
+            _ => *handle.insert(state.task.instance(policy, name)?),
+        };
+        let done = match (times, values) {
+            ([t], [value]) => state.task.row(policy, now, instance, *t, &[(metric, *value)]),
+            _ => state.task.column(policy, now, instance, metric, times, values),
+        };
+        match done {
+            // It has had no data for long: it is made anew.
+            Err(engine::TaskError::Ingest(IngestError::UnknownInstance)) if known => {}
+            other => return other,
+        }
+    }
+    Err(IngestError::UnknownInstance.into())
+}
+
+/// What one look at a fleet came to: a sequence of the decisions that matter, in the order of the fleet.
+#[pyclass(frozen, module = "dras")]
+pub(crate) struct FleetDecisions {
+    policy: Policy,
+    at: Millis,
+    looked: usize,
+    fired: usize,
+    undefined: usize,
+    kept: Vec<Arc<engine::Decision>>,
+    failures: Vec<Failure>,
+}
+
+impl FleetDecisions {
+    fn decision(&self, decision: &Arc<engine::Decision>) -> Decision {
+        Decision::shared(Arc::clone(decision), self.policy.clone())
+    }
+}
+
+#[pymethods]
+impl FleetDecisions {
+    /// When the look was taken, in ms since the epoch.
+    #[getter]
+    fn at(&self) -> Millis {
+        self.at
+    }
+
+    /// How many tasks were looked at.
+    #[getter]
+    fn looked(&self) -> usize {
+        self.looked
+    }
+
+    /// For how many of them a rule fired.
+    #[getter]
+    fn fired(&self) -> usize {
+        self.fired
+    }
+
+    /// For how many of them a rule could not be answered for lack of data.
+    #[getter]
+    fn undefined(&self) -> usize {
+        self.undefined
+    }
+
+    /// The tasks that could not be looked at.
+    #[getter]
+    fn errors<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyTuple>> {
+        failures(py, &self.failures)
+    }
+
+    /// What to do.
+    #[getter]
+    fn instructions<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyTuple>> {
+        let all = self.kept.iter().filter_map(|d| d.instruction().cloned());
+        PyTuple::new(py, all.map(Instruction::new).collect::<Vec<_>>())
+    }
+
+    fn __len__(&self) -> usize {
+        self.kept.len()
+    }
+
+    fn __bool__(&self) -> bool {
+        !self.kept.is_empty()
+    }
+
+    fn __iter__<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
+        let all = decision::tuple(py, self.kept.iter().map(|d| self.decision(d)))?;
+        Ok(all.try_iter()?.into_any())
+    }
+
+    /// The decision at a place, or of a task by its id.
+    fn __getitem__(&self, key: &Bound<'_, PyAny>) -> PyResult<Decision> {
+        if let Ok(id) = key.cast::<PyString>() {
+            let id = str_of(id, "id")?;
+            let found = self.kept.iter().find(|d| d.task() == id);
+            return found
+                .map(|d| self.decision(d))
+                .ok_or_else(|| pyo3::exceptions::PyKeyError::new_err(id.to_owned()));
+        }
+        let index: isize = key
+            .extract()
+            .map_err(|_| wrong_type(key, "an index", "an int, or the id of a task"))?;
+        let place = if index < 0 {
+            index + self.kept.len() as isize
+        } else {
+            index
+        };
+        let found = usize::try_from(place).ok().and_then(|place| self.kept.get(place));
+        found.map(|d| self.decision(d)).ok_or_else(|| {
+            let message = format!("there are {} decisions, and no number {index}", self.kept.len());
+            pyo3::exceptions::PyIndexError::new_err(message)
+        })
+    }
+
+    fn __repr__(&self) -> String {
+        let mut text = format!(
+            "<FleetDecisions of {} tasks: {} to look at",
+            self.looked,
+            self.kept.len()
+        );
+        if !self.failures.is_empty() {
+            text.push_str(&format!(", {} failed", self.failures.len()));
+        }
+        text.push('>');
+        text
+    }
+
+    fn _repr_html_<'py>(slf: &Bound<'py, FleetDecisions>) -> PyResult<Bound<'py, PyAny>> {
+        slf.py().import("dras._html")?.call_method1("fleet", (slf,))
+    }
+}

@@ -1,0 +1,55 @@
+//! Python bindings of `dras-core`: convert, call, convert back. What is decided, and how, the core knows; what is shown, the Python files beside
+//! this crate. The classes are documented where people read them, in `python/dras/_dras.pyi`.
+
+#![allow(
+    clippy::doc_markdown,
+    reason = "what stands over classes and functions are docstrings of Python"
+)]
+#![allow(
+    missing_docs,
+    reason = "the classes are documented for those who use them, in _dras.pyi; they are no Rust API"
+)]
+#![allow(
+    clippy::unused_self,
+    clippy::unnecessary_wraps,
+    clippy::struct_field_names,
+    clippy::type_complexity,
+    clippy::redundant_closure_for_method_calls,
+    clippy::doc_link_with_quotes,
+    clippy::format_push_string,
+    reason = "methods of classes have the shapes that Python and PyO3 ask for, and closures say the lifetimes that paths do not"
+)]
+
+mod columns;
+mod convert;
+mod decision;
+mod errors;
+mod expression;
+mod fleet;
+mod from_python;
+mod instruction;
+mod language;
+mod lock;
+mod policy;
+mod python;
+mod task;
+mod to_python;
+
+/// The native part of the Python package `dras`.
+#[pyo3::pymodule(gil_used = false)]
+mod _dras {
+    #[pymodule_export]
+    use crate::decision::Decision;
+    #[pymodule_export]
+    use crate::expression::Expression;
+    #[pymodule_export]
+    use crate::fleet::{Fleet, FleetDecisions};
+    #[pymodule_export]
+    use crate::instruction::Instruction;
+    #[pymodule_export]
+    use crate::language::{format, functions};
+    #[pymodule_export]
+    use crate::policy::{Policy, Template};
+    #[pymodule_export]
+    use crate::task::Task;
+}

@@ -1,0 +1,662 @@
+//! `dras.Task`: one running Flink job.
+
+use std::sync::Arc;
+
+use dras_core::engine::{self, AttributeValue, DecideError, LookKind, ReadError};
+use dras_core::lang::Type;
+use dras_core::metrics::{Accepted, Mark, MetricId};
+use dras_core::units::{Millis, Unit};
+use pyo3::prelude::*;
+use pyo3::types::{PyBool, PyDict, PyString, PyTuple};
+
+use crate::columns::{floats, times};
+use crate::convert::{body, items, number, str_of, text, time, time_or, word};
+use crate::decision::Decision;
+use crate::errors::{Class, bad_input, wrong_type};
+use crate::instruction::Instruction;
+use crate::lock::Shared;
+use crate::policy::Policy;
+use crate::python::Data;
+use crate::to_python::to_python;
+
+/// The state of a task, with the policy that it belongs to.
+pub(crate) struct State {
+    pub(crate) policy: Policy,
+    pub(crate) task: engine::Task,
+}
+
+/// Columns longer than this are taken with the interpreter released.
+const LONG: usize = 2048;
+
+/// One running Flink job, as dras sees it: its attributes, the windows of its metrics, how long each rule's condition has held, and its history.
+///
+/// ``now`` is the present, which must not go back for one task; ``at`` is when something happened, and the same as ``now`` where it is left out.
+///
+/// Raises:
+///     TaskError: an attribute is unknown or of another type.
+#[pyclass(frozen, module = "dras")]
+pub(crate) struct Task {
+    pub(crate) id: Arc<str>,
+    pub(crate) state: Arc<Shared<State>>,
+}
+
+pub(crate) const LOOKS: [(&str, LookKind); 2] = [("long", LookKind::Long), ("short", LookKind::Short)];
+
+/// The kind of a look.
+pub(crate) fn look_kind(value: Option<&Bound<'_, PyAny>>) -> PyResult<LookKind> {
+    value.map_or(Ok(LookKind::Long), |value| word(value, "look", &LOOKS))
+}
+
+pub(crate) fn task_error(py: Python<'_>, error: &engine::TaskError) -> PyErr {
+    Class::Task.error(py, error.to_string(), error.code())
+}
+
+pub(crate) fn decide_error(py: Python<'_>, error: &DecideError) -> PyErr {
+    Class::Task.error(py, error.to_string(), error.code())
+}
+
+pub(crate) fn read_error(py: Python<'_>, error: &ReadError) -> PyErr {
+    let class = match error {
+        ReadError::Task(_) | ReadError::Render { .. } => Class::Task,
+        _ => Class::Read,
+    };
+    class.error(py, error.to_string(), error.code())
+}
+
+pub(crate) fn accepted(py: Python<'_>, a: Accepted) -> PyResult<Bound<'_, PyAny>> {
+    Data::Accepted.make(py, (a.stored, a.ignored, a.resolved, a.refused, a.unused))
+}
+
+pub(crate) fn read_report<'py>(py: Python<'py>, report: &engine::ReadReport) -> PyResult<Bound<'py, PyAny>> {
+    let notes = PyTuple::new(py, &report.notes)?;
+    Data::ReadReport.make(py, (report.series, accepted(py, report.accepted)?, notes))
+}
+
+/// The value of an attribute, in its declared unit.
+pub(crate) fn attribute_value(
+    policy: &engine::Policy,
+    name: &str,
+    value: &Bound<'_, PyAny>,
+) -> PyResult<AttributeValue> {
+    if let Ok(truth) = value.cast::<PyBool>() {
+        return Ok(AttributeValue::Bool(truth.is_true()));
+    }
+    let attribute = policy
+        .attribute(name)
+        .and_then(|_| policy.attributes().iter().find(|a| a.name == name));
+    let what = || format!("the attribute `{name}`");
+    match attribute.map(|a| (a.ty, a.factor())) {
+        Some((Type::Number(unit), factor)) => Ok(AttributeValue::Number(number(value, unit, factor, what)?)),
+        // What suits no attribute of this name the core says better.
+        _ if value.is_instance_of::<PyString>() => Ok(AttributeValue::Text(text(value, &what())?.to_owned())),
+        _ => Ok(AttributeValue::Number(number(value, Unit::NUMBER, 1.0, what)?)),
+    }
+}
+
+/// Attributes with their values; `None` is for those that are not known any more.
+pub(crate) type Attributes = Vec<(String, Option<AttributeValue>)>;
+
+pub(crate) fn attributes_of(policy: &engine::Policy, given: &Bound<'_, PyAny>) -> PyResult<Attributes> {
+    let mut all = Attributes::new();
+    for (name, value) in items(given, "the attributes")? {
+        let name = str_of(&name, "the name of an attribute")?;
+        let value = if value.is_none() {
+            None
+        } else {
+            Some(attribute_value(policy, name, &value)?)
+        };
+        all.push((name.to_owned(), value));
+    }
+    Ok(all)
+}
+
+pub(crate) fn labels_of(given: &Bound<'_, PyAny>) -> PyResult<Vec<(String, String)>> {
+    let pair = |(name, value): &(Bound<'_, PyString>, Bound<'_, PyAny>)| {
+        let name = str_of(name, "the name of a label")?.to_owned();
+        let value = text(value, &format!("the label `{name}`"))?.to_owned();
+        Ok((name, value))
+    };
+    items(given, "the labels")?.iter().map(pair).collect()
+}
+
+impl State {
+    /// All of the attributes, or none.
+    pub(crate) fn set(&mut self, attributes: &Attributes) -> Result<(), engine::TaskError> {
+        let all = attributes.iter().map(|(name, value)| (name.as_str(), value.clone()));
+        self.task.set_all(self.policy.core(), all)
+    }
+
+    pub(crate) fn metric(&self, name: &str) -> Result<MetricId, engine::TaskError> {
+        self.policy.core().metric_named(name)
+    }
+
+    pub(crate) fn decide(&mut self, now: Millis, kind: LookKind) -> Result<engine::Decision, DecideError> {
+        let mut decision = engine::Decision::new(self.policy.core());
+        engine::decide_into(self.policy.core(), &mut self.task, now, kind, &mut decision)?;
+        Ok(decision)
+    }
+}
+
+impl Task {
+    pub(crate) fn of(policy: &Policy, id: &str) -> Result<Task, engine::TaskError> {
+        let task = engine::Task::new(policy.core(), id)?;
+        Ok(Task {
+            id: id.into(),
+            state: Arc::new(Shared::new(State {
+                policy: policy.clone(),
+                task,
+            })),
+        })
+    }
+
+    /// Calls `work` with the interpreter held.
+    pub(crate) fn with<R>(
+        &self,
+        py: Python<'_>,
+        work: impl FnOnce(&mut State) -> Result<R, engine::TaskError>,
+    ) -> PyResult<R> {
+        self.state.with(py, work)?.map_err(|error| task_error(py, &error))
+    }
+
+    fn read(
+        &self,
+        py: Python<'_>,
+        work: impl FnOnce(&mut State) -> Result<engine::ReadReport, ReadError> + Send,
+    ) -> PyResult<Py<PyAny>> {
+        let report = self
+            .state
+            .with_detached(py, work)?
+            .map_err(|error| read_error(py, &error))?;
+        Ok(read_report(py, &report)?.unbind())
+    }
+
+    /// Instances and handles of metrics by their names.
+    fn named(given: Option<&Bound<'_, PyAny>>) -> PyResult<String> {
+        given.map_or(Ok(String::new()), |given| Ok(text(given, "instance")?.to_owned()))
+    }
+}
+
+#[pymethods]
+impl Task {
+    #[new]
+    #[pyo3(signature = (policy, id, *, attributes=None, labels=None))]
+    fn new(
+        policy: &Bound<'_, PyAny>,
+        id: &Bound<'_, PyAny>,
+        attributes: Option<&Bound<'_, PyAny>>,
+        labels: Option<&Bound<'_, PyAny>>,
+    ) -> PyResult<Task> {
+        let py = policy.py();
+        let policy = policy
+            .cast::<Policy>()
+            .map_err(|_| wrong_type(policy, "policy", "a Policy"))?;
+        let task = Task::of(policy.get(), text(id, "id")?).map_err(|error| task_error(py, &error))?;
+        if let Some(labels) = labels {
+            task.set_labels(py, labels)?;
+        }
+        if let Some(attributes) = attributes {
+            let attributes = attributes_of(policy.get().core(), attributes)?;
+            task.with(py, |state| state.set(&attributes))?;
+        }
+        Ok(task)
+    }
+
+    /// The platform's name for it.
+    #[getter]
+    fn id(&self) -> &str {
+        &self.id
+    }
+
+    /// The policy that it belongs to.
+    #[getter]
+    fn policy(&self, py: Python<'_>) -> PyResult<Policy> {
+        self.state.with(py, |state| state.policy.clone())
+    }
+
+    /// Sets attributes, all or none; ``None`` makes one undefined again. Numbers are in the declared unit, seconds and bytes for built-in ones.
+    ///
+    /// >>> import dras
+    /// >>> task = dras.Task(dras.Policy({"version": 1, "strategies": [{"use": "cpu"}]}), "orders")
+    /// >>> task.set(parallelism=4, task_manager_memory="4GiB", task_type="sql")
+    ///
+    /// Raises:
+    ///     TaskError: there is no such attribute, it is of another type, it cannot be set, or its number is not finite.
+    #[pyo3(signature = (attributes=None, /, **more))]
+    fn set(
+        &self,
+        py: Python<'_>,
+        attributes: Option<&Bound<'_, PyAny>>,
+        more: Option<&Bound<'_, PyDict>>,
+    ) -> PyResult<()> {
+        let policy = self.policy(py)?;
+        let mut all = attributes.map_or(Ok(Attributes::new()), |given| attributes_of(policy.core(), given))?;
+        if let Some(more) = more {
+            all.extend(attributes_of(policy.core(), more)?);
+        }
+        self.with(py, |state| state.set(&all))
+    }
+
+    /// Sets labels: what ``{{labels}}`` in queries selects the task's series with.
+    ///
+    /// Raises:
+    ///     TaskError: there are too many labels, or one is too long.
+    fn set_labels(&self, py: Python<'_>, labels: &Bound<'_, PyAny>) -> PyResult<()> {
+        let labels = labels_of(labels)?;
+        self.with(py, |state| {
+            labels
+                .iter()
+                .try_for_each(|(name, value)| state.task.set_label(name, value))
+        })
+    }
+
+    /// Takes the Flink configuration that the task runs with. From it follow the attributes of all components of memory, so that rules can set
+    /// them, and the number of slots. Entries that are about something else are not looked at.
+    ///
+    /// Raises:
+    ///     TaskError: Flink would not start with it; the message says why.
+    fn set_flink_configuration(&self, py: Python<'_>, entries: &Bound<'_, PyAny>) -> PyResult<()> {
+        let mut all = Vec::new();
+        for (key, value) in items(entries, "the configuration")? {
+            let key = str_of(&key, "a key of the configuration")?.to_owned();
+            // YAML makes numbers and truth values of some.
+            let value = match value.cast::<PyString>() {
+                Ok(text) => str_of(text, &key)?.to_owned(),
+                Err(_) if value.is_instance_of::<PyBool>() => value.str()?.to_string().to_lowercase(),
+                Err(_)
+                    if value.is_instance_of::<pyo3::types::PyInt>()
+                        || value.is_instance_of::<pyo3::types::PyFloat>() =>
+                {
+                    value.str()?.to_string()
+                }
+                Err(_) => return Err(wrong_type(&value, &format!("the entry `{key}`"), "a str")),
+            };
+            all.push((key, value));
+        }
+        self.with(py, |state| state.task.set_flink_configuration(state.policy.core(), all))
+    }
+
+    /// Takes one scrape: values of several metrics, in their declared units, at one time. ``None`` and NaN are "asked, not available".
+    ///
+    /// ``instance`` names a TaskManager or subtask; without it the values are of the task itself.
+    ///
+    /// Raises:
+    ///     TaskError: a metric is unknown or holds texts, or ``now`` went back.
+    #[pyo3(signature = (values, /, *, now, at=None, instance=None))]
+    fn row<'py>(
+        &self,
+        py: Python<'py>,
+        values: &Bound<'py, PyAny>,
+        now: &Bound<'py, PyAny>,
+        at: Option<&Bound<'py, PyAny>>,
+        instance: Option<&Bound<'py, PyAny>>,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        let now = time(now, "now")?;
+        let at = time_or(at, "at", now)?;
+        let instance = Task::named(instance)?;
+        let policy = self.policy(py)?;
+        let mut row: Vec<(MetricId, f64)> = Vec::new();
+        for (name, value) in items(values, "the values")? {
+            let name = str_of(&name, "the name of a metric")?;
+            let metric = policy
+                .core()
+                .metric_named(name)
+                .map_err(|error| task_error(py, &error))?;
+            let unit = &policy.core().plan().catalogue().spec(metric).unit;
+            let value = if value.is_none() {
+                // Asked for, and not available.
+                f64::NAN
+            } else {
+                number(&value, unit.dimension, unit.factor, || format!("the metric `{name}`"))?
+            };
+            row.push((metric, value));
+        }
+        let taken = self.with(py, |state| {
+            let policy = state.policy.core();
+            let instance = state.task.instance(policy, &instance)?;
+            state.task.row(policy, now, instance, at, &row)
+        })?;
+        accepted(py, taken)
+    }
+
+    /// Takes many samples of one series, in any order. Arrays are read where they lie.
+    ///
+    /// Raises:
+    ///     TaskError: the metric is unknown or holds texts, ``now`` went back, or times and values are not equally many.
+    ///     InputTypeError: a column is of another element type or does not lie in one piece.
+    #[pyo3(signature = (metric, times, values, *, now, instance=None))]
+    fn column<'py>(
+        &self,
+        py: Python<'py>,
+        metric: &Bound<'py, PyAny>,
+        times: &Bound<'py, PyAny>,
+        values: &Bound<'py, PyAny>,
+        now: &Bound<'py, PyAny>,
+        instance: Option<&Bound<'py, PyAny>>,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        let now = time(now, "now")?;
+        let metric = text(metric, "metric")?;
+        let instance = Task::named(instance)?;
+        let (times, values) = (self::times(times, "times")?, floats(values, "values")?);
+        let (times, values) = (times.as_slice(), values.as_slice());
+        let take = |state: &mut State| {
+            let metric = state.metric(metric)?;
+            let policy = state.policy.core();
+            let instance = state.task.instance(policy, &instance)?;
+            state.task.column(policy, now, instance, metric, times, values)
+        };
+        let taken = if values.len() > LONG {
+            self.state
+                .with_detached(py, take)?
+                .map_err(|error| task_error(py, &error))?
+        } else {
+            self.with(py, take)?
+        };
+        accepted(py, taken)
+    }
+
+    /// Takes an event: an exception or another log line. One that is there already is recognised.
+    ///
+    /// Raises:
+    ///     TaskError: the metric is unknown or holds numbers, or ``now`` went back.
+    #[pyo3(signature = (metric, message, *, now, at=None, instance=None))]
+    fn event<'py>(
+        &self,
+        py: Python<'py>,
+        metric: &Bound<'py, PyAny>,
+        message: &Bound<'py, PyAny>,
+        now: &Bound<'py, PyAny>,
+        at: Option<&Bound<'py, PyAny>>,
+        instance: Option<&Bound<'py, PyAny>>,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        let now = time(now, "now")?;
+        let at = time_or(at, "at", now)?;
+        let (metric, message) = (text(metric, "metric")?, text(message, "message")?);
+        let instance = Task::named(instance)?;
+        let taken = self.with(py, |state| {
+            let metric = state.metric(metric)?;
+            let policy = state.policy.core();
+            let instance = state.task.instance(policy, &instance)?;
+            state.task.event(policy, now, instance, metric, at, message)
+        })?;
+        accepted(py, taken)
+    }
+
+    /// Says that all events of the metric up to ``until`` were handed over. Without it the absence of events says nothing.
+    ///
+    /// Raises:
+    ///     TaskError: the metric is unknown or holds numbers, or ``now`` went back.
+    #[pyo3(signature = (metric, *, now, until=None))]
+    fn observed(
+        &self,
+        py: Python<'_>,
+        metric: &Bound<'_, PyAny>,
+        now: &Bound<'_, PyAny>,
+        until: Option<&Bound<'_, PyAny>>,
+    ) -> PyResult<()> {
+        let now = time(now, "now")?;
+        let until = time_or(until, "until", now)?;
+        let metric = text(metric, "metric")?;
+        self.with(py, |state| {
+            let metric = state.metric(metric)?;
+            state.task.observed(state.policy.core(), now, metric, until)
+        })
+    }
+
+    /// Marks a restart or a change of resources: samples from before it, and from the warm-up after it, do not count in windows.
+    #[pyo3(signature = (mark, at))]
+    fn mark(&self, py: Python<'_>, mark: &Bound<'_, PyAny>, at: &Bound<'_, PyAny>) -> PyResult<()> {
+        let mark = word(mark, "mark", &[("restart", Mark::Restart), ("change", Mark::Change)])?;
+        let at = time(at, "at")?;
+        self.with(py, |state| {
+            state.task.mark(at, mark);
+            Ok(())
+        })
+    }
+
+    /// Says that an instance has ended, or one metric of it: it leaves everything over instances at once, without waiting to go stale.
+    ///
+    /// Raises:
+    ///     TaskError: the metric is unknown.
+    #[pyo3(signature = (instance, at, *, metric=None))]
+    fn end(
+        &self,
+        py: Python<'_>,
+        instance: &Bound<'_, PyAny>,
+        at: &Bound<'_, PyAny>,
+        metric: Option<&Bound<'_, PyAny>>,
+    ) -> PyResult<()> {
+        let instance = text(instance, "instance")?;
+        let at = time(at, "at")?;
+        let metric = metric.map(|metric| text(metric, "metric")).transpose()?;
+        self.with(py, |state| {
+            let metric = metric.map(|name| state.metric(name)).transpose()?;
+            let policy = state.policy.core();
+            let instance = state.task.instance(policy, instance)?;
+            state.task.end(policy, instance, metric, at)
+        })
+    }
+
+    /// The range queries whose answers complete the task's windows at ``now``: hand each answer to ``read_prometheus``, in this order.
+    ///
+    /// Raises:
+    ///     TaskError: a label or attribute that a query needs is not set.
+    #[pyo3(signature = (now, *, look=None))]
+    fn queries<'py>(
+        &self,
+        py: Python<'py>,
+        now: &Bound<'py, PyAny>,
+        look: Option<&Bound<'py, PyAny>>,
+    ) -> PyResult<Bound<'py, PyTuple>> {
+        let (now, kind) = (time(now, "now")?, look_kind(look)?);
+        let queries = self
+            .state
+            .with(py, |state| state.task.queries_for(state.policy.core(), now, kind))?;
+        let queries = queries.map_err(|error| read_error(py, &error))?;
+        let query = |q: &dras_core::metrics::sources::RangeQuery| {
+            let (path, form) = q.path_and_form();
+            Data::Query.make(py, (&q.metric, &q.promql, q.start, q.end, q.step, path, form))
+        };
+        PyTuple::new(py, queries.iter().map(query).collect::<PyResult<Vec<_>>>()?)
+    }
+
+    /// Reads the body of an answer of Prometheus' ``/api/v1/query`` or ``/api/v1/query_range``. Each series is an instance.
+    ///
+    /// Raises:
+    ///     ReadError: the body is not such an answer, says an error, or its series cannot be told apart.
+    ///     TaskError: the metric is unknown, or ``now`` went back.
+    #[pyo3(signature = (metric, body, *, now))]
+    fn read_prometheus(
+        &self,
+        py: Python<'_>,
+        metric: &Bound<'_, PyAny>,
+        body: &Bound<'_, PyAny>,
+        now: &Bound<'_, PyAny>,
+    ) -> PyResult<Py<PyAny>> {
+        let (metric, now) = (text(metric, "metric")?, time(now, "now")?);
+        let body = self::body(body, "body")?;
+        self.read(py, |state| {
+            state.task.read_prometheus(state.policy.core(), now, metric, &body)
+        })
+    }
+
+    /// Reads the body of an answer of Flink's ``/jobs/:id/metrics``, ``/taskmanagers/:id/metrics`` or ``/jobs/:id/vertices/:id/metrics`` that was
+    /// fetched at ``at``; ``instance`` names what was asked.
+    ///
+    /// Raises:
+    ///     ReadError: the body is not such an answer.
+    ///     TaskError: ``now`` went back.
+    #[pyo3(signature = (body, *, now, at=None, instance=None))]
+    fn read_flink_metrics(
+        &self,
+        py: Python<'_>,
+        body: &Bound<'_, PyAny>,
+        now: &Bound<'_, PyAny>,
+        at: Option<&Bound<'_, PyAny>>,
+        instance: Option<&Bound<'_, PyAny>>,
+    ) -> PyResult<Py<PyAny>> {
+        let now = time(now, "now")?;
+        let at = time_or(at, "at", now)?;
+        let instance = Task::named(instance)?;
+        let body = self::body(body, "body")?;
+        self.read(py, |state| {
+            state
+                .task
+                .read_flink_metrics(state.policy.core(), now, &instance, at, &body)
+        })
+    }
+
+    /// Reads the body of an answer of Flink's ``/jobs/:id/exceptions`` that was fetched at ``at`` into an event metric.
+    ///
+    /// Raises:
+    ///     ReadError: the body is not such an answer, or the metric holds numbers.
+    ///     TaskError: the metric is unknown, or ``now`` went back.
+    #[pyo3(signature = (metric, body, *, now, at=None))]
+    fn read_flink_exceptions(
+        &self,
+        py: Python<'_>,
+        metric: &Bound<'_, PyAny>,
+        body: &Bound<'_, PyAny>,
+        now: &Bound<'_, PyAny>,
+        at: Option<&Bound<'_, PyAny>>,
+    ) -> PyResult<Py<PyAny>> {
+        let (metric, now) = (text(metric, "metric")?, time(now, "now")?);
+        let at = time_or(at, "at", now)?;
+        let body = self::body(body, "body")?;
+        self.read(py, |state| {
+            state
+                .task
+                .read_flink_exceptions(state.policy.core(), now, metric, at, &body)
+        })
+    }
+
+    /// Looks at the task and decides. ``look="short"`` looks at urgent rules only, and takes nothing away.
+    ///
+    /// The same policy, samples, attributes and times of looks give the same decision, to the bit, in Rust, Python and Node.
+    ///
+    /// Raises:
+    ///     TaskError: ``now`` went back.
+    #[pyo3(signature = (now, *, look=None))]
+    fn decide(&self, py: Python<'_>, now: &Bound<'_, PyAny>, look: Option<&Bound<'_, PyAny>>) -> PyResult<Decision> {
+        let (now, kind) = (time(now, "now")?, look_kind(look)?);
+        // A look takes microseconds, less than it takes to release the interpreter and to ask for it again under load.
+        let decision = self
+            .state
+            .with(py, |state| state.decide(now, kind).map(|d| (d, state.policy.clone())))?;
+        match decision {
+            Ok((decision, policy)) => Ok(Decision::new(decision, policy)),
+            Err(error) => Err(decide_error(py, &error)),
+        }
+    }
+
+    /// The first look that is due after ``after``, by the document's ``timing``; spread, so that tasks take turns.
+    #[pyo3(signature = (after))]
+    fn next_look<'py>(&self, py: Python<'py>, after: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
+        let after = time(after, "after")?;
+        let next = self.with(py, |state| state.task.next_look(state.policy.core(), after))?;
+        Data::NextLook.make(py, (next.at, to_python(py, &next.kind)?))
+    }
+
+    /// Says that an instruction (or its key) was applied, and that the task has run with it since ``at``. The same again changes nothing.
+    ///
+    /// Raises:
+    ///     TaskError: it was never given, was reported as failed, or ``at`` is before it was given or in the future.
+    #[pyo3(signature = (instruction, *, now, at=None))]
+    fn applied(
+        &self,
+        py: Python<'_>,
+        instruction: &Bound<'_, PyAny>,
+        now: &Bound<'_, PyAny>,
+        at: Option<&Bound<'_, PyAny>>,
+    ) -> PyResult<()> {
+        let key = key_of(instruction)?;
+        let now = time(now, "now")?;
+        let at = time_or(at, "at", now)?;
+        self.with(py, |state| state.task.applied(state.policy.core(), now, &key, at))
+    }
+
+    /// Says that an instruction (or its key) could not be applied, and why.
+    ///
+    /// Raises:
+    ///     TaskError: it was never given, was reported as applied, or ``at`` is before it was given or in the future.
+    #[pyo3(signature = (instruction, reason, *, now, at=None))]
+    fn failed(
+        &self,
+        py: Python<'_>,
+        instruction: &Bound<'_, PyAny>,
+        reason: &Bound<'_, PyAny>,
+        now: &Bound<'_, PyAny>,
+        at: Option<&Bound<'_, PyAny>>,
+    ) -> PyResult<()> {
+        let key = key_of(instruction)?;
+        let reason = text(reason, "reason")?;
+        let now = time(now, "now")?;
+        let at = time_or(at, "at", now)?;
+        self.with(py, |state| {
+            state.task.failed(state.policy.core(), now, &key, at, reason)
+        })
+    }
+
+    /// What was instructed, applied, and done by somebody else.
+    #[getter]
+    fn history<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
+        let history = self.state.with(py, |state| state.task.history().clone())?;
+        py.import("dras._data")?
+            .getattr("History")?
+            .call_method1("_of", (to_python(py, &history)?,))
+    }
+
+    /// What became of the samples that it was given.
+    #[getter]
+    fn counters<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
+        let counters = self.state.with(py, |state| state.task.counters())?;
+        let fields = to_python(py, &counters)?;
+        Data::Counters
+            .class(py)?
+            .call((), Some(fields.cast::<PyDict>().map_err(PyErr::from)?))
+    }
+
+    /// The attributes that are set, in seconds, bytes and plain numbers.
+    #[getter]
+    fn attributes<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
+        let values = self.state.with(py, |state| {
+            let policy = state.policy.core();
+            let known = policy.attributes().iter().filter_map(|a| {
+                let value = state.task.attribute(policy.attribute(&a.name)?)?.clone();
+                Some((a.name.clone(), value))
+            });
+            known.collect::<Vec<_>>()
+        })?;
+        let dict = PyDict::new(py);
+        for (name, value) in values {
+            match value {
+                AttributeValue::Number(x) => dict.set_item(name, x)?,
+                AttributeValue::Bool(b) => dict.set_item(name, b)?,
+                AttributeValue::Text(text) => dict.set_item(name, text)?,
+            }
+        }
+        Ok(dict)
+    }
+
+    fn __repr__(&self, py: Python<'_>) -> PyResult<String> {
+        let policy = self.policy(py)?;
+        Ok(format!("<Task {:?} of policy {:?}>", self.id, policy.core().name()))
+    }
+}
+
+/// The key of an instruction, or the instruction.
+pub(crate) fn key_of(value: &Bound<'_, PyAny>) -> PyResult<String> {
+    if let Ok(instruction) = value.cast::<Instruction>() {
+        return Ok(instruction.get().core().key.clone());
+    }
+    if value.is_instance_of::<PyString>() {
+        return Ok(text(value, "instruction")?.to_owned());
+    }
+    if value.is_none() {
+        return Err(bad_input(
+            value.py(),
+            "no_instruction",
+            "the decision has no instruction to report on",
+        ));
+    }
+    Err(wrong_type(value, "instruction", "an Instruction or its key"))
+}
