@@ -26,6 +26,15 @@ const OF_SUBTASK: [(&str, f64, bool); 5] = [
     ("source_records", 150_000.0, true),
 ];
 
+/// A document with averages of five minutes of all ten metrics, and the largest values of seven days of four of them.
+pub const MAXIMA: &str = r#"{"version": 1, "name": "maxima", "metrics": {
+    "cpu": {"per": "task_manager"}, "heap_used": {"unit": "B", "per": "task_manager"}, "heap_max": {"unit": "B", "per": "task_manager"},
+    "gc_count": {"kind": "counter", "unit": "count", "per": "task_manager"}, "gc_time": {"kind": "counter", "unit": "ms", "per": "task_manager"},
+    "busy": {"unit": "ms/s", "per": "subtask"}, "back_pressured": {"unit": "ms/s", "per": "subtask"},
+    "records_in": {"kind": "counter", "unit": "records", "per": "subtask"}, "pending": {"unit": "records", "per": "subtask"},
+    "source_records": {"kind": "counter", "unit": "records", "per": "subtask"}
+}, "rules": [{"name": "all", "when": "max(avg(cpu[5m])) > 90% && max(avg(heap_used[5m]) / avg(heap_max[5m])) > 90% && max(rate(gc_count[5m])) > 1/s && max(rate(gc_time[5m])) > 10% && max(avg(busy[5m])) > 90% && max(avg(back_pressured[5m])) > 10% && sum(rate(records_in[5m])) > 1/s && sum(avg(pending[5m])) > 1 && sum(rate(source_records[5m])) > 1/s && max(max(cpu[7d across marks])) > 90% && max(max(heap_used[7d across marks])) > 1GB && max(max(busy[7d across marks])) > 90% && max(max(pending[7d across marks])) > 100", "then": {"parallelism": "parallelism + 1"}}]}"#;
+
 /// One task with full windows, and what to scrape it with.
 #[derive(Debug, Clone)]
 pub struct Member {
@@ -49,6 +58,19 @@ pub struct Fleet {
 }
 
 impl Fleet {
+    /// What the platform says of every task.
+    pub const ATTRIBUTES: [(&'static str, f64); 4] = [
+        ("parallelism", 2.0),
+        ("task_managers", 1.0),
+        ("slots_per_task_manager", 2.0),
+        ("machine_cores", 2.0),
+    ];
+
+    /// The instances of a task with their metrics: name, level, and whether it counts.
+    pub fn specs() -> [(&'static str, [(&'static str, f64, bool); 5]); 2] {
+        [("tm-1", OF_TASK_MANAGER), ("source/0", OF_SUBTASK)]
+    }
+
     /// So many tasks of one TaskManager and one subtask, whose load is ordinary, after so many scrapes. `memory` says whether their Flink
     /// configuration is known.
     pub fn new(text: &str, tasks: usize, scrapes: usize, memory: bool) -> Fleet {
@@ -60,19 +82,22 @@ impl Fleet {
         for scrape in 1..=scrapes {
             one.scrape(&policy, &metrics, BEGIN + scrape as i64 * INTERVAL);
         }
-        // The same history for all: what is measured does not depend on the values.
-        let members = (0..tasks)
-            .map(|index| {
-                let mut member = one.clone();
-                member.random = Random::new(index as u64);
-                member
-            })
-            .collect();
-        Fleet {
+        let mut fleet = Fleet {
             policy,
-            members,
+            members: vec![one],
             now,
             metrics,
+        };
+        fleet.grow(tasks);
+        fleet
+    }
+
+    /// As many tasks, with the history of the first: what is measured does not depend on the values.
+    pub fn grow(&mut self, tasks: usize) {
+        for index in self.members.len()..tasks {
+            let mut member = self.members[0].clone();
+            member.random = Random::new(index as u64);
+            self.members.push(member);
         }
     }
 
@@ -93,13 +118,7 @@ impl Fleet {
 /// A new task.
 fn member(policy: &Policy, index: usize, memory: bool) -> Member {
     let mut task = Task::new(policy, &format!("task-{index:06}")).unwrap();
-    let attributes = [
-        ("parallelism", 2.0),
-        ("task_managers", 1.0),
-        ("slots_per_task_manager", 2.0),
-        ("machine_cores", 2.0),
-    ];
-    for (name, value) in attributes {
+    for (name, value) in Fleet::ATTRIBUTES {
         task.set(policy, name, value).unwrap();
     }
     if memory {

@@ -4,6 +4,7 @@
 // A benchmark whose material does not compile has nothing to go on with.
 #![allow(clippy::unwrap_used, clippy::panic, clippy::missing_panics_doc)]
 
+pub mod callgrind;
 pub mod engine;
 pub mod fleet;
 pub mod language;
