@@ -114,6 +114,19 @@ impl Shared {
         entry.1
     }
 
+    /// Why an event metric has no events, as far as the window of a question reaches.
+    pub(super) fn why_no_event(&mut self, question: &Question<'_>) -> Undefined {
+        if !question.ends_at_look() {
+            return question.why_no_event();
+        }
+        // Events are asked for by metric, and that metric has no other reason.
+        let entry = &mut self.dead[question.metric().index()];
+        if entry.0 != self.stamp {
+            *entry = (self.stamp, question.why_no_event());
+        }
+        entry.1
+    }
+
     pub(super) fn place(&self, at: usize) -> u32 {
         self.pool[at]
     }

@@ -550,14 +550,7 @@ impl<'q> Question<'q> {
         let events = self.limited(log.between(bounds.left, bounds.right));
         let none = self.why_no_event();
         if events.is_empty() {
-            // The usual case: nothing went wrong.
-            return match self.aggregate.reduce {
-                Reduce::Count | Reduce::Any if none != Undefined::NotObserved => Ok(0.0),
-                Reduce::Count | Reduce::Any | Reduce::Age | Reduce::AgeOfFirst | Reduce::All | Reduce::Share => {
-                    Err(none)
-                }
-                _ => Err(Undefined::NotANumber),
-            };
+            return self.of_no_events(none);
         }
         let age = |event: &(Millis, Box<str>)| self.now.saturating_sub(event.0) as f64 / 1000.0;
         let mut passes = |text: &str| match (&self.aggregate.test, &mut test) {
@@ -640,9 +633,33 @@ impl<'q> Question<'q> {
         }
     }
 
+    /// The same where no instance has an event: as of one instance without events, but that of no instance there is nothing to count.
+    fn reduced_without_events(&self, across: Across, scratch: &mut Scratch) -> Result<f64, Undefined> {
+        let value = self.of_no_events(scratch.shared.why_no_event(self))?;
+        match across {
+            Across::Count => Ok(0.0),
+            _ => finite(kernels::across(across, &[value], &mut scratch.work), self.spec),
+        }
+    }
+
+    /// The value of a window without events. `none` says why there are none: nothing went wrong, or nobody asked.
+    fn of_no_events(&self, none: Undefined) -> Result<f64, Undefined> {
+        match self.aggregate.reduce {
+            Reduce::Count | Reduce::Any if none != Undefined::NotObserved => Ok(0.0),
+            Reduce::Count | Reduce::Any | Reduce::Age | Reduce::AgeOfFirst | Reduce::All | Reduce::Share => Err(none),
+            // The newest text is no number; `latest_text` has it.
+            _ => Err(Undefined::NotANumber),
+        }
+    }
+
     /// The metric.
     pub(super) fn metric(&self) -> MetricId {
         self.aggregate.metric
+    }
+
+    /// Whether the window ends at the look.
+    pub(super) fn ends_at_look(&self) -> bool {
+        self.at == self.now && !matches!(self.aggregate.window.span, Span::Previous(_))
     }
 
     /// Whether the instances that count are those of which the metric is live at the look. Of windows in the past, they are those of then; and of
@@ -661,6 +678,9 @@ impl<'q> Question<'q> {
         scratch: &mut Scratch,
     ) -> Result<f64, Undefined> {
         let events = matches!(self.source, Source::Events(_));
+        if events && live.range().is_empty() {
+            return self.reduced_without_events(across, scratch);
+        }
         let mut values = std::mem::take(&mut scratch.across);
         values.clear();
         let mut reason: Option<Undefined> = None;
@@ -693,14 +713,7 @@ impl<'q> Question<'q> {
             finite(kernels::across(across, values, &mut scratch.work), self.spec)
         };
         let have = values.len() as u32;
-        let result = if live == 0 && events {
-            match self.of_events(&EventLog::default(), test) {
-                // Of no instance there is nothing to count.
-                Ok(_) if across == Across::Count => Ok(0.0),
-                Ok(value) => of_values(&[value]),
-                Err(why) => Err(why),
-            }
-        } else if live == 0 {
+        let result = if live == 0 {
             Err(scratch.shared.why_not_live(self))
         } else {
             // An instance none of whose events is in the window says nothing about the others.
