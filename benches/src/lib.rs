@@ -6,7 +6,9 @@
 
 use rustix::time::{ClockId, clock_gettime};
 
+pub mod callgrind;
 pub mod engine;
+pub mod fleet;
 pub mod language;
 pub mod windows;
 

@@ -10,17 +10,11 @@ use super::row::Row;
 use super::types::{Missing, Value};
 use crate::undefined::Undefined;
 
-/// The values of all nodes of a graph, as far as they were computed.
+/// The values of all nodes of a graph, as far as they were computed; or, [released](Values::released), only the room for them.
+#[derive(Debug, Clone, Default)]
 pub(crate) struct Values<'t> {
     values: Vec<Option<Value<'t>>>,
     /// Nodes that wait for their operands; empty between calls.
-    open: Vec<GraphId>,
-}
-
-/// The space that values take, kept for the next ones so that nothing is allocated. Holds no value itself.
-#[derive(Debug, Clone, Default)]
-pub(crate) struct Space {
-    values: Vec<Option<Value<'static>>>,
     open: Vec<GraphId>,
 }
 
@@ -32,24 +26,30 @@ impl<'t> Values<'t> {
         }
     }
 
-    /// The same in the space of earlier values.
-    pub(crate) fn within(graph: &Graph, space: &mut Space) -> Values<'t> {
-        let mut values = emptied(std::mem::take(&mut space.values));
-        values.resize(graph.nodes.len(), None);
-        Values {
-            values,
-            open: std::mem::take(&mut space.open),
+    /// Makes room for the values of a graph, where there is none yet.
+    pub(crate) fn prepare(&mut self, graph: &Graph) {
+        if self.values.is_empty() {
+            self.values.resize(graph.nodes.len(), None);
         }
     }
 
-    /// Gives the space back.
-    pub(crate) fn leave(self, space: &mut Space) {
-        space.values = emptied(self.values);
-        space.open = self.open;
+    /// Whether there is no room for values, so that none was computed.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.values.is_empty()
+    }
+
+    /// The room that these values took, without any, to be [prepared](Self::prepare) again.
+    pub(crate) fn released(mut self) -> Values<'static> {
+        self.values.clear();
+        Values {
+            // Collecting in place: the same room, of another lifetime; the tests of allocations make sure of it.
+            values: self.values.into_iter().map(|_| None).collect(),
+            open: self.open,
+        }
     }
 
     pub(crate) fn get(&self, id: GraphId) -> Option<&Value<'t>> {
-        self.values[id.index()].as_ref()
+        self.values.get(id.index())?.as_ref()
     }
 
     /// Computes those of `ids` that have no value yet; they are in order, and only need each other.
@@ -126,13 +126,6 @@ impl<'t> Values<'t> {
             }),
         }
     }
-}
-
-/// The same space, without values, for values that borrow from something else. Collecting from a vector whose elements have the same size
-/// keeps its memory, which tests/allocations.rs makes sure of.
-fn emptied<'t>(mut values: Vec<Option<Value<'_>>>) -> Vec<Option<Value<'t>>> {
-    values.clear();
-    values.into_iter().map(|_| None).collect()
 }
 
 /// What a node that was never computed counts as. Callers compute nodes in order, so that it is not met.

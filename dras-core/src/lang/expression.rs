@@ -2,7 +2,7 @@
 
 use super::check::Expected;
 use super::compile::{Compiled, Compiler};
-use super::exact::{Space, Values};
+use super::exact::Values;
 use super::explain::Explanation;
 use super::graph::{Input, VariableId};
 use super::inputs::Look;
@@ -135,9 +135,9 @@ impl Expression {
                 return Value::Number(x);
             }
         }
-        let mut space = std::mem::take(&mut row.space);
-        let value = self.exact(row, &mut space);
-        row.space = space;
+        let mut room = std::mem::take(&mut row.exact);
+        let value = self.exact(row, &mut room);
+        row.exact = room;
         value
     }
 
@@ -202,18 +202,19 @@ impl Expression {
 
     #[cold]
     fn exact_answer<R>(&self, row: &mut Row<'_>, answer: impl FnOnce(Value<'_>) -> R) -> R {
-        let mut space = std::mem::take(&mut row.space);
-        let answer = answer(self.exact(row, &mut space));
-        row.space = space;
+        let mut room = std::mem::take(&mut row.exact);
+        let answer = answer(self.exact(row, &mut room));
+        row.exact = room;
         answer
     }
 
-    fn exact<'t>(&'t self, row: &Row<'t>, space: &mut Space) -> Value<'t> {
+    fn exact<'t>(&'t self, row: &Row<'t>, room: &mut Values<'static>) -> Value<'t> {
         let root = self.compiled.root_of(0);
-        let mut values = Values::within(&self.compiled.graph, space);
+        let mut values: Values<'t> = std::mem::take(room);
+        values.prepare(&self.compiled.graph);
         values.compute_root(&self.compiled.graph, row, root);
         let value = values.get(root).cloned();
-        values.leave(space);
+        *room = values.released();
         value.unwrap_or(Value::Undefined(super::types::Missing {
             reason: Undefined::NotAvailable,
             origin: root,
@@ -277,7 +278,7 @@ impl Expression {
 
     #[cfg(test)]
     pub(super) fn exact_for_tests<'t>(&'t self, row: &Row<'t>) -> Value<'t> {
-        self.exact(row, &mut Space::default())
+        self.exact(row, &mut Values::default())
     }
 }
 

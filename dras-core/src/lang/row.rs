@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use super::exact::Space;
+use super::exact::Values;
 use super::graph::{Graph, GraphId, InputIndex, VariableId};
 use super::types::{Missing, Type, Value};
 use crate::undefined::Undefined;
@@ -24,8 +24,8 @@ pub struct Row<'t> {
     variables: Vec<VariableSlot>,
     /// The register of each variable that is a number or truth value; [`NOWHERE`] for the others.
     registers: Vec<u32>,
-    /// For the exact evaluator.
-    pub(super) space: Space,
+    /// Room for the exact evaluator.
+    pub(super) exact: Values<'static>,
 }
 
 /// Stands where a number is undefined for a reason that is noted: a NaN that no computation gives.
@@ -71,7 +71,7 @@ impl<'t> Row<'t> {
             bits: vec![0; words],
             variables: variables.to_vec(),
             registers: variables.iter().map(register).collect(),
-            space: Space::default(),
+            exact: Values::default(),
         }
     }
 
@@ -85,7 +85,7 @@ impl<'t> Row<'t> {
             bits: self.bits,
             variables: self.variables,
             registers: self.registers,
-            space: self.space,
+            exact: self.exact,
         }
     }
 

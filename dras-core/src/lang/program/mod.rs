@@ -11,7 +11,7 @@ mod lowering;
 use lowering::Lowering;
 
 use super::arithmetic::{Fn1, Fn2, Fn3};
-use super::exact::{Space, Values};
+use super::exact::Values;
 use super::graph::{Graph, GraphId};
 use super::row::{OWN, Row, VariableSlot};
 use super::types::{Missing, Value};
@@ -469,23 +469,19 @@ impl Program {
 
     #[inline(never)]
     fn run_others<B: Bits>(&self, graph: &Graph, row: &mut Row<'_>, others: &[Other], bits: &mut B) -> bool {
-        let (mut exact, mut space) = (None, std::mem::take(&mut row.space));
-        let done = self.run_others_within(graph, row, others, bits, &mut exact, &mut space);
-        if let Some(values) = exact {
-            values.leave(&mut space);
-        }
-        row.space = space;
+        let mut values: Values<'_> = std::mem::take(&mut row.exact);
+        let done = self.run_others_with(graph, row, others, bits, &mut values);
+        row.exact = values.released();
         done
     }
 
-    fn run_others_within<'g, 't: 'g, B: Bits>(
+    fn run_others_with<'g, 't: 'g, B: Bits>(
         &self,
         graph: &'g Graph,
         row: &mut Row<'t>,
         others: &[Other],
         bits: &mut B,
-        exact: &mut Option<Values<'g>>,
-        space: &mut Space,
+        values: &mut Values<'g>,
     ) -> bool {
         for other in others {
             match *other {
@@ -502,11 +498,11 @@ impl Program {
                     Some(text) => bits.put(bit, graph.tests[test as usize].passes(text)),
                     None => return false,
                 },
-                Other::ExactNumber { into, body } => match self.exact_value(graph, row, exact, space, body) {
+                Other::ExactNumber { into, body } => match self.exact_value(graph, row, values, body) {
                     Some(&Value::Number(x)) => row.numbers[into as usize] = x,
                     _ => return false,
                 },
-                Other::ExactBool { bit, body } => match self.exact_value(graph, row, exact, space, body) {
+                Other::ExactBool { bit, body } => match self.exact_value(graph, row, values, body) {
                     Some(&Value::Bool(b)) => bits.put(bit, b),
                     _ => return false,
                 },
@@ -539,15 +535,13 @@ impl Program {
         &self,
         graph: &'t Graph,
         row: &Row<'t>,
-        values: &'v mut Option<Values<'t>>,
-        space: &mut Space,
+        values: &'v mut Values<'t>,
         root: u32,
     ) -> Option<&'v Value<'t>> {
-        let values = values.get_or_insert_with(|| {
-            let mut values = Values::within(graph, space);
+        if values.is_empty() {
+            values.prepare(graph);
             values.compute(graph, row, self.exact_nodes.iter().copied());
-            values
-        });
+        }
         values.get(self.exact[root as usize])
     }
 }
