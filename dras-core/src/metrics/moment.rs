@@ -164,7 +164,7 @@ impl Shared {
 /// let mut windows = Windows::new(&plan);
 /// let tm = windows.instance(&plan, "tm-1")?;
 /// let now = 1_800_000_000_000;
-/// for (age, value) in [(45_000, 0.5), (30_000, 0.7), (15_000, 0.9), (0, 0.7)] {
+/// for (age, value) in [(60_000, 0.4), (45_000, 0.5), (30_000, 0.7), (15_000, 0.9), (0, 0.7)] {
 ///     windows.row(&plan, now, tm, now - age, &[(cpu, value)])?;
 /// }
 /// let mut scratch = Scratch::new();
