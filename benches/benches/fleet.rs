@@ -4,7 +4,10 @@
 //! Times are medians of many short stretches. Beside them stand instructions, which do not depend on who else uses the machine.
 
 #![allow(missing_docs, clippy::unwrap_used, clippy::print_stdout)]
-#![allow(unsafe_code, reason = "memory is counted by an allocator that hands on to the system's")]
+#![allow(
+    unsafe_code,
+    reason = "memory is counted by an allocator that hands on to the system's"
+)]
 
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::hint::black_box;
@@ -71,9 +74,15 @@ fn look(fleet: &mut Fleet, kind: LookKind, decision: &mut Decision) {
 
 const CASES: &[Case] = &[
     ("look, four strategies", 1, |n| looks(FOUR, LookKind::Long, true, n)),
-    ("short look, four strategies", 1, |n| looks(FOUR, LookKind::Short, true, n)),
-    ("look, four strategies, Flink's configuration not known", 1, |n| looks(FOUR, LookKind::Long, false, n)),
-    ("look, cpu strategy", 1, |n| looks(dras_benches::engine::CPU, LookKind::Long, true, n)),
+    ("short look, four strategies", 1, |n| {
+        looks(FOUR, LookKind::Short, true, n)
+    }),
+    ("look, four strategies, Flink's configuration not known", 1, |n| {
+        looks(FOUR, LookKind::Long, false, n)
+    }),
+    ("look, cpu strategy", 1, |n| {
+        looks(dras_benches::engine::CPU, LookKind::Long, true, n)
+    }),
     ("scrape of ten metrics in two rows", 1, |n| {
         let mut fleet = fleet(FOUR, 1, true);
         (0..n).for_each(|_| fleet.scrape());
@@ -83,8 +92,12 @@ const CASES: &[Case] = &[
         let mut fixture = Fixture::filled(20);
         (0..n).for_each(|_| fixture.scrape(black_box(&[0.5; METRICS])));
     }),
-    ("five aggregates of 20 samples, per series", METRICS, |n| aggregates(20, n)),
-    ("five aggregates of 240 samples, per series", METRICS, |n| aggregates(240, n)),
+    ("five aggregates of 20 samples, per series", METRICS, |n| {
+        aggregates(20, n)
+    }),
+    ("five aggregates of 240 samples, per series", METRICS, |n| {
+        aggregates(240, n)
+    }),
 ];
 
 fn looks(text: &str, kind: LookKind, memory: bool, repetitions: usize) {
@@ -208,7 +221,10 @@ fn on_two_threads(fleet: &mut Fleet, work: impl Fn(&Policy, &mut Member) + Sync)
 fn ticks() {
     println!("| tasks | look at all, ms | per task, µs | scrape of all, ms | per sample, ns |");
     println!("| --: | --: | --: | --: | --: |");
-    for tasks in [1_000, 10_000, 100_000].into_iter().filter(|n| wanted(&format!("tick of {n}"))) {
+    for tasks in [1_000, 10_000, 100_000]
+        .into_iter()
+        .filter(|n| wanted(&format!("tick of {n}")))
+    {
         let mut fleet = fleet(FOUR, tasks, true);
         let metrics = fleet.metrics();
         let (mut looked, mut scraped) = (Vec::new(), Vec::new());
@@ -282,7 +298,9 @@ fn recording() -> Recording {
                 total = if counts { total + value.round() } else { value };
                 total
             });
-            recording.series(name, instance, times.clone(), values.collect()).unwrap();
+            recording
+                .series(name, instance, times.clone(), values.collect())
+                .unwrap();
         }
     }
     for (name, value) in Fleet::ATTRIBUTES {

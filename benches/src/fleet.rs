@@ -10,15 +10,18 @@ use crate::windows::{BEGIN, INTERVAL};
 /// A document with the four strategies.
 pub const FOUR: &str = r#"{"version": 1, "name": "four", "strategies": [{"use": "cpu"}, {"use": "source_delay"}, {"use": "memory"}, {"use": "oom"}], "limits": {"parallelism": {"min": 1, "max": 64}}}"#;
 
-/// The metrics of a TaskManager, and of a subtask; counters with what they rise by between two scrapes, the others with their level.
-const OF_TASK_MANAGER: [(&str, f64, bool); 5] = [
+/// A metric's name, its level (of a counter, what it rises by between two scrapes), and whether it counts.
+pub type Metric = (&'static str, f64, bool);
+
+/// The metrics of a TaskManager, and of a subtask.
+const OF_TASK_MANAGER: [Metric; 5] = [
     ("cpu", 0.5, false),
     ("heap_used", 1.2e9, false),
     ("heap_max", 2e9, false),
     ("gc_count", 2.0, true),
     ("gc_time", 60.0, true),
 ];
-const OF_SUBTASK: [(&str, f64, bool); 5] = [
+const OF_SUBTASK: [Metric; 5] = [
     ("busy", 500.0, false),
     ("back_pressured", 20.0, false),
     ("records_in", 150_000.0, true),
@@ -67,7 +70,7 @@ impl Fleet {
     ];
 
     /// The instances of a task with their metrics: name, level, and whether it counts.
-    pub fn specs() -> [(&'static str, [(&'static str, f64, bool); 5]); 2] {
+    pub fn specs() -> [(&'static str, [Metric; 5]); 2] {
         [("tm-1", OF_TASK_MANAGER), ("source/0", OF_SUBTASK)]
     }
 
@@ -75,7 +78,7 @@ impl Fleet {
     /// configuration is known.
     pub fn new(text: &str, tasks: usize, scrapes: usize, memory: bool) -> Fleet {
         let policy = policy(text);
-        let metric = |(name, _, _): (&str, f64, bool)| policy.metric(name).unwrap();
+        let metric = |(name, _, _): Metric| policy.metric(name).unwrap();
         let metrics = [OF_TASK_MANAGER.map(metric), OF_SUBTASK.map(metric)];
         let now = BEGIN + scrapes as i64 * INTERVAL;
         let mut one = member(&policy, 0, memory);

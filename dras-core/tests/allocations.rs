@@ -1,6 +1,9 @@
 //! Evaluating allocates nothing once it goes: counted by the allocator of this test's own process.
 
-#![allow(unsafe_code, reason = "an allocator cannot be written without; this one counts and hands on to the system's")]
+#![allow(
+    unsafe_code,
+    reason = "an allocator cannot be written without; this one counts and hands on to the system's"
+)]
 #![expect(clippy::unwrap_used, reason = "a test fails where something is wrong")]
 
 use std::alloc::{GlobalAlloc, Layout, System};
@@ -69,7 +72,9 @@ fn scope() -> (Scope, [VariableId; 6], VariableId) {
 
 /// One of each kind of program: atoms, operations, choices, pairs, texts, more bits than a word has.
 fn sources() -> Vec<String> {
-    let many: Vec<String> = (0..100).map(|i| format!("cpu > {} && lag < {i}", f64::from(i) / 100.0)).collect();
+    let many: Vec<String> = (0..100)
+        .map(|i| format!("cpu > {} && lag < {i}", f64::from(i) / 100.0))
+        .collect();
     [
         "cpu > 0.8 && lag > 60000 || heap_used / heap_max > 0.9",
         "ceil(parallelism * (cpu / target) * (1 + lag))",
@@ -94,7 +99,14 @@ fn an_evaluation_over_one_row_allocates_nothing() {
             for (index, variable) in (0..).zip(&numbers) {
                 row.set_number(*variable, f64::from(round * index) * 0.1);
             }
-            row.set_text(text, if round % 2 == 0 { "java.lang.OutOfMemoryError: Metaspace" } else { "none" });
+            row.set_text(
+                text,
+                if round.is_multiple_of(2) {
+                    "java.lang.OutOfMemoryError: Metaspace"
+                } else {
+                    "none"
+                },
+            );
             match rule.ty() {
                 Type::Bool => _ = rule.condition(row).unwrap(),
                 _ => _ = rule.number(row).unwrap(),

@@ -123,7 +123,11 @@ impl Job {
                 }
                 // A little up and down.
                 let wave = 1.0 + 0.02 * ((self.scrapes % 7) - 3) as f64;
-                let value = if *counts { level * self.scrapes as f64 } else { level * wave };
+                let value = if *counts {
+                    level * self.scrapes as f64
+                } else {
+                    level * wave
+                };
                 self.task.row(&self.policy, now, *id, now, &[(*metric, value)]).unwrap();
             }
         }
