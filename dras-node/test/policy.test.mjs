@@ -136,3 +136,20 @@ test('assignments choose a document', () => {
   assert.equal(assigner.check(new Library([{ version: 1, name: 'etl' }])).length, 2);
   assert.throws(() => new Assigner({ version: 1, assignments: [{ when: 'cpu >', document: 'x' }] }), PolicyError);
 });
+
+test('a policy keeps its document', () => {
+  const document = { version: 1, name: 'x', guards: { excluded: [{ daily: '22:00-06:00' }] }, rules: [{ name: 'a', when: 'uptime > 5m', then: { parallelism: '2' } }] };
+  for (const given of [document, JSON.stringify(document), Buffer.from(JSON.stringify(document))]) {
+    const policy = new Policy(given);
+    assert.deepEqual(policy.document, document);
+    assert.deepEqual(policy.guards, document.guards);
+    assert.equal(new Policy(policy.document).fingerprint, policy.fingerprint);
+    assert.ok(Object.isFrozen(policy.document.rules[0]));
+  }
+  const bytes = Buffer.from(JSON.stringify(document));
+  const policy = new Policy(bytes);
+  bytes.fill(0);
+  assert.deepEqual(policy.document, document);
+  const library = new Library([{ version: 1, name: 'base', rules: document.rules }, { version: 1, name: 'y', extends: 'base' }]);
+  assert.equal(library.policy('y').document.rules[0].name, 'a');
+});
