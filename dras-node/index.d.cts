@@ -429,9 +429,13 @@ export class Expression {
    * Its values for many rows: row `i` has the `i`-th value of each column. Columns are read where they lie.
    *
    * A condition gives bytes, {@link FALSE}, {@link TRUE} or {@link UNDEFINED}. A number gives a `Float64Array`, NaN where it is undefined.
-   * @throws {@link InputError} where columns are not equally long, or their memory is gone.
+   * @param columns - Arrays by the names of variables. A variable without a column is undefined in every row; other names are not looked at.
+   * @param into - The array that the results are written to, a `Uint8Array` for a condition and a `Float64Array` for a number, as long as the columns and in
+   * a buffer of its own; a new one where it is left out. It is what is given back.
+   * @throws {@link InputError} where columns are not equally long, or their memory is gone; {@link InputTypeError} where one is no `Float64Array`, or
+   * the expression is a text.
    */
-  evaluateColumns(columns: Readonly<Record<string, Float64Array>>): Uint8Array | Float64Array;
+  evaluateColumns<Into extends Uint8Array | Float64Array = Uint8Array | Float64Array>(columns: Readonly<Record<string, Float64Array>>, into?: Into): Into;
   /** The value of every part of it. Costs far more than evaluating. */
   explain(values: Readonly<Record<string, Value>>): Explanation;
   toString(): string;

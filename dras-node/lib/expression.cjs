@@ -169,7 +169,7 @@ class Expression {
     return this.#own(values, (row, said, texts) => new Explanation(JSON.parse(this.#native.explain(row, said, texts))));
   }
 
-  evaluateColumns(columns) {
+  evaluateColumns(columns, into = undefined) {
     if (typeof columns !== 'object' || columns === null || Array.isArray(columns) || ArrayBuffer.isView(columns)) {
       throw input.wrongType(columns, 'the columns', 'an object of Float64Arrays');
     }
@@ -188,11 +188,16 @@ class Expression {
       arrays.push(column);
     }
     if (rows === undefined) throw new InputError('without a column there is no number of rows', 'column_length');
+    const condition = this.#type === 'bool';
+    if (this.#type === 'text') throw new InputTypeError('the expression is a text; columns are for conditions and numbers', 'type');
+    const results = into === undefined ? new (condition ? Uint8Array : Float64Array)(rows) : input.results(into, condition, rows, arrays);
     try {
-      return this.#type === 'bool' ? this.#native.conditions(places, arrays, rows) : this.#native.numbers(places, arrays, rows);
+      if (condition) this.#native.conditions(places, arrays, results);
+      else this.#native.numbers(places, arrays, results);
     } catch (error) {
       throw translate(error);
     }
+    return results;
   }
 
   toString() {

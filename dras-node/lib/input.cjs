@@ -195,6 +195,21 @@ function floats(value, what) {
   return readable(value, what, Float64Array);
 }
 
+/** An array that results are written to: as long as there are rows, and in memory of its own. */
+function results(value, condition, rows, columns) {
+  const what = 'the array for the results';
+  const Class = condition ? Uint8Array : Float64Array;
+  if (tag(value) !== Class.name) throw wrongType(value, what, condition ? 'a Uint8Array' : 'a Float64Array');
+  const buffer = bufferOf.call(value);
+  if (isSharedArrayBuffer(buffer)) throw new InputError(`${what} is shared with other threads, and must be the caller's alone`, 'shared');
+  const length = readable(value, what, Class) && lengthOf.call(value);
+  if (length !== rows) throw new InputError(`${what} has ${length} places, and the columns have ${rows} rows`, 'column_length');
+  if (columns.some((column) => bufferOf.call(column) === buffer)) {
+    throw new InputError(`${what} lies in the memory of a column`, 'overlap');
+  }
+  return value;
+}
+
 /** Times as a `BigInt64Array` or a `Float64Array`. */
 function times(value, what) {
   const is = tag(value);
@@ -300,4 +315,4 @@ function json(value, what) {
   return write(value, '');
 }
 
-module.exports = { body, bytes, count, duration, floats, handles, isBigInts, json, keep, lengthOfFloats, look, number, options, text, threads, time, times, typeName, wholeTimes, word, work, wrongType };
+module.exports = { body, bytes, count, duration, floats, handles, isBigInts, json, keep, lengthOfFloats, look, number, options, results, text, threads, time, times, typeName, wholeTimes, word, work, wrongType };

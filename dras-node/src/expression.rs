@@ -7,7 +7,7 @@ use dras_core::lang::{self, Column, Limits, Row, Scope, Truth, Type, Value, Vari
 use dras_core::names::check_name;
 use dras_core::undefined::Undefined;
 use dras_core::units::{Unit, WireUnit};
-use napi::bindgen_prelude::{Either3, Float64Array, Float64ArraySlice, Function, Uint8Array};
+use napi::bindgen_prelude::{Either3, Float64Array, Float64ArraySlice, Function};
 use napi::{Either, Env, Result};
 use napi_derive::napi;
 use serde_json::json;
@@ -74,6 +74,12 @@ mod said {
 /// What an evaluation over numbers gives: a truth value or a number, or nothing where it is undefined.
 type Answer = Either3<bool, f64, ()>;
 
+/// Memory of a `Uint8Array` that is written to.
+type Bytes<'a> = &'a mut [u8];
+
+/// Memory of a `Float64Array` that is written to.
+type Numbers<'a> = &'a mut [f64];
+
 /// A compiled expression.
 #[napi]
 pub struct NativeExpression {
@@ -89,7 +95,12 @@ struct Compiled {
     used: Vec<(usize, VariableId, f64)>,
     /// For evaluations without texts, which rows borrow.
     row: RefCell<Row<'static>>,
+    /// Space for the truth values of columns.
+    truths: RefCell<Vec<Truth>>,
 }
+
+/// Space for more rows than this is not kept, in bytes.
+const MOST_KEPT: usize = 1 << 20;
 
 #[napi]
 impl NativeExpression {
@@ -120,6 +131,7 @@ impl NativeExpression {
         Ok(NativeExpression {
             compiled: Rc::new(Compiled {
                 row: RefCell::new(expression.row()),
+                truths: RefCell::default(),
                 expression,
                 source,
                 variables,
@@ -194,30 +206,36 @@ impl NativeExpression {
         }))
     }
 
-    /// The truth value of every row, as bytes.
+    /// Writes the truth value of every row, as bytes. The façade has seen to it that no column lies in the memory of `into`.
     #[napi(catch_unwind)]
-    pub fn conditions(&self, places: Vec<u32>, columns: Vec<Float64ArraySlice<'_>>, rows: u32) -> Result<Uint8Array> {
+    pub fn conditions(&self, places: Vec<u32>, columns: Vec<Float64ArraySlice<'_>>, into: Bytes<'_>) -> Result<()> {
         let scaled = self.compiled.scaled(&places, &columns);
         let columns = self.compiled.columns(&places, &scaled)?;
-        let mut truths = vec![Truth::Undefined; rows as usize];
-        self.compiled
-            .expression
-            .conditions(&columns, &mut truths)
-            .map_err(refused(Class::Input))?;
-        Ok(Uint8Array::new(truths.into_iter().map(|truth| truth as u8).collect()))
+        let mut truths = self.compiled.truths.take();
+        truths.clear();
+        truths.resize(into.len(), Truth::Undefined);
+        let done = self.compiled.expression.conditions(&columns, &mut truths);
+        if done.is_ok() {
+            for (byte, truth) in into.iter_mut().zip(&truths) {
+                *byte = *truth as u8;
+            }
+        }
+        // Kept for the next call, but not where it was an unusually large one.
+        if truths.len() <= MOST_KEPT {
+            self.compiled.truths.replace(truths);
+        }
+        done.map_err(refused(Class::Input))
     }
 
-    /// The number of every row, NaN where it is undefined.
+    /// Writes the number of every row, NaN where it is undefined.
     #[napi(catch_unwind)]
-    pub fn numbers(&self, places: Vec<u32>, columns: Vec<Float64ArraySlice<'_>>, rows: u32) -> Result<Float64Array> {
+    pub fn numbers(&self, places: Vec<u32>, columns: Vec<Float64ArraySlice<'_>>, into: Numbers<'_>) -> Result<()> {
         let scaled = self.compiled.scaled(&places, &columns);
         let columns = self.compiled.columns(&places, &scaled)?;
-        let mut numbers = vec![f64::NAN; rows as usize];
         self.compiled
             .expression
-            .numbers(&columns, &mut numbers)
-            .map_err(refused(Class::Input))?;
-        Ok(Float64Array::new(numbers))
+            .numbers(&columns, into)
+            .map_err(refused(Class::Input))
     }
 }
 
