@@ -41,6 +41,12 @@ cpSync(join(home, 'node_modules/@types'), join(work, 'node_modules/@types'), { r
 cpSync(join(home, 'node_modules/undici-types'), join(work, 'node_modules/undici-types'), { recursive: true });
 run(process.execPath, [tsc, '--project', join(work, 'test/types/tsconfig.json')]);
 
+console.log('== package');
+const [main] = packed.trim().split('\n');
+const bin = (name) => join(home, 'node_modules/.bin', process.platform === 'win32' ? `${name}.cmd` : name);
+run(bin('publint'), ['run', main, '--strict']);
+run(bin('attw'), [main, '--no-emoji', '--no-color', '--no-definitely-typed', '--format', 'ascii']);
+
 console.log('== tests');
 const named = process.argv.slice(2);
 const files = named.length > 0 ? named : readdirSync(join(work, 'test')).filter((name) => name.endsWith('.test.mjs')).map((name) => join('test', name));
