@@ -295,7 +295,7 @@ class FleetDecisions {
       // The task may have come under another policy since.
       const task = this.#tasks[this.#native.place(index)];
       const by = decision.fingerprint();
-      this.#made[index] = new Decision(decision, task.policy.fingerprint === by ? task.policy : this.#policy);
+      this.#made[index] = new Decision(decision, task.policy.fingerprint === by ? task.policy : this.#policy, task.id);
     }
     return this.#made[index];
   }
