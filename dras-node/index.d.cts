@@ -187,7 +187,9 @@ export interface ParameterInfo {
 
 /** The least and most of a resource, both included: subtasks as a number, bytes as a text such as `2GiB`. */
 export interface BoundsData {
+  /** The least. */
   readonly min?: number | string;
+  /** The most. */
   readonly max?: number | string;
 }
 
@@ -289,6 +291,7 @@ export class Policy {
    * @param taskManagers - How many TaskManagers it has, from 0 to 1,000,000; 1 where it is left out.
    */
   bytesPerTask(taskManagers?: number): number;
+  /** One line, or more, for people. */
   toString(): string;
 }
 
@@ -348,6 +351,7 @@ export interface ResolvedDocument {
   readonly documents: string[];
   /** Every value, and who says it. */
   readonly values: { path: string; value: string; document: string; at: string }[];
+  /** One line, or more, for people. */
   toString(): string;
 }
 
@@ -375,6 +379,7 @@ export interface Assigned {
   readonly why: string[];
   /** The assignments that could not be decided. */
   readonly undefined: { index: number; document: string; reason: string }[];
+  /** One line, or more, for people. */
   toString(): string;
 }
 
@@ -438,6 +443,7 @@ export class Expression {
   evaluateColumns<Into extends Uint8Array | Float64Array = Uint8Array | Float64Array>(columns: Readonly<Record<string, Float64Array>>, into?: Into): Into;
   /** The value of every part of it. Costs far more than evaluating. */
   explain(values: Readonly<Record<string, Value>>): Explanation;
+  /** One line, or more, for people. */
   toString(): string;
 }
 
@@ -475,6 +481,7 @@ export class Explanation {
   readonly lines: readonly string[];
   /** The parts, the whole first. */
   readonly parts: readonly Part[];
+  /** One line, or more, for people. */
   toString(): string;
 }
 
@@ -496,17 +503,29 @@ export interface Accepted {
 
 /** What became of all samples so far. */
 export interface Counters {
+  /** New samples. */
   accepted: number;
+  /** "Asked, not available": `null` and NaN. */
   not_available: number;
+  /** Samples that were there already. */
   duplicates_equal: number;
+  /** Samples whose time had another value; one of the two stayed. */
   duplicates_resolved: number;
+  /** Samples older than others of their series that were taken nevertheless. */
   late: number;
+  /** Samples older than any window reaches. */
   too_old: number;
+  /** Samples from too far in the future. */
   future: number;
+  /** Infinite values. */
   infinite: number;
+  /** Samples for which there was no room. */
   too_dense: number;
+  /** Events for which there was no room. */
   events_dropped: number;
+  /** Texts of events that were too long, and are kept in part. */
   texts_cut: number;
+  /** Samples of metrics that no rule asks for. */
   unused: number;
 }
 
@@ -691,6 +710,7 @@ export class Task {
   readonly shadowDifference: Difference | null;
   /** Frees its memory at once; every later call throws a {@link StateError}. Without it the memory goes with the object. */
   dispose(): void;
+  /** For `using`: the same as `dispose`. */
   [Symbol.dispose](): void;
 }
 
@@ -704,6 +724,7 @@ export interface Carried {
 
 /** One resource, before and after. */
 export interface ResourceStep {
+  /** The resource. */
   readonly resource: Resource;
   /** What the task had: subtasks, or bytes. */
   readonly from: number;
@@ -715,18 +736,23 @@ export interface ResourceStep {
 export interface HistoryRecord {
   /** When, in ms since the epoch. */
   at: number;
+  /** What happened: an instruction was given, applied, or could not be; or somebody else changed something. */
   kind: 'instructed' | 'applied' | 'failed' | 'external';
   /** Why it failed. */
   reason?: string;
   /** The key of the instruction; empty for what somebody else did. */
   key: string;
+  /** What changed, or was to change. */
   steps: ResourceStep[];
+  /** The rules that wanted it. */
   rules: string[];
+  /** The entries of Flink's configuration that change with it. */
   entries?: [key: string, value: string][];
 }
 
 /** What a rule promised of its action. */
 export interface PromiseOfRule {
+  /** Its name. */
   rule: string;
   /** The value of what it lowers or raises, at the decision. */
   before: number;
@@ -797,19 +823,25 @@ export interface Held extends Change {
 
 /** A guard that holds directions of change. */
 export interface GuardState {
+  /** The guard. */
   readonly guard: Guard;
+  /** The directions that it holds, and how much longer in ms; `null` where no end is known. */
   readonly holds: readonly { readonly direction: 'up' | 'down' | 'urgent'; readonly left: number | null }[];
 }
 
 /** Something that people should be told. */
 export interface Alert {
+  /** Whether a rule says so, or a limit is reached and the job still fails. */
   readonly kind: 'rule' | 'capped_and_still_failing';
+  /** The rule. */
   readonly rule: string;
+  /** What to say. */
   readonly text: string;
 }
 
 /** The memory of one process after the changes. */
 export interface ProcessMemory {
+  /** The kind of process. */
   readonly process: Process;
   /** Its process memory now, in bytes. */
   readonly from: number | null;
@@ -821,9 +853,11 @@ export interface ProcessMemory {
 
 /** What a rule proposed for a resource, and what became of it. */
 export interface Proposal {
+  /** The resource. */
   readonly resource: Resource;
   /** What the rule's expression says, up to whole steps; `null` where it is undefined. */
   readonly target: number | null;
+  /** What became of it. */
   readonly fate: 'taken' | 'no_change' | 'beaten' | 'dropped_while_growing' | 'held' | 'within_tolerance' | 'limited' | 'undefined';
   /** The rule that won, or the guard that holds it. */
   readonly by: string | null;
@@ -835,8 +869,11 @@ export interface Proposal {
 
 /** What became of a rule. */
 export interface RuleOutcome {
+  /** Its name. */
   readonly rule: string;
+  /** Where it stands: `rules[2]`, or the strategy it comes from. */
   readonly path: string;
+  /** What it came to. */
   readonly state: RuleState;
   /** Since when its condition has been true, in ms since the epoch. */
   readonly since: number | null;
@@ -850,6 +887,7 @@ export interface RuleOutcome {
   readonly explanation: readonly string[];
   /** The value of every part of the condition. */
   readonly parts: readonly Part[];
+  /** What it proposed. */
   readonly proposals: readonly Proposal[];
 }
 
@@ -857,7 +895,9 @@ export interface RuleOutcome {
 export interface Input {
   /** As the author wrote it: `avg(cpu[5m])`, `parallelism`. */
   readonly text: string;
+  /** The type of its value, as in {@link Expression.type}. */
   readonly type: string;
+  /** Its value; `null` where it is undefined. */
   readonly value: number | boolean | string | null;
   /** Why it is undefined, in words. */
   readonly undefined: string | null;
@@ -865,20 +905,35 @@ export interface Input {
 
 /** A decision as plain data: what `JSON.stringify` writes. */
 export interface DecisionData {
+  /** The task's id. */
   readonly task: string;
+  /** When the look was taken, in ms since the epoch. */
   readonly at: number;
+  /** What was looked at. */
   readonly look: Look;
+  /** Whether there are instructions at all. */
   readonly mode: 'monitor' | 'active';
+  /** The name of the policy. */
   readonly policy: string;
+  /** Its fingerprint. */
   readonly fingerprint: string;
+  /** The changes to make. */
   readonly changes: readonly Change[];
+  /** What to do, if anything. */
   readonly instruction: InstructionData | null;
+  /** The memory of processes after the changes. */
   readonly memory: readonly ProcessMemory[];
+  /** The changes that would be made but for guards. */
   readonly held: readonly Held[];
+  /** The guards that hold a direction of change. */
   readonly guards: readonly GuardState[];
+  /** What people should be told. */
   readonly alerts: readonly Alert[];
+  /** What somebody else changed. */
   readonly external: readonly ResourceStep[];
+  /** What became of every rule. */
   readonly rules: readonly RuleOutcome[];
+  /** What was seen. */
   readonly inputs: readonly Input[];
 }
 
@@ -940,7 +995,9 @@ export class Decision {
 
 /** From what to what. */
 export interface Step {
+  /** What the task has: subtasks, or bytes. */
   readonly from: number;
+  /** What it is to have. */
   readonly to: number;
 }
 
@@ -954,12 +1011,15 @@ export interface MemoryStep extends Step {
 export interface InstructionData {
   /** Idempotency key: hexadecimal digits, the same for the same change of the same task, so that a second delivery is recognised. */
   readonly key: string;
+  /** The task's id. */
   readonly task: string;
   /** When it was decided, in ms since the epoch. */
   readonly at: number;
   /** The name of the policy. */
   readonly policy: string;
+  /** The fingerprint of the policy. */
   readonly fingerprint: string;
+  /** The job's parallelism; `null` where it stays. */
   readonly parallelism: Step | null;
   /** The memory of each TaskManager, in bytes. */
   readonly task_manager_memory: MemoryStep | null;
@@ -973,8 +1033,11 @@ export interface InstructionData {
 
 /** A call of Flink's REST API. */
 export interface RestCall {
+  /** The method. */
   readonly method: 'GET' | 'PUT' | 'POST';
+  /** The path under the address of Flink's REST API. */
   readonly path: string;
+  /** The body, to be sent as JSON. */
   readonly body?: unknown;
 }
 
@@ -990,7 +1053,9 @@ export interface ResourceRequirements {
 
 /** Entries of a Flink configuration to set and to remove. */
 export interface ConfigurationEntries {
+  /** Entries to set. */
   readonly set: Readonly<Record<string, string>>;
+  /** Keys to remove. */
   readonly remove: readonly string[];
   /** The entries to set as arguments: `-Dkey=value`. */
   readonly args: readonly string[];
@@ -1016,17 +1081,27 @@ export type Scaling = 'follow_job' | 'proportional';
 export class Instruction implements InstructionData {
   /** @throws {@link InputError} where the data, or its JSON, is no instruction. */
   constructor(data: InstructionData | string | Uint8Array);
+  /** As {@link InstructionData.key}. */
   readonly key: string;
+  /** The task's id. */
   readonly task: string;
+  /** When it was decided, in ms since the epoch. */
   readonly at: number;
   /** When it was decided. */
   readonly time: Date;
+  /** The name of the policy. */
   readonly policy: string;
+  /** The fingerprint of the policy. */
   readonly fingerprint: string;
+  /** The job's parallelism; `null` where it stays. */
   readonly parallelism: Step | null;
+  /** The memory of each TaskManager, in bytes; `null` where it stays. */
   readonly task_manager_memory: MemoryStep | null;
+  /** The memory of the JobManager, in bytes; `null` where it stays. */
   readonly job_manager_memory: MemoryStep | null;
+  /** How the job comes to its new resources. */
   readonly restart: 'in_place' | 'with_savepoint';
+  /** The rules that want it. */
   readonly reasons: readonly string[];
   /**
    * What rescales the job in place: `PUT /jobs/:jobid/resource-requirements`. For the adaptive scheduler; all vertices are in its body.
@@ -1053,6 +1128,7 @@ export class Instruction implements InstructionData {
   ): { spec: Record<string, unknown> };
   /** One line for people. */
   toString(): string;
+  /** All of it as plain data. */
   toJSON(): InstructionData;
 }
 
@@ -1062,6 +1138,7 @@ export class Instruction implements InstructionData {
 export interface TaskFailure {
   /** The task's id. */
   readonly task: string;
+  /** What it says. */
   readonly error: DrasError;
 }
 
@@ -1075,11 +1152,13 @@ export interface PoolOptions {
 
 /** What a call for many tasks came to. */
 export interface FleetReport {
+  /** What became of the samples. */
   accepted: Accepted;
   /** How many series were taken. */
   series: number;
   /** The tasks that refused. */
   errors: TaskFailure[];
+  /** What the source warns of, and what was left out. */
   notes: string[];
 }
 
@@ -1198,11 +1277,13 @@ export class Fleet implements Iterable<Task> {
   stopShadow(): void;
   /** Frees the memory of all its tasks at once; every later call throws a {@link StateError}. Work on the pool that is under way reports it. */
   dispose(): void;
+  /** For `using`: the same as `dispose`. */
   [Symbol.dispose](): void;
 }
 
 /** What one policy comes to at a look. */
 export interface Verdict {
+  /** The changes to make. */
   readonly changes: readonly ResourceStep[];
   /** The changes that guards hold, with the first guard that does. */
   readonly held: readonly (readonly [ResourceStep, Guard | null])[];
@@ -1212,9 +1293,13 @@ export interface Verdict {
 
 /** A task about which two policies decide differently. */
 export interface Difference {
+  /** The task's id. */
   readonly task: string;
+  /** The time of the look, in ms since the epoch. */
   readonly at: number;
+  /** What the live policy comes to. */
   readonly live: Verdict;
+  /** What the other one comes to. */
   readonly other: Verdict;
 }
 
@@ -1296,6 +1381,7 @@ export class Recording {
   ): void;
   /** Frees its memory at once, or when the last replay of it ends; every later call throws a {@link StateError}. */
   dispose(): void;
+  /** For `using`: the same as `dispose`. */
   [Symbol.dispose](): void;
 }
 
@@ -1367,11 +1453,15 @@ export function replay(policy: Policy, recording: Recording, options?: ReplayOpt
 
 /** A function of the expression language. */
 export interface FunctionInfo {
+  /** Its name. */
   readonly name: string;
   /** How it is called: `clamp(x, low, high)`. */
   readonly signature: string;
+  /** The group that it stands in. */
   readonly group: string;
+  /** What it does. */
   readonly doc: string;
+  /** Expressions with their results. */
   readonly examples: readonly { readonly source: string; readonly result: string }[];
 }
 
@@ -1399,14 +1489,23 @@ export function schema(): Readonly<Record<string, unknown>>;
 
 /** Every component of a process in bytes, as Flink derives it; what a JobManager does not have is 0. */
 export interface MemoryBreakdown {
+  /** The kind of process. */
   readonly kind: Process;
+  /** Heap that Flink itself takes. */
   readonly framework_heap: number;
+  /** Heap for the job. */
   readonly task_heap: number;
+  /** Direct memory that Flink itself takes. */
   readonly framework_off_heap: number;
+  /** Direct memory for the job. */
   readonly task_off_heap: number;
+  /** Network buffers. */
   readonly network: number;
+  /** Managed memory. */
   readonly managed: number;
+  /** `-XX:MaxMetaspaceSize`. */
   readonly metaspace: number;
+  /** Overhead of the JVM. */
   readonly overhead: number;
   /** `-Xmx`. */
   readonly jvm_heap: number;
