@@ -169,9 +169,11 @@ impl Block {
     /// How many rows are at or before `t`.
     pub(super) fn upto(&self, t: Millis) -> usize {
         let times = self.times();
-        match times.last() {
-            Some(last) if *last > t => times.partition_point(|x| *x <= t),
-            _ => times.len(),
+        // Most often all of them, or none.
+        match times {
+            [.., last] if *last <= t => times.len(),
+            [first, ..] if *first <= t => times.partition_point(|x| *x <= t),
+            _ => 0,
         }
     }
 

@@ -2,9 +2,10 @@
 
 use super::answer::SampleTest;
 use super::instance::Instance;
-use super::plan::Plan;
+use super::kernels;
+use super::plan::{Plan, Source};
 use super::query::{Across, AggregateId};
-use super::question::{Bounds, Question};
+use super::question::{Bounds, Question, of_no_events};
 use super::store::{InstanceId, Windows};
 use crate::undefined::Undefined;
 use crate::units::Millis;
@@ -116,7 +117,7 @@ impl Shared {
 
     /// Why an event metric has no events, as far as the window of a question reaches.
     pub(super) fn why_no_event(&mut self, question: &Question<'_>) -> Undefined {
-        if !question.ends_at_look() {
+        if !question.of_now {
             return question.why_no_event();
         }
         // Events are asked for by metric, and that metric has no other reason.
@@ -221,9 +222,30 @@ impl<'w> Moment<'w, '_> {
         expected: Option<u32>,
         test: Option<&mut SampleTest<'_>>,
     ) -> Result<f64, Undefined> {
+        if let Some(answer) = self.of_nobody(id, across) {
+            return answer;
+        }
         let question = self.question(id)?;
         let live = self.live_of(&question);
         question.reduced(live, across, expected, test, self.scratch)
+    }
+
+    /// The answer where an earlier question found that the metric is live nowhere: many metrics that rules ask for are not there.
+    #[inline]
+    fn of_nobody(&mut self, id: AggregateId, across: Across) -> Option<Result<f64, Undefined>> {
+        let (aggregate, prepared) = self.plan.prepared(id)?;
+        let shared = &self.scratch.shared;
+        let (live, dead) = (&shared.live[aggregate.metric.index()], &shared.dead[aggregate.metric.index()]);
+        if !prepared.of_now || live.0 != shared.stamp || live.1.count > 0 || dead.0 != shared.stamp {
+            return None;
+        }
+        Some(match prepared.source {
+            Source::Events(_) => of_no_events(aggregate.reduce, dead.1).and_then(|value| match across {
+                Across::Count => Ok(0.0),
+                _ => kernels::across(across, &[value], &mut self.scratch.work).ok_or(Undefined::NoSample),
+            }),
+            Source::Raw { .. } | Source::Panes { .. } => Err(dead.1),
+        })
     }
 
     /// The instances of which the metric of an aggregate is live, by name, as [`Windows::live`] gives them.

@@ -52,6 +52,9 @@ pub(super) struct Prepared {
     pub(super) need: u32,
     /// Which of the plan's frames it has, where it is answered from raw samples.
     pub(super) frame: u32,
+    /// Whether the instances that count, or why there are none, are those of its metric at the look: it looks at no other time, and not at
+    /// panes, which may hold newer samples than the rows.
+    pub(super) of_now: bool,
 }
 
 /// What says where a window of raw samples lies: aggregates that have it in common look at the same rows of an instance, if there is a value in
@@ -352,11 +355,18 @@ impl Plan {
                 let next = frames.len() as u32;
                 frame = *frames.entry(key).or_insert(next);
             }
+            let of_now = aggregate.window.offset == 0
+                && match source {
+                    Source::Raw { .. } => true,
+                    Source::Panes { .. } => false,
+                    Source::Events(_) => !matches!(aggregate.window.span, Span::Previous(_)),
+                };
             self.prepared.push(Prepared {
                 source,
                 covered,
                 need,
                 frame,
+                of_now,
             });
         }
         self.frames = frames.len();

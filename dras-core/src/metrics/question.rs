@@ -31,6 +31,8 @@ pub(super) struct Question<'q> {
     need: u32,
     /// Which of the plan's frames it has.
     frame: u32,
+    /// Whether it is about the look itself, as the plan knows.
+    pub(super) of_now: bool,
     /// The time of the look.
     now: Millis,
     /// The right edge of the window: the time of the look less the offset.
@@ -122,6 +124,7 @@ impl<'q> Question<'q> {
             covered: prepared.covered,
             need: prepared.need,
             frame: prepared.frame,
+            of_now: prepared.of_now,
             now,
             at: now.saturating_sub(aggregate.window.offset),
         })
@@ -550,7 +553,7 @@ impl<'q> Question<'q> {
         let events = self.limited(log.between(bounds.left, bounds.right));
         let none = self.why_no_event();
         if events.is_empty() {
-            return self.of_no_events(none);
+            return of_no_events(self.aggregate.reduce, none);
         }
         let age = |event: &(Millis, Box<str>)| self.now.saturating_sub(event.0) as f64 / 1000.0;
         let mut passes = |text: &str| match (&self.aggregate.test, &mut test) {
@@ -635,31 +638,16 @@ impl<'q> Question<'q> {
 
     /// The same where no instance has an event: as of one instance without events, but that of no instance there is nothing to count.
     fn reduced_without_events(&self, across: Across, scratch: &mut Scratch) -> Result<f64, Undefined> {
-        let value = self.of_no_events(scratch.shared.why_no_event(self))?;
+        let value = of_no_events(self.aggregate.reduce, scratch.shared.why_no_event(self))?;
         match across {
             Across::Count => Ok(0.0),
             _ => finite(kernels::across(across, &[value], &mut scratch.work), self.spec),
         }
     }
 
-    /// The value of a window without events. `none` says why there are none: nothing went wrong, or nobody asked.
-    fn of_no_events(&self, none: Undefined) -> Result<f64, Undefined> {
-        match self.aggregate.reduce {
-            Reduce::Count | Reduce::Any if none != Undefined::NotObserved => Ok(0.0),
-            Reduce::Count | Reduce::Any | Reduce::Age | Reduce::AgeOfFirst | Reduce::All | Reduce::Share => Err(none),
-            // The newest text is no number; `latest_text` has it.
-            _ => Err(Undefined::NotANumber),
-        }
-    }
-
     /// The metric.
     pub(super) fn metric(&self) -> MetricId {
         self.aggregate.metric
-    }
-
-    /// Whether the window ends at the look.
-    pub(super) fn ends_at_look(&self) -> bool {
-        self.at == self.now && !matches!(self.aggregate.window.span, Span::Previous(_))
     }
 
     /// Whether the instances that count are those of which the metric is live at the look. Of windows in the past, they are those of then; and of
@@ -754,6 +742,16 @@ impl<'q> Question<'q> {
             },
             None => Undefined::NoInstance,
         }
+    }
+}
+
+/// The value of a window without events. `none` says why there are none: nothing went wrong, or nobody asked.
+pub(super) fn of_no_events(reduce: Reduce, none: Undefined) -> Result<f64, Undefined> {
+    match reduce {
+        Reduce::Count | Reduce::Any if none != Undefined::NotObserved => Ok(0.0),
+        Reduce::Count | Reduce::Any | Reduce::Age | Reduce::AgeOfFirst | Reduce::All | Reduce::Share => Err(none),
+        // The newest text is no number; `latest_text` has it.
+        _ => Err(Undefined::NotANumber),
     }
 }
 
