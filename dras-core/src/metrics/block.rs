@@ -54,6 +54,14 @@ impl Column {
         holes: 0,
     };
 
+    /// Whether the series had ended at `at`, of which `newest` is the newest sample then; `instance_ended` is when all of the instance was last
+    /// said to have.
+    #[inline]
+    pub(super) fn has_ended(&self, instance_ended: Millis, at: Millis, newest: impl FnOnce() -> Option<Millis>) -> bool {
+        let ended = instance_ended.max(self.ended);
+        ended > Millis::MIN && ended <= at && newest().is_none_or(|t| t <= ended)
+    }
+
     pub(super) fn new(newest: Millis, folded: Millis, ended: Millis) -> Column {
         Column {
             newest,

@@ -97,6 +97,7 @@ impl Group {
 pub(super) struct ColumnPlan {
     pub(super) metric: MetricId,
     pub(super) factor: f64,
+    pub(super) staleness: Millis,
     pub(super) max_lateness: Millis,
     pub(super) not_a_number: NotANumber,
     pub(super) infinite: Infinite,
@@ -110,6 +111,7 @@ pub(super) struct ColumnPlan {
 /// An event metric that is used.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct EventPlan {
+    pub(super) metric: MetricId,
     /// How far back from now events are kept.
     pub(super) retention: Millis,
 }
@@ -241,6 +243,7 @@ impl Plan {
             if spec.kind == Kind::Event {
                 self.slots[id.index()] = Slot::Events(self.events.len() as u16);
                 self.events.push(EventPlan {
+                    metric: id,
                     retention: need.retention,
                 });
                 continue;
@@ -271,6 +274,7 @@ impl Plan {
                 columns.push(ColumnPlan {
                     metric,
                     factor: spec.unit.factor,
+                    staleness: spec.staleness,
                     max_lateness: spec.max_lateness,
                     not_a_number: spec.not_a_number,
                     infinite: spec.infinite,
@@ -355,12 +359,7 @@ impl Plan {
                 let next = frames.len() as u32;
                 frame = *frames.entry(key).or_insert(next);
             }
-            let of_now = aggregate.window.offset == 0
-                && match source {
-                    Source::Raw { .. } => true,
-                    Source::Panes { .. } => false,
-                    Source::Events(_) => !matches!(aggregate.window.span, Span::Previous(_)),
-                };
+            let of_now = aggregate.window.offset == 0 && !matches!(source, Source::Panes { .. });
             self.prepared.push(Prepared {
                 source,
                 covered,

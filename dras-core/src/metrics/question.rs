@@ -31,8 +31,6 @@ pub(super) struct Question<'q> {
     need: u32,
     /// Which of the plan's frames it has.
     frame: u32,
-    /// Whether it is about the look itself, as the plan knows.
-    pub(super) of_now: bool,
     /// The time of the look.
     now: Millis,
     /// The right edge of the window: the time of the look less the offset.
@@ -105,9 +103,8 @@ impl<'s> Series<'s> {
     }
 
     fn has_ended(&self, at: Millis) -> bool {
-        let ended = self.instance.ended.max(self.block.columns[self.column].ended);
         let newest = || self.block.newest_upto(self.column, at);
-        ended > Millis::MIN && ended <= at && newest().is_none_or(|t| t <= ended)
+        self.block.columns[self.column].has_ended(self.instance.ended, at, newest)
     }
 }
 
@@ -124,7 +121,6 @@ impl<'q> Question<'q> {
             covered: prepared.covered,
             need: prepared.need,
             frame: prepared.frame,
-            of_now: prepared.of_now,
             now,
             at: now.saturating_sub(aggregate.window.offset),
         })
@@ -624,24 +620,20 @@ impl<'q> Question<'q> {
 
     /// Why a window has no events: there were none, or nobody asked.
     pub(super) fn why_no_event(&self) -> Undefined {
-        let Source::Events(slot) = self.source else {
-            return Undefined::NoSample;
-        };
-        let until = self.windows.observed[usize::from(slot)];
-        let fresh = self.edges().right.saturating_sub(self.spec.staleness);
-        if until > Millis::MIN && until >= fresh {
-            Undefined::NoSample
-        } else {
-            Undefined::NotObserved
+        match self.source {
+            Source::Events(slot) => self
+                .windows
+                .why_no_event(slot, self.spec.staleness, self.edges().right),
+            Source::Raw { .. } | Source::Panes { .. } => Undefined::NoSample,
         }
     }
 
-    /// The same where no instance has an event: as of one instance without events, but that of no instance there is nothing to count.
-    fn reduced_without_events(&self, across: Across, scratch: &mut Scratch) -> Result<f64, Undefined> {
-        let value = of_no_events(self.aggregate.reduce, scratch.shared.why_no_event(self))?;
+    /// The value over instances where none has an event: as of one instance without events, but that of no instance there is nothing to count.
+    pub(super) fn without_events(&self, across: Across, work: &mut Vec<f64>) -> Result<f64, Undefined> {
+        let value = of_no_events(self.aggregate.reduce, self.why_no_event())?;
         match across {
             Across::Count => Ok(0.0),
-            _ => finite(kernels::across(across, &[value], &mut scratch.work), self.spec),
+            _ => finite(kernels::across(across, &[value], work), self.spec),
         }
     }
 
@@ -667,7 +659,7 @@ impl<'q> Question<'q> {
     ) -> Result<f64, Undefined> {
         let events = matches!(self.source, Source::Events(_));
         if events && live.range().is_empty() {
-            return self.reduced_without_events(across, scratch);
+            return self.without_events(across, &mut scratch.work);
         }
         let mut values = std::mem::take(&mut scratch.across);
         values.clear();
@@ -702,7 +694,7 @@ impl<'q> Question<'q> {
         };
         let have = values.len() as u32;
         let result = if live == 0 {
-            Err(scratch.shared.why_not_live(self))
+            Err(self.why_not_live())
         } else {
             // An instance none of whose events is in the window says nothing about the others.
             let expected = if events || counts_instances {
@@ -745,8 +737,20 @@ impl<'q> Question<'q> {
     }
 }
 
+impl Windows {
+    /// Why a window up to `right` has no events: there were none, or nobody asked.
+    fn why_no_event(&self, slot: u16, staleness: Millis, right: Millis) -> Undefined {
+        let until = self.observed[usize::from(slot)];
+        if until > Millis::MIN && until >= right.saturating_sub(staleness) {
+            Undefined::NoSample
+        } else {
+            Undefined::NotObserved
+        }
+    }
+}
+
 /// The value of a window without events. `none` says why there are none: nothing went wrong, or nobody asked.
-pub(super) fn of_no_events(reduce: Reduce, none: Undefined) -> Result<f64, Undefined> {
+fn of_no_events(reduce: Reduce, none: Undefined) -> Result<f64, Undefined> {
     match reduce {
         Reduce::Count | Reduce::Any if none != Undefined::NotObserved => Ok(0.0),
         Reduce::Count | Reduce::Any | Reduce::Age | Reduce::AgeOfFirst | Reduce::All | Reduce::Share => Err(none),
@@ -819,7 +823,7 @@ impl Tally {
 }
 
 /// A value that is a number. Infinities pass only where the metric keeps them.
-pub(super) fn finite(value: Option<f64>, spec: &MetricSpec) -> Result<f64, Undefined> {
+fn finite(value: Option<f64>, spec: &MetricSpec) -> Result<f64, Undefined> {
     match value {
         Some(v) if v.is_finite() => Ok(v),
         Some(v) if v.is_nan() => Err(Undefined::NotAvailable),
