@@ -392,7 +392,9 @@ impl PartialEq for Decision {
         let inputs = self.policy.inner().compiled.graph_inputs();
         let numbers = |decision: &Decision| -> Vec<u64> {
             let row = decision.row.iter();
-            row.flat_map(|row| &row.numbers[..inputs]).map(|x| x.to_bits()).collect()
+            row.flat_map(|row| &row.numbers[..inputs])
+                .map(|x| x.to_bits())
+                .collect()
         };
         self.policy == other.policy
             && self.task == other.task

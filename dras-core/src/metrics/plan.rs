@@ -6,7 +6,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use super::block::Block;
+use super::block::{Block, ROOM};
 use super::catalogue::{Catalogue, Duplicates, Infinite, Kind, MetricId, NotANumber, Per};
 use super::kernels;
 use super::needs::{MAX_RAW_ROWS, RowsNeeded, needs_coverage, pane_width, panes_needed, rows_needed};
@@ -76,6 +76,9 @@ pub(super) struct Group {
     pub(super) retention: Millis,
     /// Rows that a block has room for from the beginning.
     pub(super) capacity: usize,
+    /// From so many rows on old ones go before a new one comes: fewer than a block has room for from the beginning, so that samples at the declared
+    /// interval never make it larger.
+    pub(super) crowd: usize,
     /// Rows that a block may hold.
     pub(super) max_rows: usize,
     /// The least `max_gap` of its metrics.
@@ -261,6 +264,8 @@ impl Plan {
         for ((interval, ..), metrics) in groups {
             let retention = metrics.iter().map(|m| needs[m.index()].retention).max().unwrap_or(0);
             let rows = (retention / interval) as usize + 2;
+            // A quarter of slack: the rows slide to the front only every so often.
+            let capacity = rows + rows / 4 + 2;
             let group = self.groups.len() as u16;
             let mut columns = Vec::with_capacity(metrics.len());
             let mut max_gap = Millis::MAX;
@@ -287,9 +292,9 @@ impl Plan {
                 per: self.catalogue.spec(columns[0].metric).per,
                 columns,
                 retention,
-                // A quarter of slack: the rows slide to the front only every so often.
-                capacity: rows + rows / 4 + 2,
-                max_rows: (self.settings.max_rows as usize).max(rows + rows / 4 + 2),
+                capacity,
+                crowd: capacity - capacity / ROOM,
+                max_rows: (self.settings.max_rows as usize).max(capacity),
                 max_gap,
                 has_panes: false,
             });

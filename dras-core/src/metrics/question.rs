@@ -621,9 +621,7 @@ impl<'q> Question<'q> {
     /// Why a window has no events: there were none, or nobody asked.
     pub(super) fn why_no_event(&self) -> Undefined {
         match self.source {
-            Source::Events(slot) => self
-                .windows
-                .why_no_event(slot, self.spec.staleness, self.edges().right),
+            Source::Events(slot) => self.windows.why_no_event(slot, self.spec.staleness, self.edges().right),
             Source::Raw { .. } | Source::Panes { .. } => Undefined::NoSample,
         }
     }
