@@ -14,6 +14,7 @@ pub(crate) enum Class {
     Expression,
     Task,
     Read,
+    Snapshot,
     Translation,
     State,
     Internal,
@@ -30,6 +31,7 @@ impl Class {
             Class::Expression => "ExpressionError",
             Class::Task => "TaskError",
             Class::Read => "ReadError",
+            Class::Snapshot => "SnapshotError",
             Class::Translation => "TranslationError",
             Class::State => "StateError",
             Class::Internal => "InternalError",
@@ -100,6 +102,7 @@ fn diagnostic<'py>(py: Python<'py>, d: &Diagnostic) -> PyResult<Bound<'py, PyAny
     let severity = match d.severity() {
         dras_core::diagnostic::Severity::Error => "error",
         dras_core::diagnostic::Severity::Warning => "warning",
+        dras_core::diagnostic::Severity::Info => "info",
     };
     DIAGNOSTIC.import(py, "dras.errors", "Diagnostic")?.call1((
         d.code.id(),

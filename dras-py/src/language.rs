@@ -9,6 +9,7 @@ use crate::convert::text;
 use crate::errors::{Class, refused};
 use crate::lock::caught;
 use crate::python::Data;
+use crate::to_python::to_python;
 
 /// The canonical form of an expression.
 ///
@@ -24,6 +25,12 @@ pub(crate) fn format(py: Python<'_>, source: &Bound<'_, PyAny>) -> PyResult<Stri
     let source = text(source, "the expression")?;
     let formatted = caught(py, || format_source(source, &Limits::default()))?;
     formatted.map_err(|found| refused(py, Class::Expression, &found))
+}
+
+/// @schema
+#[pyfunction]
+pub(crate) fn schema(py: Python<'_>) -> PyResult<Bound<'_, PyAny>> {
+    to_python(py, &dras_core::rules::schema())
 }
 
 /// All functions of the expression language, with their documentation and examples.

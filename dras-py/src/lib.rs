@@ -6,6 +6,7 @@
     reason = "the classes are documented for those who use them, in _dras.pyi; they are no Rust API"
 )]
 
+mod backtest;
 mod columns;
 mod convert;
 mod decision;
@@ -15,6 +16,7 @@ mod fleet;
 mod from_python;
 mod instruction;
 mod language;
+mod library;
 mod lock;
 mod policy;
 mod python;
@@ -25,6 +27,8 @@ mod to_python;
 #[pyo3::pymodule(gil_used = false)]
 mod _dras {
     #[pymodule_export]
+    use crate::backtest::{Recording, Replay, replay};
+    #[pymodule_export]
     use crate::decision::Decision;
     #[pymodule_export]
     use crate::expression::Expression;
@@ -33,7 +37,9 @@ mod _dras {
     #[pymodule_export]
     use crate::instruction::Instruction;
     #[pymodule_export]
-    use crate::language::{format, functions};
+    use crate::language::{format, functions, schema};
+    #[pymodule_export]
+    use crate::library::{Assigner, Library};
     #[pymodule_export]
     use crate::policy::{Policy, Template};
     #[pymodule_export]

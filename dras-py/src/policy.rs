@@ -10,9 +10,9 @@ use dras_core::rules::{self, DocumentLimits};
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict, PyTuple, PyType};
 
-use crate::convert::{bytes, count, shortened, text};
+use crate::convert::{bytes, count, duration, shortened, text};
 use crate::errors::{Class, bad_input, diagnostics, refused, wrong_type};
-use crate::lock::caught;
+use crate::lock::{caught, guarded};
 use crate::python::{self, Data};
 use crate::to_python::to_python;
 
@@ -42,6 +42,16 @@ pub(crate) struct Policy {
 }
 
 impl Policy {
+    /// A policy of a document that was resolved before.
+    pub(crate) fn of(policy: engine::Policy, document: &[u8]) -> Policy {
+        Policy {
+            loaded: Arc::new(Loaded {
+                policy,
+                document: document.into(),
+            }),
+        }
+    }
+
     pub(crate) fn core(&self) -> &engine::Policy {
         &self.loaded.policy
     }
@@ -71,7 +81,7 @@ impl Policy {
         let (text, value) = document_text(document)?;
         let limits = DocumentLimits::default();
         let compiled = py.detach(|| {
-            crate::lock::guarded(|| match &value {
+            guarded(|| match &value {
                 Some(value) => engine::Policy::from_value(value, &limits),
                 None => engine::Policy::from_json(&*text, &limits),
             })
@@ -190,6 +200,14 @@ impl Policy {
     #[pyo3(signature = (task_managers=1))]
     fn bytes_per_task(&self, py: Python<'_>, task_managers: usize) -> PyResult<usize> {
         caught(py, || self.core().plan().bytes_per_task(task_managers))
+    }
+
+    /// @Policy.lint
+    #[pyo3(signature = (*, retention=None))]
+    fn lint<'py>(&self, py: Python<'py>, retention: Option<&Bound<'py, PyAny>>) -> PyResult<Bound<'py, PyAny>> {
+        let retention = retention.map(|given| duration(given, "retention")).transpose()?;
+        let found = py.detach(|| guarded(|| engine::lint(self.core(), &engine::LintOptions { retention })));
+        diagnostics(py, &found.map_err(|error| error.error(py))?)
     }
 
     fn __eq__(&self, other: &Bound<'_, PyAny>) -> bool {

@@ -10,7 +10,9 @@ use pyo3::types::{PyDelta, PyType};
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Data {
     Accepted,
+    Assigned,
     Attribute,
+    Carried,
     Counters,
     Function,
     Metric,
@@ -18,6 +20,8 @@ pub(crate) enum Data {
     Query,
     ReadReport,
     Rule,
+    Said,
+    Summary,
     Undefined,
 }
 
@@ -27,7 +31,9 @@ impl Data {
     fn name(self) -> &'static str {
         match self {
             Data::Accepted => "Accepted",
+            Data::Assigned => "Assigned",
             Data::Attribute => "Attribute",
+            Data::Carried => "Carried",
             Data::Counters => "Counters",
             Data::Function => "Function",
             Data::Metric => "Metric",
@@ -36,6 +42,8 @@ impl Data {
             Data::Query => "Query",
             Data::ReadReport => "ReadReport",
             Data::Rule => "Rule",
+            Data::Said => "Said",
+            Data::Summary => "Summary",
             Data::Undefined => "Undefined",
         }
     }

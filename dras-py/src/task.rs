@@ -1,5 +1,6 @@
 //! `dras.Task`: one running Flink job.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use dras_core::engine::{self, AttributeValue, DecideError, LookKind, ReadError};
@@ -7,14 +8,14 @@ use dras_core::lang::Type;
 use dras_core::metrics::{Accepted, Mark, MetricId};
 use dras_core::units::{Millis, Unit};
 use pyo3::prelude::*;
-use pyo3::types::{PyBool, PyDict, PyString, PyTuple};
+use pyo3::types::{PyBool, PyBytes, PyDict, PyString, PyTuple};
 
 use crate::columns::{floats, times};
-use crate::convert::{body, items, number, str_of, text, time, time_or, word};
+use crate::convert::{body, bytes, items, number, str_of, text, time, time_or, word};
 use crate::decision::Decision;
 use crate::errors::{Class, bad_input, wrong_type};
 use crate::instruction::Instruction;
-use crate::lock::Shared;
+use crate::lock::{Shared, guarded};
 use crate::policy::Policy;
 use crate::python::Data;
 use crate::to_python::to_python;
@@ -48,7 +49,11 @@ pub(crate) fn look_kind(value: Option<&Bound<'_, PyAny>>) -> PyResult<LookKind> 
 }
 
 pub(crate) fn task_error(py: Python<'_>, error: &engine::TaskError) -> PyErr {
-    Class::Task.error(py, error.to_string(), error.code())
+    let class = match error {
+        engine::TaskError::Snapshot(_) => Class::Snapshot,
+        _ => Class::Task,
+    };
+    class.error(py, error.to_string(), error.code())
 }
 
 pub(crate) fn decide_error(py: Python<'_>, error: &DecideError) -> PyErr {
@@ -126,6 +131,14 @@ impl State {
         self.task.set_all(self.policy.core(), all)
     }
 
+    /// Moves the task to another document, with everything that fits it.
+    pub(crate) fn rebind(&mut self, policy: &Policy) -> Result<engine::Carried, engine::TaskError> {
+        let (task, left) = self.task.rebind(self.policy.core(), policy.core())?;
+        self.task = task;
+        self.policy = policy.clone();
+        Ok(left)
+    }
+
     pub(crate) fn metric(&self, name: &str) -> Result<MetricId, engine::TaskError> {
         self.policy.core().metric_named(name)
     }
@@ -137,16 +150,59 @@ impl State {
     }
 }
 
+/// The entries of a Flink configuration.
+pub(crate) fn configuration_entries(entries: &Bound<'_, PyAny>) -> PyResult<Vec<(String, String)>> {
+    let mut all = Vec::new();
+    for (key, value) in items(entries, "the configuration")? {
+        let key = str_of(&key, "a key of the configuration")?.to_owned();
+        // YAML makes numbers and truth values of some.
+        let value = match value.cast::<PyString>() {
+            Ok(text) => str_of(text, &key)?.to_owned(),
+            Err(_) if value.is_instance_of::<PyBool>() => value.str()?.to_string().to_lowercase(),
+            Err(_)
+                if value.is_instance_of::<pyo3::types::PyInt>() || value.is_instance_of::<pyo3::types::PyFloat>() =>
+            {
+                value.str()?.to_string()
+            }
+            Err(_) => return Err(wrong_type(&value, &format!("the entry `{key}`"), "a str")),
+        };
+        all.push((key, value));
+    }
+    Ok(all)
+}
+
+/// A policy that was handed over.
+pub(crate) fn policy_of<'a>(value: &'a Bound<'_, PyAny>) -> PyResult<&'a Policy> {
+    match value.cast::<Policy>() {
+        Ok(policy) => Ok(policy.get()),
+        Err(_) => Err(wrong_type(value, "policy", "a Policy")),
+    }
+}
+
+fn snapshot_bytes<'a>(value: &'a Bound<'_, PyAny>) -> PyResult<Cow<'a, [u8]>> {
+    match bytes(value, "snapshot")? {
+        Some(bytes) if !value.is_instance_of::<PyString>() => Ok(bytes),
+        _ => Err(wrong_type(value, "snapshot", "bytes")),
+    }
+}
+
+/// What could not go along.
+pub(crate) fn carried<'py>(py: Python<'py>, left: &engine::Carried) -> PyResult<Bound<'py, PyAny>> {
+    let attributes = PyTuple::new(py, &left.attributes_dropped)?;
+    let rules = PyTuple::new(py, &left.rules_begun_anew)?;
+    Data::Carried.make(py, (attributes, rules, to_python(py, &left.windows)?))
+}
+
 impl Task {
+    pub(crate) fn around(policy: Policy, task: engine::Task) -> Task {
+        Task {
+            id: task.id().into(),
+            state: Arc::new(Shared::new(State { policy, task })),
+        }
+    }
+
     pub(crate) fn of(policy: &Policy, id: &str) -> Result<Task, engine::TaskError> {
-        let task = engine::Task::new(policy.core(), id)?;
-        Ok(Task {
-            id: id.into(),
-            state: Arc::new(Shared::new(State {
-                policy: policy.clone(),
-                task,
-            })),
-        })
+        Ok(Task::around(policy.clone(), engine::Task::new(policy.core(), id)?))
     }
 
     /// Calls `work` with the interpreter held.
@@ -187,15 +243,13 @@ impl Task {
         labels: Option<&Bound<'_, PyAny>>,
     ) -> PyResult<Task> {
         let py = policy.py();
-        let policy = policy
-            .cast::<Policy>()
-            .map_err(|_| wrong_type(policy, "policy", "a Policy"))?;
-        let task = Task::of(policy.get(), text(id, "id")?).map_err(|error| task_error(py, &error))?;
+        let policy = policy_of(policy)?;
+        let task = Task::of(policy, text(id, "id")?).map_err(|error| task_error(py, &error))?;
         if let Some(labels) = labels {
             task.set_labels(py, labels)?;
         }
         if let Some(attributes) = attributes {
-            let attributes = attributes_of(policy.get().core(), attributes)?;
+            let attributes = attributes_of(policy.core(), attributes)?;
             task.with(py, |state| state.set(&attributes))?;
         }
         Ok(task)
@@ -255,23 +309,7 @@ impl Task {
     /// Raises:
     ///     TaskError: Flink would not start with it; the message says why.
     fn set_flink_configuration(&self, py: Python<'_>, entries: &Bound<'_, PyAny>) -> PyResult<()> {
-        let mut all = Vec::new();
-        for (key, value) in items(entries, "the configuration")? {
-            let key = str_of(&key, "a key of the configuration")?.to_owned();
-            // YAML makes numbers and truth values of some.
-            let value = match value.cast::<PyString>() {
-                Ok(text) => str_of(text, &key)?.to_owned(),
-                Err(_) if value.is_instance_of::<PyBool>() => value.str()?.to_string().to_lowercase(),
-                Err(_)
-                    if value.is_instance_of::<pyo3::types::PyInt>()
-                        || value.is_instance_of::<pyo3::types::PyFloat>() =>
-                {
-                    value.str()?.to_string()
-                }
-                Err(_) => return Err(wrong_type(&value, &format!("the entry `{key}`"), "a str")),
-            };
-            all.push((key, value));
-        }
+        let all = configuration_entries(entries)?;
         self.with(py, |state| state.task.set_flink_configuration(state.policy.core(), all))
     }
 
@@ -635,6 +673,43 @@ impl Task {
             }
         }
         Ok(dict)
+    }
+
+    /// @Task.snapshot
+    fn snapshot<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyBytes>> {
+        let bytes = self
+            .state
+            .with_detached(py, |state| state.task.snapshot(state.policy.core()))?;
+        Ok(PyBytes::new(py, &bytes.map_err(|error| task_error(py, &error))?))
+    }
+
+    /// @Task.restore
+    #[staticmethod]
+    #[pyo3(signature = (policy, snapshot, /))]
+    fn restore<'py>(policy: &Bound<'py, PyAny>, snapshot: &Bound<'py, PyAny>) -> PyResult<(Task, Bound<'py, PyAny>)> {
+        let py = policy.py();
+        let policy = policy_of(policy)?;
+        let bytes = snapshot_bytes(snapshot)?;
+        let restored = py.detach(|| guarded(|| engine::Task::restore(policy.core(), &bytes)));
+        let restored = restored.map_err(|error| error.error(py))?;
+        let (task, left) = restored.map_err(|error| task_error(py, &error))?;
+        Ok((Task::around(policy.clone(), task), carried(py, &left)?))
+    }
+
+    /// @Task.rebind
+    #[pyo3(signature = (policy, /))]
+    fn rebind<'py>(&self, policy: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
+        let py = policy.py();
+        let policy = policy_of(policy)?.clone();
+        let left = self.state.with_detached(py, |state| state.rebind(&policy))?;
+        carried(py, &left.map_err(|error| task_error(py, &error))?)
+    }
+
+    fn __reduce__<'py>(slf: &Bound<'py, Task>) -> PyResult<(Bound<'py, PyAny>, (Policy, Bound<'py, PyBytes>))> {
+        let py = slf.py();
+        let restore = py.import("dras._data")?.getattr("restore_task")?;
+        let this = slf.get();
+        Ok((restore, (this.policy(py)?, this.snapshot(py)?)))
     }
 
     fn __repr__(&self, py: Python<'_>) -> PyResult<String> {

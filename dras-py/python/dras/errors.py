@@ -40,7 +40,7 @@ class Diagnostic:
     code: str
     """The stable code, e.g. ``E0201``; the page on errors explains each."""
     severity: str
-    """``error`` or ``warning``."""
+    """``error``, ``warning``, or ``info`` for what may well be meant so."""
     message: str
     """What is wrong, in one line."""
     path: str
@@ -85,7 +85,7 @@ class Diagnostics(tuple[Diagnostic, ...]):
     def _repr_html_(self) -> str:
         if not self:
             return '<div class="dras">nothing to report</div>'
-        colours = {"error": "#c62828", "warning": "#b26a00"}
+        colours = {"error": "#c62828", "warning": "#b26a00", "info": "#1565c0"}
         parts = (
             f'<pre style="margin:0 0 .6em;padding:.4em .8em;border-left:4px solid {colours[d.severity]}">{escape(d.rendered)}</pre>' for d in self
         )
