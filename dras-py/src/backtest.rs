@@ -8,7 +8,7 @@ use dras_core::backtest::{self, Follow, Options, Summary, replay_while};
 use dras_core::engine::{self, AttributeValue};
 use dras_core::metrics::Mark;
 use pyo3::prelude::*;
-use pyo3::types::{PyBool, PyDict, PyDictMethods, PyString, PyTuple};
+use pyo3::types::{PyBool, PyDict, PyString, PyTuple};
 
 use crate::columns::{floats, times};
 use crate::convert::{duration, number, text, time, word};
@@ -24,7 +24,7 @@ use dras_core::units::Unit;
 /// How often a replay asks whether somebody pressed Ctrl-C, and reports its progress.
 const BREATH: Duration = Duration::from_millis(50);
 
-/// @Recording
+/// What was measured and known of one task over some time, for ``replay``.
 #[pyclass(frozen, module = "dras")]
 pub(crate) struct Recording {
     recording: Shared<Arc<backtest::Recording>>,
@@ -53,19 +53,22 @@ impl Recording {
         Ok(made)
     }
 
-    /// @Recording.task
+    /// The task's id.
     #[getter]
     fn task(&self, py: Python<'_>) -> PyResult<String> {
         self.with(py, |recording| recording.task().to_owned())
     }
 
-    /// @Recording.span
+    /// The first and the last time of a sample or event, in ms since the epoch.
     #[getter]
     fn span(&self, py: Python<'_>) -> PyResult<Option<(i64, i64)>> {
         self.with(py, |recording| recording.span())
     }
 
-    /// @Recording.series
+    /// Adds samples in the metric's declared unit, in any order; NaN is "asked, not available".
+    ///
+    /// Raises:
+    ///     InputError: times and values are not equally many.
     #[pyo3(signature = (metric, times, values, *, instance=None))]
     fn series(
         &self,
@@ -83,7 +86,7 @@ impl Recording {
         added.map_err(|error| Class::Input.error(py, error.to_string(), "column_length"))
     }
 
-    /// @Recording.event
+    /// Adds an event: an exception or another log line.
     #[pyo3(signature = (metric, message, at, *, instance=None))]
     fn event(
         &self,
@@ -98,14 +101,14 @@ impl Recording {
         self.with(py, |recording| recording.event(metric, instance, at, message))
     }
 
-    /// @Recording.mark
+    /// Adds a restart or a change of resources.
     fn mark(&self, py: Python<'_>, mark: &Bound<'_, PyAny>, at: &Bound<'_, PyAny>) -> PyResult<()> {
         let mark = word(mark, "mark", &[("restart", Mark::Restart), ("change", Mark::Change)])?;
         let at = time(at, "at")?;
         self.with(py, |recording| recording.mark(at, mark))
     }
 
-    /// @Recording.attribute
+    /// Says what an attribute was from a time on, in its declared unit (seconds and bytes for the built-in ones).
     fn attribute(
         &self,
         py: Python<'_>,
@@ -126,7 +129,7 @@ impl Recording {
         self.with(py, |recording| recording.attribute(at, name, value))
     }
 
-    /// @Recording.flink_configuration
+    /// Says with what Flink configuration the task ran from a time on.
     fn flink_configuration(&self, py: Python<'_>, entries: &Bound<'_, PyAny>, at: &Bound<'_, PyAny>) -> PyResult<()> {
         let (entries, at) = (configuration_entries(entries)?, time(at, "at")?);
         self.with(py, |recording| recording.flink_configuration(at, entries))
@@ -137,7 +140,7 @@ impl Recording {
     }
 }
 
-/// @Replay
+/// What a replay came to: its decisions, oldest first, and a summary.
 #[pyclass(frozen, module = "dras")]
 pub(crate) struct Replay {
     policy: Policy,
@@ -153,7 +156,7 @@ impl Replay {
 
 #[pymethods]
 impl Replay {
-    /// @Replay.summary
+    /// The replay in numbers.
     #[getter]
     fn summary<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
         let fields = to_python(py, &self.summary)?;
@@ -163,7 +166,7 @@ impl Replay {
             .call((), Some(fields.cast::<PyDict>().map_err(PyErr::from)?))
     }
 
-    /// @Replay.decisions
+    /// The decisions that matter, or all of them.
     #[getter]
     fn decisions<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyTuple>> {
         decision::tuple(py, self.decisions.iter().map(|d| self.decision(d)))
@@ -211,7 +214,15 @@ impl Watch<'_> {
     }
 }
 
-/// @replay
+/// Looks at a recording as often as the document's ``timing`` says, as a platform would have, with the interpreter released.
+///
+/// The recorded metrics stay what they were: a replay shows when and why a document acts and what its guards hold back, and is no model of what
+/// another parallelism would have done to the job. With ``follow`` each instruction is taken as applied after that time; without it, none is.
+/// Decisions that matter are kept, with ``keep="all"`` all of them. ``progress`` is called now and then with the share that is done; Ctrl-C, or
+/// an exception of ``progress``, ends the replay.
+///
+/// Raises:
+///     TaskError: the recording is empty, has no metric of the document, or an attribute of another type than the document says.
 #[pyfunction]
 #[pyo3(signature = (policy, recording, *, start=None, end=None, follow=None, keep=None, progress=None))]
 pub(crate) fn replay(

@@ -19,7 +19,10 @@ use crate::errors::{Class, bad_input, wrong_type};
 use crate::instruction::Instruction;
 use crate::lock::{Shared, Unusable, guarded};
 use crate::policy::{Policy, threads};
-use crate::task::{State, Task, accepted, attribute_value, attributes_of, labels_of, look_kind, task_error};
+use crate::task::{
+    State, Task, accepted, attribute_value, attributes_of, carried, difference, labels_of, look_kind, policy_of,
+    task_error,
+};
 
 /// Tasks that a thread takes on at once: some tens of microseconds of work.
 const BLOCK: usize = 64;
@@ -74,17 +77,17 @@ impl Members {
 struct Series {
     /// `None` where the task was removed: handles are not given out again.
     member: Option<Member>,
-    metric: MetricId,
+    metric: Box<str>,
     instance: Box<str>,
-    /// The core's handle, which ends when the instance has had no data for long.
-    handle: Option<InstanceId>,
+    /// The core's handles, with the fingerprint of the policy that they are of. That of an instance ends when it has had no data for long.
+    handles: Option<(u64, MetricId, InstanceId)>,
 }
 
 #[derive(Default)]
 struct SeriesTable {
     all: Vec<Series>,
     /// By task, metric and instance.
-    known: HashMap<Arc<str>, BTreeMap<(MetricId, Box<str>), usize>>,
+    known: HashMap<Arc<str>, BTreeMap<(Box<str>, Box<str>), usize>>,
 }
 
 /// A task for which a call failed, while it went on for the others.
@@ -132,7 +135,8 @@ fn failures<'py>(py: Python<'py>, all: &[Failure]) -> PyResult<Bound<'py, PyTupl
 /// Everything may be called from several threads. Where a call fails for one task, it goes on for the others and reports the task in ``errors``.
 #[pyclass(frozen, module = "dras")]
 pub(crate) struct Fleet {
-    policy: Policy,
+    /// Of tasks that are added, and of all that were not moved to another one alone.
+    policy: Shared<Policy>,
     members: Shared<Members>,
     series: Shared<SeriesTable>,
 }
@@ -174,13 +178,39 @@ impl Fleet {
     }
 }
 
+impl Fleet {
+    /// The tasks about which another document would decide otherwise.
+    fn compared(&self, py: Python<'_>, policy: &Policy, now: Millis) -> PyResult<Vec<engine::Difference>> {
+        let tasks = self.tasks(py)?;
+        let found = py.detach(|| {
+            let mut all = Vec::new();
+            for member in tasks.iter().flatten() {
+                let found = member.state.with_unattached(|state| {
+                    engine::differences(state.policy.core(), policy.core(), [&state.task], now)
+                });
+                match found {
+                    Ok(Ok(found)) => all.extend(found),
+                    Ok(Err(error)) => return Err((Arc::clone(&member.id), error.code(), error.to_string())),
+                    Err(error) => {
+                        let (_, message, code) = error.message();
+                        return Err((Arc::clone(&member.id), code, message));
+                    }
+                }
+            }
+            Ok(all)
+        });
+        found.map_err(|(id, code, message)| Class::Task.error(py, format!("{id}: {message}"), code))
+    }
+}
+
 /// What looking at a part of a fleet brought.
 #[derive(Default)]
 struct Looked {
     looked: usize,
     fired: usize,
     undefined: usize,
-    kept: Vec<(usize, engine::Decision)>,
+    kept: Vec<(usize, Policy, engine::Decision)>,
+    differences: Vec<(usize, engine::Difference)>,
     failures: Vec<(usize, Failure)>,
 }
 
@@ -190,6 +220,7 @@ impl Looked {
         self.fired += more.fired;
         self.undefined += more.undefined;
         self.kept.append(&mut more.kept);
+        self.differences.append(&mut more.differences);
         self.failures.append(&mut more.failures);
     }
 }
@@ -229,15 +260,19 @@ impl Tick<'_> {
 
     fn look(&self, place: usize, member: &Member, decision: &mut engine::Decision, found: &mut Looked) {
         let done = member.state.with_unattached(|state| {
-            engine::decide_into(state.policy.core(), &mut state.task, self.now, self.kind, decision)
+            state.decide_into(self.now, self.kind, decision)?;
+            Ok::<_, engine::DecideError>((state.policy.clone(), state.difference().cloned()))
         });
         match done {
-            Ok(Ok(())) => {
+            Ok(Ok((policy, difference))) => {
                 found.looked += 1;
+                found
+                    .differences
+                    .extend(difference.map(|difference| (place, difference)));
                 found.fired += usize::from(decision.any_fired());
                 found.undefined += usize::from(decision.any_undefined());
                 if self.all || decision.matters() {
-                    found.kept.push((place, decision.clone()));
+                    found.kept.push((place, policy, decision.clone()));
                 }
             }
             Ok(Err(error)) => found.failures.push((
@@ -297,6 +332,7 @@ impl Tick<'_> {
         let mut looked = together.into_inner().unwrap_or_else(PoisonError::into_inner);
         // Threads finish in any order; results do not depend on it.
         looked.kept.sort_by_key(|k| k.0);
+        looked.differences.sort_by_key(|d| d.0);
         looked.failures.sort_by_key(|f| f.0);
         Ok(looked)
     }
@@ -308,11 +344,8 @@ impl Fleet {
     #[pyo3(signature = (policy, tasks=None))]
     fn new(policy: &Bound<'_, PyAny>, tasks: Option<&Bound<'_, PyAny>>) -> PyResult<Fleet> {
         let py = policy.py();
-        let policy = policy
-            .cast::<Policy>()
-            .map_err(|_| wrong_type(policy, "policy", "a Policy"))?;
         let fleet = Fleet {
-            policy: policy.get().clone(),
+            policy: Shared::new(policy_of(policy)?.clone()),
             members: Shared::new(Members::default()),
             series: Shared::new(SeriesTable::default()),
         };
@@ -324,8 +357,8 @@ impl Fleet {
 
     /// The policy of all its tasks.
     #[getter]
-    fn policy(&self) -> Policy {
-        self.policy.clone()
+    fn policy(&self, py: Python<'_>) -> PyResult<Policy> {
+        self.policy.with(py, |policy| policy.clone())
     }
 
     /// Adds a task and gives it.
@@ -342,11 +375,12 @@ impl Fleet {
         labels: Option<&Bound<'_, PyAny>>,
     ) -> PyResult<Task> {
         let id = text(id, "id")?;
+        let policy = self.policy(py)?;
         let attributes = attributes
-            .map(|given| attributes_of(self.policy.core(), given))
+            .map(|given| attributes_of(policy.core(), given))
             .transpose()?;
         let labels = labels.map(labels_of).transpose()?;
-        let task = Task::of(&self.policy, id).map_err(|error| task_error(py, &error))?;
+        let task = Task::of(&policy, id).map_err(|error| task_error(py, &error))?;
         task.with(py, |state| {
             for (name, value) in labels.iter().flatten() {
                 state.task.set_label(name, value)?;
@@ -422,7 +456,8 @@ impl Fleet {
             let value = if value.is_none() {
                 None
             } else {
-                Some(attribute_value(self.policy.core(), attribute, &value)?)
+                let policy = member.state.with(py, |state| state.policy.clone())?;
+                Some(attribute_value(policy.core(), attribute, &value)?)
             };
             all.push((member, value));
         }
@@ -451,7 +486,8 @@ impl Fleet {
         let member = self.member(py, text(task, "task")?)?;
         let metric = text(metric, "metric")?;
         let instance = instance.map_or(Ok(""), |instance| text(instance, "instance"))?;
-        let policy = self.policy.core();
+        let policy = member.state.with(py, |state| state.policy.clone())?;
+        let policy = policy.core();
         let id = policy.metric_named(metric).map_err(|error| task_error(py, &error))?;
         if policy.plan().catalogue().spec(id).kind == Kind::Event {
             let error = IngestError::NotANumberMetric {
@@ -467,13 +503,13 @@ impl Fleet {
         self.series.with(py, |series| {
             let next = series.all.len();
             let of_task = series.known.entry(Arc::clone(&member.id)).or_default();
-            let place = *of_task.entry((id, instance.into())).or_insert(next);
+            let place = *of_task.entry((metric.into(), instance.into())).or_insert(next);
             if place == next {
                 series.all.push(Series {
                     member: Some(member),
-                    metric: id,
+                    metric: metric.into(),
                     instance: instance.into(),
-                    handle: None,
+                    handles: None,
                 });
             }
             place
@@ -550,8 +586,8 @@ impl Fleet {
     ) -> PyResult<Bound<'py, PyAny>> {
         let (metric, label, now) = (text(metric, "metric")?, text(label, "label")?, time(now, "now")?);
         let body = self::body(body, "body")?;
-        let policy = self.policy.core();
-        policy.metric_named(metric).map_err(|error| task_error(py, &error))?;
+        let policy = self.policy(py)?;
+        policy.core().metric_named(metric).map_err(|error| task_error(py, &error))?;
         let read = |members: &mut Members| {
             let answer = prometheus::parse(&body, &SourceLimits::default())?;
             let (parts, without) = answer.split(label);
@@ -562,9 +598,11 @@ impl Fleet {
                     unknown += part.series.len();
                     continue;
                 };
-                let taken = member
-                    .state
-                    .with_unattached(|state| state.task.take_prometheus(state.policy.core(), now, metric, part));
+                let taken = member.state.with_unattached(|state| {
+                    state.feed(&[metric], |policy, task| {
+                        task.take_prometheus(policy, now, metric, part)
+                    })
+                });
                 match taken {
                     Ok(Ok(taken)) => {
                         report.series += taken.series;
@@ -677,9 +715,8 @@ impl Fleet {
             next: AtomicUsize::new(0),
             stop: AtomicBool::new(false),
         };
-        let looked = tick.run(py, self.policy.core(), threads)?;
+        let looked = tick.run(py, self.policy(py)?.core(), threads)?;
         Ok(FleetDecisions {
-            policy: self.policy.clone(),
             at: now,
             looked: looked.looked,
             fired: looked.fired,
@@ -687,24 +724,99 @@ impl Fleet {
             kept: looked
                 .kept
                 .into_iter()
-                .map(|(_, decision)| Arc::new(decision))
+                .map(|(_, policy, decision)| (policy, Arc::new(decision)))
                 .collect(),
+            differences: looked.differences.into_iter().map(|d| d.1).collect(),
             failures: looked.failures.into_iter().map(|f| f.1).collect(),
         })
+    }
+
+    /// The tasks about which another document would decide otherwise, if both looked at them now. Nothing is changed.
+    ///
+    /// Raises:
+    ///     TaskError: ``now`` went back for a task.
+    #[pyo3(signature = (policy, now, /))]
+    fn compare<'py>(&self, policy: &Bound<'py, PyAny>, now: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyTuple>> {
+        let py = policy.py();
+        let (policy, now) = (policy_of(policy)?, time(now, "now")?);
+        let found = self.compared(py, policy, now)?;
+        let all = found.iter().map(|found| difference(py, found));
+        PyTuple::new(py, all.collect::<PyResult<Vec<_>>>()?)
+    }
+
+    /// Moves all tasks to another document, and says what is decided otherwise now and what could not go along. Handles of series stay.
+    ///
+    /// Raises:
+    ///     TaskError: ``now`` went back for a task; nothing is changed then.
+    #[pyo3(signature = (policy, now, /))]
+    fn replace<'py>(&self, policy: &Bound<'py, PyAny>, now: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
+        let py = policy.py();
+        let (policy, now) = (policy_of(policy)?, time(now, "now")?);
+        // Whatever cannot be is found before anything is changed.
+        let found = self.compared(py, policy, now)?;
+        let tasks = self.tasks(py)?;
+        self.policy.with(py, |live| *live = policy.clone())?;
+        let moved = py.detach(|| {
+            let mut all = Vec::new();
+            for member in tasks.iter().flatten() {
+                match member.state.with_unattached(|state| state.rebind(policy)) {
+                    Ok(Ok(left)) if left == engine::Carried::default() => {}
+                    Ok(Ok(left)) => all.push((Arc::clone(&member.id), left)),
+                    Ok(Err(error)) => return Err(failure(member, &error)),
+                    Err(error) => return Err(unusable(member, &error)),
+                }
+            }
+            Ok(all)
+        });
+        let moved = moved.map_err(|f| Class::Task.error(py, format!("{}: {}", f.task, f.message), f.code))?;
+        let left = PyDict::new(py);
+        for (id, carried_along) in &moved {
+            left.set_item(&**id, carried(py, carried_along)?)?;
+        }
+        let differences = found.iter().map(|found| difference(py, found));
+        let differences = PyTuple::new(py, differences.collect::<PyResult<Vec<_>>>()?)?;
+        py.import("dras._data")?.getattr("Replaced")?.call1((differences, left))
+    }
+
+    /// Tries out another document beside the live one of every task; ``decide`` reports ``differences``.
+    #[pyo3(signature = (policy, /))]
+    fn start_shadow(&self, policy: &Bound<'_, PyAny>) -> PyResult<()> {
+        let py = policy.py();
+        let policy = policy_of(policy)?;
+        let tasks = self.tasks(py)?;
+        let done = py.detach(|| {
+            tasks.iter().flatten().try_for_each(|member| {
+                let started = member.state.with_unattached(|state| state.start_shadow(policy));
+                match started {
+                    Ok(done) => done.map_err(|error| failure(member, &error)),
+                    Err(error) => Err(unusable(member, &error)),
+                }
+            })
+        });
+        done.map_err(|f| Class::Task.error(py, format!("{}: {}", f.task, f.message), f.code))
+    }
+
+    /// Ends that.
+    fn stop_shadow(&self, py: Python<'_>) -> PyResult<()> {
+        let tasks = self.tasks(py)?;
+        tasks
+            .iter()
+            .flatten()
+            .try_for_each(|member| member.state.with(py, |state| state.shadow = None))
     }
 
     fn __repr__(&self, py: Python<'_>) -> PyResult<String> {
         Ok(format!(
             "<Fleet of {} tasks, policy {:?}>",
             self.__len__(py)?,
-            self.policy.core().name()
+            self.policy(py)?.core().name()
         ))
     }
 }
 
 impl Fleet {
     fn insert(&self, py: Python<'_>, id: &str) -> PyResult<Task> {
-        let task = Task::of(&self.policy, id).map_err(|error| task_error(py, &error))?;
+        let task = Task::of(&self.policy(py)?, id).map_err(|error| task_error(py, &error))?;
         self.put(py, task)
     }
 
@@ -770,9 +882,9 @@ impl SeriesTable {
                 put(
                     state,
                     now,
-                    series.metric,
+                    &series.metric,
                     &series.instance,
-                    &mut series.handle,
+                    &mut series.handles,
                     times,
                     values,
                 )
@@ -790,46 +902,52 @@ impl SeriesTable {
 fn put(
     state: &mut State,
     now: Millis,
-    metric: MetricId,
+    metric: &str,
     name: &str,
-    handle: &mut Option<InstanceId>,
+    handles: &mut Option<(u64, MetricId, InstanceId)>,
     times: &[Millis],
     values: &[f64],
 ) -> Result<Accepted, engine::TaskError> {
-    let policy = state.policy.core();
-    for known in [true, false] {
-        let instance = match handle {
-            Some(instance) if known => *instance,
-            _ => *handle.insert(state.task.instance(policy, name)?),
-        };
-        let done = match (times, values) {
-            ([t], [value]) => state.task.row(policy, now, instance, *t, &[(metric, *value)]),
-            _ => state.task.column(policy, now, instance, metric, times, values),
-        };
-        match done {
-            // It has had no data for long: it is made anew.
-            Err(engine::TaskError::Ingest(IngestError::UnknownInstance)) if known => {}
-            other => return other,
+    let live = state.policy.core().fingerprint();
+    let take = |policy: &engine::Policy, task: &mut engine::Task, metric, instance| match (times, values) {
+        ([t], [value]) => task.row(policy, now, instance, *t, &[(metric, *value)]),
+        _ => task.column(policy, now, instance, metric, times, values),
+    };
+    state.feed(&[metric], |policy, task| {
+        // Only those of the live document are kept.
+        if let Some((of, metric, instance)) = *handles
+            && of == policy.fingerprint()
+        {
+            match take(policy, task, metric, instance) {
+                // It has had no data for long: it is made anew.
+                Err(engine::TaskError::Ingest(IngestError::UnknownInstance)) => {}
+                other => return other,
+            }
         }
-    }
-    Err(IngestError::UnknownInstance.into())
+        let metric = policy.metric_named(metric)?;
+        let instance = task.instance(policy, name)?;
+        if policy.fingerprint() == live {
+            *handles = Some((live, metric, instance));
+        }
+        take(policy, task, metric, instance)
+    })
 }
 
 /// What one look at a fleet came to: a sequence of the decisions that matter, in the order of the fleet.
 #[pyclass(frozen, module = "dras")]
 pub(crate) struct FleetDecisions {
-    policy: Policy,
     at: Millis,
     looked: usize,
     fired: usize,
     undefined: usize,
-    kept: Vec<Arc<engine::Decision>>,
+    kept: Vec<(Policy, Arc<engine::Decision>)>,
+    differences: Vec<engine::Difference>,
     failures: Vec<Failure>,
 }
 
 impl FleetDecisions {
-    fn decision(&self, decision: &Arc<engine::Decision>) -> Decision {
-        Decision::shared(Arc::clone(decision), self.policy.clone())
+    fn decision((policy, decision): &(Policy, Arc<engine::Decision>)) -> Decision {
+        Decision::shared(Arc::clone(decision), policy.clone())
     }
 }
 
@@ -865,10 +983,17 @@ impl FleetDecisions {
         failures(py, &self.failures)
     }
 
+    /// The tasks whose shadow came to something else.
+    #[getter]
+    fn differences<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyTuple>> {
+        let all = self.differences.iter().map(|found| difference(py, found));
+        PyTuple::new(py, all.collect::<PyResult<Vec<_>>>()?)
+    }
+
     /// What to do.
     #[getter]
     fn instructions<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyTuple>> {
-        let all = self.kept.iter().filter_map(|d| d.instruction().cloned());
+        let all = self.kept.iter().filter_map(|d| d.1.instruction().cloned());
         PyTuple::new(py, all.map(Instruction::new).collect::<Vec<_>>())
     }
 
@@ -881,7 +1006,7 @@ impl FleetDecisions {
     }
 
     fn __iter__<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
-        let all = decision::tuple(py, self.kept.iter().map(|d| self.decision(d)))?;
+        let all = decision::tuple(py, self.kept.iter().map(FleetDecisions::decision))?;
         Ok(all.try_iter()?.into_any())
     }
 
@@ -889,9 +1014,9 @@ impl FleetDecisions {
     fn __getitem__(&self, key: &Bound<'_, PyAny>) -> PyResult<Decision> {
         if let Ok(id) = key.cast::<PyString>() {
             let id = str_of(id, "id")?;
-            let found = self.kept.iter().find(|d| d.task() == id);
+            let found = self.kept.iter().find(|d| d.1.task() == id);
             return found
-                .map(|d| self.decision(d))
+                .map(FleetDecisions::decision)
                 .ok_or_else(|| pyo3::exceptions::PyKeyError::new_err(id.to_owned()));
         }
         let index: isize = key
@@ -903,7 +1028,7 @@ impl FleetDecisions {
             index
         };
         let found = usize::try_from(place).ok().and_then(|place| self.kept.get(place));
-        found.map(|d| self.decision(d)).ok_or_else(|| {
+        found.map(FleetDecisions::decision).ok_or_else(|| {
             let message = format!("there are {} decisions, and no number {index}", self.kept.len());
             pyo3::exceptions::PyIndexError::new_err(message)
         })

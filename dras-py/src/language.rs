@@ -27,7 +27,7 @@ pub(crate) fn format(py: Python<'_>, source: &Bound<'_, PyAny>) -> PyResult<Stri
     formatted.map_err(|found| refused(py, Class::Expression, &found))
 }
 
-/// @schema
+/// The JSON Schema (2020-12) of rule documents: every field with its type and its explanation.
 #[pyfunction]
 pub(crate) fn schema(py: Python<'_>) -> PyResult<Bound<'_, PyAny>> {
     to_python(py, &dras_core::rules::schema())

@@ -17,7 +17,16 @@ use crate::python::Data;
 use crate::task::task_error;
 use crate::to_python::to_python;
 
-/// @Library
+/// Documents by name, which may extend each other. What a document says itself goes on top of what it ``extends``.
+///
+/// >>> import dras
+/// >>> base = {"version": 1, "name": "base", "rules": [{"name": "up", "when": "uptime > 5m", "then": {"parallelism": "4"}}]}
+/// >>> library = dras.Library([base, {"version": 1, "name": "orders", "extends": "base", "limits": {"parallelism": {"max": 3}}}])
+/// >>> library.policy("orders").limits
+/// {'parallelism': {'max': 3}}
+///
+/// Raises:
+///     PolicyError: a document is refused, has no name or one that is taken, or extends itself.
 #[pyclass(frozen, module = "dras")]
 pub(crate) struct Library {
     library: Shared<rules::Library>,
@@ -55,7 +64,10 @@ impl Library {
         Ok(library)
     }
 
-    /// @Library.add
+    /// Adds a document and gives its name. Documents may be added in any order.
+    ///
+    /// Raises:
+    ///     PolicyError: it is refused; the library is as before.
     #[pyo3(signature = (document, /))]
     fn add(&self, py: Python<'_>, document: &Bound<'_, PyAny>) -> PyResult<String> {
         let (text, value) = document_text(document)?;
@@ -65,7 +77,10 @@ impl Library {
         })
     }
 
-    /// @Library.replace
+    /// Replaces the document of the same name, and gives the names of all documents that are different now.
+    ///
+    /// Raises:
+    ///     PolicyError: it is refused, or a document that extends it would be; the library is as before.
     #[pyo3(signature = (document, /))]
     fn replace<'py>(&self, py: Python<'py>, document: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyTuple>> {
         let (text, value) = document_text(document)?;
@@ -76,21 +91,24 @@ impl Library {
         PyTuple::new(py, changed)
     }
 
-    /// @Library.remove
+    /// Removes a document.
+    ///
+    /// Raises:
+    ///     PolicyError: there is none of that name, or another one extends it.
     #[pyo3(signature = (name, /))]
     fn remove(&self, py: Python<'_>, name: &Bound<'_, PyAny>) -> PyResult<()> {
         let name = text(name, "name")?;
         self.with(py, |library| library.remove(name))
     }
 
-    /// @Library.names
+    /// The names of its documents, in order.
     #[getter]
     fn names<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyTuple>> {
         let names = self.with(py, |library| Ok(library.names().map(str::to_owned).collect::<Vec<_>>()))?;
         PyTuple::new(py, names)
     }
 
-    /// @Library.parents
+    /// The documents that a document extends directly.
     #[pyo3(signature = (name, /))]
     fn parents<'py>(&self, py: Python<'py>, name: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyTuple>> {
         let name = text(name, "name")?;
@@ -100,7 +118,7 @@ impl Library {
         PyTuple::new(py, parents)
     }
 
-    /// @Library.dependents
+    /// The documents that extend a document, directly or through others.
     #[pyo3(signature = (name, /))]
     fn dependents<'py>(&self, py: Python<'py>, name: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyTuple>> {
         let name = text(name, "name")?;
@@ -114,7 +132,10 @@ impl Library {
         PyTuple::new(py, all)
     }
 
-    /// @Library.resolve
+    /// A document with everything that it inherits.
+    ///
+    /// Raises:
+    ///     PolicyError: there is none of that name, or it cannot be resolved.
     #[pyo3(signature = (name, /))]
     fn resolve<'py>(&self, py: Python<'py>, name: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
         let name = text(name, "name")?;
@@ -122,7 +143,10 @@ impl Library {
         to_python(py, resolved.document())
     }
 
-    /// @Library.origins
+    /// Every value of a resolved document, with the document and place where it was said.
+    ///
+    /// Raises:
+    ///     PolicyError: there is none of that name, or it cannot be resolved.
     #[pyo3(signature = (name, /))]
     fn origins<'py>(&self, py: Python<'py>, name: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyTuple>> {
         let name = text(name, "name")?;
@@ -133,7 +157,10 @@ impl Library {
         PyTuple::new(py, said.collect::<PyResult<Vec<_>>>()?)
     }
 
-    /// @Library.policy
+    /// A document with everything that it inherits, compiled.
+    ///
+    /// Raises:
+    ///     PolicyError: there is none of that name, or it is refused.
     #[pyo3(signature = (name, /))]
     fn policy(&self, py: Python<'_>, name: &Bound<'_, PyAny>) -> PyResult<Policy> {
         let name = text(name, "name")?;
@@ -169,7 +196,16 @@ impl Library {
     }
 }
 
-/// @Assigner
+/// Chooses a document for a task by the task's attributes: the first assignment whose condition is true.
+///
+/// >>> import dras
+/// >>> large = {"when": "parallelism > 64", "document": "large"}
+/// >>> assigner = dras.Assigner({"version": 1, "assignments": [large], "default": "etl"})
+/// >>> assigner.assign({"parallelism": 128}).document
+/// 'large'
+///
+/// Raises:
+///     PolicyError: the assignments are refused; ``diagnostics`` say everything that is wrong with them.
 #[pyclass(frozen, module = "dras")]
 pub(crate) struct Assigner {
     assigner: engine::Assigner,
@@ -218,19 +254,19 @@ impl Assigner {
         Ok(Assigner { assigner })
     }
 
-    /// @Assigner.documents
+    /// The documents that are named.
     #[getter]
     fn documents<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyTuple>> {
         PyTuple::new(py, self.assigner.assignments().documents().collect::<Vec<_>>())
     }
 
-    /// @Assigner.warnings
+    /// What is odd about the conditions, though they compile.
     #[getter]
     fn warnings<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
         diagnostics(py, self.assigner.warnings())
     }
 
-    /// @Assigner.check
+    /// The documents that a library does not have.
     #[pyo3(signature = (library, /))]
     fn check<'py>(&self, py: Python<'py>, library: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
         let Ok(library) = library.cast::<Library>() else {
@@ -240,7 +276,10 @@ impl Assigner {
         diagnostics(py, &found)
     }
 
-    /// @Assigner.assign
+    /// The document for a task with these attributes, and why. A condition that is undefined is not true, but reported.
+    ///
+    /// Raises:
+    ///     TaskError: an attribute is of another type than declared, or not finite.
     #[pyo3(signature = (attributes, /))]
     fn assign<'py>(&self, py: Python<'py>, attributes: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
         let mut known = BTreeMap::new();

@@ -202,7 +202,10 @@ impl Policy {
         caught(py, || self.core().plan().bytes_per_task(task_managers))
     }
 
-    /// @Policy.lint
+    /// What is odd about the rules beside each other: conditions that are never or always true, rules that contradict or repeat each other,
+    /// thresholds in the wrong order, rules that go up and down for ever at a constant load; each with an example where there is one.
+    ///
+    /// ``retention`` is how far back samples can be had; windows that reach further are reported.
     #[pyo3(signature = (*, retention=None))]
     fn lint<'py>(&self, py: Python<'py>, retention: Option<&Bound<'py, PyAny>>) -> PyResult<Bound<'py, PyAny>> {
         let retention = retention.map(|given| duration(given, "retention")).transpose()?;

@@ -15,7 +15,7 @@ use crate::convert::{body, bytes, items, number, str_of, text, time, time_or, wo
 use crate::decision::Decision;
 use crate::errors::{Class, bad_input, wrong_type};
 use crate::instruction::Instruction;
-use crate::lock::{Shared, guarded};
+use crate::lock::{Shared as Lock, guarded};
 use crate::policy::Policy;
 use crate::python::Data;
 use crate::to_python::to_python;
@@ -24,6 +24,16 @@ use crate::to_python::to_python;
 pub(crate) struct State {
     pub(crate) policy: Policy,
     pub(crate) task: engine::Task,
+    /// A document that is tried out beside the live one.
+    pub(crate) shadow: Option<Box<Shadow>>,
+}
+
+/// A document that is tried out beside the live one.
+pub(crate) struct Shadow {
+    policy: Policy,
+    shadow: engine::Shadow,
+    /// Where it came to something else at the last look.
+    difference: Option<engine::Difference>,
 }
 
 /// Columns longer than this are taken with the interpreter released.
@@ -38,7 +48,7 @@ const LONG: usize = 2048;
 #[pyclass(frozen, module = "dras")]
 pub(crate) struct Task {
     pub(crate) id: Arc<str>,
-    pub(crate) state: Arc<Shared<State>>,
+    pub(crate) state: Arc<Lock<State>>,
 }
 
 pub(crate) const LOOKS: [(&str, LookKind); 2] = [("long", LookKind::Long), ("short", LookKind::Short)];
@@ -139,14 +149,61 @@ impl State {
         Ok(left)
     }
 
-    pub(crate) fn metric(&self, name: &str) -> Result<MetricId, engine::TaskError> {
-        self.policy.core().metric_named(name)
+    /// Hands the same samples to the task and to its shadow, where it has one. A metric that the shadow's document does not have is nothing to it.
+    pub(crate) fn feed<T: Default, E>(
+        &mut self,
+        metrics: &[&str],
+        mut act: impl FnMut(&engine::Policy, &mut engine::Task) -> Result<T, E>,
+    ) -> Result<T, E> {
+        let State { policy, task, shadow } = self;
+        let Some(beside) = shadow else {
+            return act(policy.core(), task);
+        };
+        let live = policy.core().fingerprint();
+        beside.shadow.feed(policy.core(), task, |policy, task| {
+            if policy.fingerprint() != live && metrics.iter().any(|name| policy.metric(name).is_none()) {
+                return Ok(T::default());
+            }
+            act(policy, task)
+        })
     }
 
-    pub(crate) fn decide(&mut self, now: Millis, kind: LookKind) -> Result<engine::Decision, DecideError> {
-        let mut decision = engine::Decision::new(self.policy.core());
-        engine::decide_into(self.policy.core(), &mut self.task, now, kind, &mut decision)?;
-        Ok(decision)
+    /// Looks at the task, and at its shadow.
+    pub(crate) fn decide_into(
+        &mut self,
+        now: Millis,
+        kind: LookKind,
+        decision: &mut engine::Decision,
+    ) -> Result<(), DecideError> {
+        let State { policy, task, shadow } = self;
+        engine::decide_into(policy.core(), task, now, kind, decision)?;
+        if let Some(beside) = shadow {
+            beside.difference = beside.shadow.look(policy.core(), task, decision)?;
+        }
+        Ok(())
+    }
+
+    /// Where the shadow came to something else at the last look.
+    pub(crate) fn difference(&self) -> Option<&engine::Difference> {
+        self.shadow.as_ref()?.difference.as_ref()
+    }
+
+    pub(crate) fn start_shadow(&mut self, candidate: &Policy) -> Result<(), engine::TaskError> {
+        let shadow = engine::Shadow::beside(self.policy.core(), &self.task, candidate.core())?;
+        self.shadow = Some(Box::new(Shadow {
+            policy: candidate.clone(),
+            shadow,
+            difference: None,
+        }));
+        Ok(())
+    }
+
+    /// The candidate becomes the live document, with all that it has seen.
+    pub(crate) fn promote_shadow(&mut self) -> bool {
+        let Some(beside) = self.shadow.take() else { return false };
+        (_, self.task) = beside.shadow.promote();
+        self.policy = beside.policy;
+        true
     }
 }
 
@@ -186,6 +243,13 @@ fn snapshot_bytes<'a>(value: &'a Bound<'_, PyAny>) -> PyResult<Cow<'a, [u8]>> {
     }
 }
 
+/// `dras.Difference`.
+pub(crate) fn difference<'py>(py: Python<'py>, found: &engine::Difference) -> PyResult<Bound<'py, PyAny>> {
+    py.import("dras._data")?
+        .getattr("Difference")?
+        .call_method1("_of", (to_python(py, found)?,))
+}
+
 /// What could not go along.
 pub(crate) fn carried<'py>(py: Python<'py>, left: &engine::Carried) -> PyResult<Bound<'py, PyAny>> {
     let attributes = PyTuple::new(py, &left.attributes_dropped)?;
@@ -197,7 +261,11 @@ impl Task {
     pub(crate) fn around(policy: Policy, task: engine::Task) -> Task {
         Task {
             id: task.id().into(),
-            state: Arc::new(Shared::new(State { policy, task })),
+            state: Arc::new(Lock::new(State {
+                policy,
+                task,
+                shadow: None,
+            })),
         }
     }
 
@@ -332,9 +400,10 @@ impl Task {
         let at = time_or(at, "at", now)?;
         let instance = Task::named(instance)?;
         let policy = self.policy(py)?;
-        let mut row: Vec<(MetricId, f64)> = Vec::new();
-        for (name, value) in items(values, "the values")? {
-            let name = str_of(&name, "the name of a metric")?;
+        let values = items(values, "the values")?;
+        let mut row: Vec<(&str, f64)> = Vec::with_capacity(values.len());
+        for (name, value) in &values {
+            let name = str_of(name, "the name of a metric")?;
             let metric = policy
                 .core()
                 .metric_named(name)
@@ -344,14 +413,23 @@ impl Task {
                 // Asked for, and not available.
                 f64::NAN
             } else {
-                number(&value, unit.dimension, unit.factor, || format!("the metric `{name}`"))?
+                number(value, unit.dimension, unit.factor, || format!("the metric `{name}`"))?
             };
-            row.push((metric, value));
+            row.push((name, value));
         }
+        let mut handles: Vec<(MetricId, f64)> = Vec::with_capacity(row.len());
         let taken = self.with(py, |state| {
-            let policy = state.policy.core();
-            let instance = state.task.instance(policy, &instance)?;
-            state.task.row(policy, now, instance, at, &row)
+            state.feed(&[], |policy, task| {
+                handles.clear();
+                for (name, value) in &row {
+                    // What the live document has was seen above; a shadow may have less.
+                    if let Some(metric) = policy.metric(name) {
+                        handles.push((metric, *value));
+                    }
+                }
+                let instance = task.instance(policy, &instance)?;
+                task.row(policy, now, instance, at, &handles)
+            })
         })?;
         accepted(py, taken)
     }
@@ -377,10 +455,11 @@ impl Task {
         let (times, values) = (self::times(times, "times")?, floats(values, "values")?);
         let (times, values) = (times.as_slice(), values.as_slice());
         let take = |state: &mut State| {
-            let metric = state.metric(metric)?;
-            let policy = state.policy.core();
-            let instance = state.task.instance(policy, &instance)?;
-            state.task.column(policy, now, instance, metric, times, values)
+            state.feed(&[metric], |policy, task| {
+                let metric = policy.metric_named(metric)?;
+                let instance = task.instance(policy, &instance)?;
+                task.column(policy, now, instance, metric, times, values)
+            })
         };
         let taken = if values.len() > LONG {
             self.state
@@ -411,10 +490,11 @@ impl Task {
         let (metric, message) = (text(metric, "metric")?, text(message, "message")?);
         let instance = Task::named(instance)?;
         let taken = self.with(py, |state| {
-            let metric = state.metric(metric)?;
-            let policy = state.policy.core();
-            let instance = state.task.instance(policy, &instance)?;
-            state.task.event(policy, now, instance, metric, at, message)
+            state.feed(&[metric], |policy, task| {
+                let metric = policy.metric_named(metric)?;
+                let instance = task.instance(policy, &instance)?;
+                task.event(policy, now, instance, metric, at, message)
+            })
         })?;
         accepted(py, taken)
     }
@@ -435,8 +515,9 @@ impl Task {
         let until = time_or(until, "until", now)?;
         let metric = text(metric, "metric")?;
         self.with(py, |state| {
-            let metric = state.metric(metric)?;
-            state.task.observed(state.policy.core(), now, metric, until)
+            state.feed(&[metric], |policy, task| {
+                task.observed(policy, now, policy.metric_named(metric)?, until)
+            })
         })
     }
 
@@ -467,10 +548,11 @@ impl Task {
         let at = time(at, "at")?;
         let metric = metric.map(|metric| text(metric, "metric")).transpose()?;
         self.with(py, |state| {
-            let metric = metric.map(|name| state.metric(name)).transpose()?;
-            let policy = state.policy.core();
-            let instance = state.task.instance(policy, instance)?;
-            state.task.end(policy, instance, metric, at)
+            state.feed(metric.as_slice(), |policy, task| {
+                let metric = metric.map(|name| policy.metric_named(name)).transpose()?;
+                let instance = task.instance(policy, instance)?;
+                task.end(policy, instance, metric, at)
+            })
         })
     }
 
@@ -513,7 +595,9 @@ impl Task {
         let (metric, now) = (text(metric, "metric")?, time(now, "now")?);
         let body = self::body(body, "body")?;
         self.read(py, |state| {
-            state.task.read_prometheus(state.policy.core(), now, metric, &body)
+            state.feed(&[metric], |policy, task| {
+                task.read_prometheus(policy, now, metric, &body)
+            })
         })
     }
 
@@ -537,9 +621,9 @@ impl Task {
         let instance = Task::named(instance)?;
         let body = self::body(body, "body")?;
         self.read(py, |state| {
-            state
-                .task
-                .read_flink_metrics(state.policy.core(), now, &instance, at, &body)
+            state.feed(&[], |policy, task| {
+                task.read_flink_metrics(policy, now, &instance, at, &body)
+            })
         })
     }
 
@@ -561,9 +645,9 @@ impl Task {
         let at = time_or(at, "at", now)?;
         let body = self::body(body, "body")?;
         self.read(py, |state| {
-            state
-                .task
-                .read_flink_exceptions(state.policy.core(), now, metric, at, &body)
+            state.feed(&[metric], |policy, task| {
+                task.read_flink_exceptions(policy, now, metric, at, &body)
+            })
         })
     }
 
@@ -577,9 +661,11 @@ impl Task {
     fn decide(&self, py: Python<'_>, now: &Bound<'_, PyAny>, look: Option<&Bound<'_, PyAny>>) -> PyResult<Decision> {
         let (now, kind) = (time(now, "now")?, look_kind(look)?);
         // A look takes microseconds, less than it takes to release the interpreter and to ask for it again under load.
-        let decision = self
-            .state
-            .with(py, |state| state.decide(now, kind).map(|d| (d, state.policy.clone())))?;
+        let decision = self.state.with(py, |state| {
+            let mut decision = engine::Decision::new(state.policy.core());
+            state.decide_into(now, kind, &mut decision)?;
+            Ok((decision, state.policy.clone()))
+        })?;
         match decision {
             Ok((decision, policy)) => Ok(Decision::new(decision, policy)),
             Err(error) => Err(decide_error(py, &error)),
@@ -675,7 +761,8 @@ impl Task {
         Ok(dict)
     }
 
-    /// @Task.snapshot
+    /// The whole state as bytes: attributes, labels, windows, how long rules have held, history. Equal states give equal bytes, and a later
+    /// version of dras reads them. Tasks can be pickled, too.
     fn snapshot<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyBytes>> {
         let bytes = self
             .state
@@ -683,7 +770,10 @@ impl Task {
         Ok(PyBytes::new(py, &bytes.map_err(|error| task_error(py, &error))?))
     }
 
-    /// @Task.restore
+    /// The task of a snapshot, under the same document or another one, and what could not go along.
+    ///
+    /// Raises:
+    ///     SnapshotError: the bytes are no snapshot, were cut short or changed, or come from a version that this one cannot read.
     #[staticmethod]
     #[pyo3(signature = (policy, snapshot, /))]
     fn restore<'py>(policy: &Bound<'py, PyAny>, snapshot: &Bound<'py, PyAny>) -> PyResult<(Task, Bound<'py, PyAny>)> {
@@ -696,13 +786,82 @@ impl Task {
         Ok((Task::around(policy.clone(), task), carried(py, &left)?))
     }
 
-    /// @Task.rebind
+    /// Moves the task to another document, with its samples, attributes and history, and says what could not go along.
     #[pyo3(signature = (policy, /))]
     fn rebind<'py>(&self, policy: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
         let py = policy.py();
         let policy = policy_of(policy)?.clone();
         let left = self.state.with_detached(py, |state| state.rebind(&policy))?;
         carried(py, &left.map_err(|error| task_error(py, &error))?)
+    }
+
+    /// What another document would decide otherwise, if both looked at the task now. Nothing is changed.
+    ///
+    /// Raises:
+    ///     TaskError: ``now`` went back.
+    #[pyo3(signature = (policy, now, /))]
+    fn compare<'py>(&self, policy: &Bound<'py, PyAny>, now: &Bound<'py, PyAny>) -> PyResult<Option<Bound<'py, PyAny>>> {
+        let py = policy.py();
+        let (policy, now) = (policy_of(policy)?, time(now, "now")?);
+        let found = self.state.with_detached(py, |state| {
+            engine::differences(state.policy.core(), policy.core(), [&state.task], now)
+        })?;
+        let found = found.map_err(|error| decide_error(py, &error))?;
+        found.first().map(|one| difference(py, one)).transpose()
+    }
+
+    /// Tries out another document beside the live one: it is fed the same samples from now on, looks when ``decide`` does, and changes nothing.
+    #[pyo3(signature = (policy, /))]
+    fn start_shadow(&self, policy: &Bound<'_, PyAny>) -> PyResult<()> {
+        let py = policy.py();
+        let policy = policy_of(policy)?;
+        self.with(py, |state| state.start_shadow(policy))
+    }
+
+    /// Ends that.
+    fn stop_shadow(&self, py: Python<'_>) -> PyResult<()> {
+        self.state.with(py, |state| state.shadow = None)
+    }
+
+    /// Makes the other document the live one, with all that it has seen.
+    ///
+    /// Raises:
+    ///     InputError: there is none.
+    fn promote_shadow(&self, py: Python<'_>) -> PyResult<()> {
+        if self.state.with(py, State::promote_shadow)? {
+            return Ok(());
+        }
+        Err(bad_input(
+            py,
+            "no_shadow",
+            "the task has no shadow: begin with start_shadow",
+        ))
+    }
+
+    /// The document that is tried out.
+    #[getter]
+    fn shadow(&self, py: Python<'_>) -> PyResult<Option<Policy>> {
+        self.state
+            .with(py, |state| state.shadow.as_ref().map(|beside| beside.policy.clone()))
+    }
+
+    /// What it came to at the last look.
+    #[getter]
+    fn shadow_decision(&self, py: Python<'_>) -> PyResult<Option<Decision>> {
+        let looked = self.state.with(py, |state| {
+            let beside = state.shadow.as_ref()?;
+            let decision = beside.shadow.decision();
+            // Before the first look there is none.
+            (!decision.task().is_empty() || decision.at() != 0).then(|| (decision.clone(), beside.policy.clone()))
+        })?;
+        Ok(looked.map(|(decision, policy)| Decision::new(decision, policy)))
+    }
+
+    /// Where that was something else than what the live document came to.
+    #[getter]
+    fn shadow_difference<'py>(&self, py: Python<'py>) -> PyResult<Option<Bound<'py, PyAny>>> {
+        let found = self.state.with(py, |state| state.difference().cloned())?;
+        found.map(|found| difference(py, &found)).transpose()
     }
 
     fn __reduce__<'py>(slf: &Bound<'py, Task>) -> PyResult<(Bound<'py, PyAny>, (Policy, Bound<'py, PyBytes>))> {

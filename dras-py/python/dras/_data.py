@@ -6,7 +6,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from html import escape
-from typing import Any, Literal, Self, TypeAlias
+from typing import TYPE_CHECKING, Any, Literal, Self, TypeAlias
+
+if TYPE_CHECKING:
+    from ._dras import Policy, Task
 
 Look: TypeAlias = Literal["long", "short"]
 Process: TypeAlias = Literal["task_manager", "job_manager"]
@@ -479,6 +482,137 @@ class Input:
         return tuple(cls(**one) for one in data)
 
 
+# --- documents -------------------------------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Carried:
+    """What of a task's state could not go along to another document. It is true where there is something."""
+
+    attributes_dropped: tuple[str, ...]
+    """Attributes that the document does not have, or has with another type."""
+    rules_begun_anew: tuple[str, ...]
+    """Rules whose conditions have changed, so that what has held begins anew."""
+    windows: dict[str, Any]
+    """What could not go along of the windows: metrics, long windows, instances, events."""
+
+    def __bool__(self) -> bool:
+        return bool(self.attributes_dropped or self.rules_begun_anew or any(self.windows.values()))
+
+    def __hash__(self) -> int:
+        return hash((self.attributes_dropped, self.rules_begun_anew))
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What one document comes to at a look, as far as it is compared."""
+
+    changes: tuple[ResourceStep, ...]
+    held: tuple[tuple[ResourceStep, str | None], ...]
+    """The changes that guards hold, with the first guard that does."""
+    alerts: tuple[str, ...]
+    """The rules that alert."""
+
+    @classmethod
+    def _of(cls, data: dict[str, Any]) -> Self:
+        held = tuple((ResourceStep._of(step), guard) for step, guard in data["held"])
+        return cls(ResourceStep._all(data["changes"]), held, tuple(data["alerts"]))
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """Two documents that come to different things for one task."""
+
+    task: str
+    at: int
+    """The time of the look, in ms since the epoch."""
+    live: Verdict
+    """What the live document comes to."""
+    other: Verdict
+    """What the other one comes to."""
+
+    @classmethod
+    def _of(cls, data: dict[str, Any]) -> Self:
+        return cls(data["task"], data["at"], Verdict._of(data["live"]), Verdict._of(data["other"]))
+
+
+@dataclass(frozen=True, slots=True)
+class Replaced:
+    """Many tasks moved to another document at once."""
+
+    differences: tuple[Difference, ...]
+    """What is decided otherwise."""
+    carried: dict[str, Carried]
+    """What tasks could not take along, by their ids; those that took everything are not in it."""
+
+    def __hash__(self) -> int:
+        return hash(self.differences)
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """A value of a resolved document, and where it was said."""
+
+    path: str
+    """Where it stands in the resolved document: ``params.late.value``."""
+    value: str
+    """Its JSON."""
+    document: str
+    """The document that said it."""
+    at: str
+    """Where it stands there."""
+
+
+@dataclass(frozen=True, slots=True)
+class Assigned:
+    """The document for a task, and why."""
+
+    document: str | None
+    """Its name; ``None`` where no condition is true and there is no default."""
+    index: int | None
+    """The index of the assignment whose condition is true; ``None`` where none is."""
+    why: tuple[str, ...]
+    """The parts of that condition with their values."""
+    undefined: tuple[str, ...]
+    """Assignments before that one, or all, that could not be decided, each with what is not known."""
+    text: str
+    """All of it for people."""
+
+    def __str__(self) -> str:
+        return self.text
+
+
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """What a replay came to, in numbers."""
+
+    looks: int
+    """Looks, short ones included."""
+    undefined: int
+    """Looks at which a rule could not be answered for lack of data."""
+    with_changes: int
+    """Looks at which something was to change."""
+    instructions: int
+    """Instructions that were different from the one before."""
+    applied: int
+    """Instructions that were taken as applied."""
+    reversals: int
+    """Applied instructions that took a resource back where it came from within an hour."""
+    with_alerts: int
+    """Looks with alerts."""
+    held: dict[str, int]
+    """How often each guard held a change back."""
+    fired: dict[str, int]
+    """How often each rule fired."""
+    span: int
+    """From the first look to the last, in ms."""
+    restarts_per_day: float | None
+    """Applied instructions for each day; ``None`` where the replay spans no time."""
+
+    def __hash__(self) -> int:
+        return hash((self.looks, self.instructions, self.applied, self.span))
+
+
 # --- history ---------------------------------------------------------------------------------------------------------------------------------
 
 
@@ -688,3 +822,10 @@ def restart_steps(data: Iterable[dict[str, Any]]) -> tuple[RestartStep, ...]:
             case other:
                 raise ValueError(f"unknown step {other!r}")
     return tuple(steps)
+
+
+def restore_task(policy: Policy, snapshot: bytes) -> Task:
+    """The task of a snapshot, for pickle."""
+    from ._dras import Task
+
+    return Task.restore(policy, snapshot)[0]
