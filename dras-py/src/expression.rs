@@ -292,11 +292,11 @@ impl Expression {
     #[pyo3(signature = (values, /))]
     fn evaluate<'py>(&self, py: Python<'py>, values: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
         match self.expression.ty() {
-            Type::Bool => match self.run(py, values, |expression, row| expression.condition(row))? {
+            Type::Bool => match self.run(py, values, lang::Expression::condition)? {
                 Ok(truth) => Ok(PyBool::new(py, truth).to_owned().into_any()),
                 Err(reason) => undefined(py, reason),
             },
-            Type::Number(_) => match self.run(py, values, |expression, row| expression.number(row))? {
+            Type::Number(_) => match self.run(py, values, lang::Expression::number)? {
                 Ok(number) => Ok(PyFloat::new(py, number).into_any()),
                 Err(reason) => undefined(py, reason),
             },
@@ -435,8 +435,8 @@ impl Expression {
         &self.source
     }
 
-    fn __repr__(&self) -> PyResult<String> {
-        Ok(format!("Expression({:?})", self.source))
+    fn __repr__(&self) -> String {
+        format!("Expression({:?})", self.source)
     }
 
     fn __reduce__<'py>(slf: &Bound<'py, Expression>) -> PyResult<(Bound<'py, PyType>, (String, Bound<'py, PyDict>))> {

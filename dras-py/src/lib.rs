@@ -3,7 +3,13 @@
 
 #![allow(
     missing_docs,
-    reason = "the classes are documented for those who use them, in _dras.pyi; they are no Rust API"
+    clippy::doc_link_with_quotes,
+    clippy::doc_markdown,
+    clippy::too_many_arguments,
+    clippy::type_complexity,
+    clippy::unused_self,
+    clippy::struct_field_names,
+    reason = "what stands here is for Python: docstrings in its own markup, methods with keyword arguments, `__reduce__` and its like"
 )]
 
 mod backtest;

@@ -239,9 +239,9 @@ impl Policy {
         slf.py().import("dras._html")?.call_method1("policy", (slf,))
     }
 
-    fn __reduce__<'py>(slf: &Bound<'py, Policy>) -> PyResult<(Bound<'py, PyType>, (Bound<'py, PyBytes>,))> {
+    fn __reduce__<'py>(slf: &Bound<'py, Policy>) -> (Bound<'py, PyType>, (Bound<'py, PyBytes>,)) {
         let document = PyBytes::new(slf.py(), &slf.get().loaded.document);
-        Ok((slf.get_type(), (document,)))
+        (slf.get_type(), (document,))
     }
 
     fn __copy__(slf: Bound<'_, Policy>) -> Bound<'_, Policy> {

@@ -44,12 +44,13 @@ def test_values_of_many_kinds() -> None:
 
 
 def test_what_is_not_there_is_undefined_with_a_reason() -> None:
-    for values, reason in [
+    cases: list[tuple[dict[str, object], str]] = [
         ({"cpu": 0.9}, "no_attribute"),
         ({"cpu": 0.9, "lag": None}, "not_available"),
         ({"cpu": 0.9, "lag": math.nan}, "not_available"),
         ({"cpu": 0.9, "lag": math.inf}, "not_finite"),
-    ]:
+    ]
+    for values, reason in cases:
         value = HOT.evaluate(values)
         assert isinstance(value, dras.Undefined) and value.reason == reason and not value and value.text in str(value)
     assert HOT.evaluate({"cpu": 0.1}) is False, "false, whatever the lag"

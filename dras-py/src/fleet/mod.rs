@@ -1,37 +1,35 @@
 //! `dras.Fleet`: many tasks of one policy, fed by columns and looked at on all cores.
 
+mod decisions;
+mod failure;
+mod series;
+mod tick;
+
 use std::collections::{BTreeMap, HashMap};
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Duration, Instant};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize};
 
 use dras_core::engine::{self, LookKind, ReadReport};
 use dras_core::metrics::sources::{SourceLimits, prometheus};
-use dras_core::metrics::{Accepted, IngestError, InstanceId, Kind, MetricId};
+use dras_core::metrics::{IngestError, Kind};
 use dras_core::units::Millis;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyList, PyString, PyTuple};
 
+pub(crate) use decisions::FleetDecisions;
+use failure::{Failure, failure, failures, unusable};
+use series::{Samples, Series, SeriesTable};
+use tick::Tick;
+
 use crate::columns::{floats, handles, times};
 use crate::convert::{body, items, shortened, str_of, text, texts, time, word};
-use crate::decision::{self, Decision};
-use crate::errors::{Class, bad_input, wrong_type};
-use crate::instruction::Instruction;
-use crate::lock::{Shared, Unusable, guarded};
+use crate::errors::{Class, bad_input};
+use crate::lock::Shared;
 use crate::policy::{Policy, threads};
 use crate::task::{
     State, Task, accepted, attribute_value, attributes_of, carried, difference, labels_of, look_kind, policy_of,
     task_error,
 };
-
-/// Tasks that a thread takes on at once: some tens of microseconds of work.
-const BLOCK: usize = 64;
-
-/// Fleets smaller than this are looked at by the calling thread alone, which is done before another would have started.
-const ALONE: usize = 256;
-
-/// How often a long call asks whether somebody pressed Ctrl-C.
-const SIGNALS: Duration = Duration::from_millis(50);
 
 #[derive(Clone)]
 struct Member {
@@ -71,53 +69,6 @@ impl Members {
         }
         true
     }
-}
-
-/// One series of one task, resolved once.
-struct Series {
-    /// `None` where the task was removed: handles are not given out again.
-    member: Option<Member>,
-    metric: Box<str>,
-    instance: Box<str>,
-    /// The core's handles, with the fingerprint of the policy that they are of. That of an instance ends when it has had no data for long.
-    handles: Option<(u64, MetricId, InstanceId)>,
-}
-
-#[derive(Default)]
-struct SeriesTable {
-    all: Vec<Series>,
-    /// By task, metric and instance.
-    known: HashMap<Arc<str>, BTreeMap<(Box<str>, Box<str>), usize>>,
-}
-
-/// A task for which a call failed, while it went on for the others.
-pub(crate) struct Failure {
-    task: Arc<str>,
-    code: &'static str,
-    message: String,
-}
-
-fn failure(member: &Member, error: &engine::TaskError) -> Failure {
-    Failure {
-        task: Arc::clone(&member.id),
-        code: error.code(),
-        message: error.to_string(),
-    }
-}
-
-fn unusable(member: &Member, error: &Unusable) -> Failure {
-    let (_, message, code) = error.message();
-    Failure {
-        task: Arc::clone(&member.id),
-        code,
-        message,
-    }
-}
-
-fn failures<'py>(py: Python<'py>, all: &[Failure]) -> PyResult<Bound<'py, PyTuple>> {
-    let class = py.import("dras._data")?.getattr("TaskFailure")?;
-    let all = all.iter().map(|f| class.call1((&*f.task, f.code, &f.message)));
-    PyTuple::new(py, all.collect::<PyResult<Vec<_>>>()?)
 }
 
 /// Many tasks of one policy, fed by columns and looked at on all cores.
@@ -200,141 +151,6 @@ impl Fleet {
             Ok(all)
         });
         found.map_err(|(id, code, message)| Class::Task.error(py, format!("{id}: {message}"), code))
-    }
-}
-
-/// What looking at a part of a fleet brought.
-#[derive(Default)]
-struct Looked {
-    looked: usize,
-    fired: usize,
-    undefined: usize,
-    kept: Vec<(usize, Policy, engine::Decision)>,
-    differences: Vec<(usize, engine::Difference)>,
-    failures: Vec<(usize, Failure)>,
-}
-
-impl Looked {
-    fn add(&mut self, mut more: Looked) {
-        self.looked += more.looked;
-        self.fired += more.fired;
-        self.undefined += more.undefined;
-        self.kept.append(&mut more.kept);
-        self.differences.append(&mut more.differences);
-        self.failures.append(&mut more.failures);
-    }
-}
-
-/// One look at many tasks.
-struct Tick<'a> {
-    tasks: &'a [Option<Member>],
-    now: Millis,
-    kind: LookKind,
-    all: bool,
-    /// The first task that no thread has taken on yet.
-    next: AtomicUsize,
-    stop: AtomicBool,
-}
-
-impl Tick<'_> {
-    /// Takes on block after block until there is none left or `go_on` says no.
-    fn work(&self, policy: &engine::Policy, mut go_on: impl FnMut() -> bool) -> Looked {
-        let mut found = Looked::default();
-        let mut decision = engine::Decision::new(policy);
-        while !self.stop.load(Ordering::Relaxed) && go_on() {
-            let from = self.next.fetch_add(BLOCK, Ordering::Relaxed);
-            let Some(block) = self.tasks.get(from..self.tasks.len().min(from.saturating_add(BLOCK))) else {
-                break;
-            };
-            if block.is_empty() {
-                break;
-            }
-            for (place, member) in (from..).zip(block) {
-                if let Some(member) = member {
-                    self.look(place, member, &mut decision, &mut found);
-                }
-            }
-        }
-        found
-    }
-
-    fn look(&self, place: usize, member: &Member, decision: &mut engine::Decision, found: &mut Looked) {
-        let done = member.state.with_unattached(|state| {
-            state.decide_into(self.now, self.kind, decision)?;
-            Ok::<_, engine::DecideError>((state.policy.clone(), state.difference().cloned()))
-        });
-        match done {
-            Ok(Ok((policy, difference))) => {
-                found.looked += 1;
-                found
-                    .differences
-                    .extend(difference.map(|difference| (place, difference)));
-                found.fired += usize::from(decision.any_fired());
-                found.undefined += usize::from(decision.any_undefined());
-                if self.all || decision.matters() {
-                    found.kept.push((place, policy, decision.clone()));
-                }
-            }
-            Ok(Err(error)) => found.failures.push((
-                place,
-                Failure {
-                    task: Arc::clone(&member.id),
-                    code: error.code(),
-                    message: error.to_string(),
-                },
-            )),
-            Err(error) => found.failures.push((place, unusable(member, &error))),
-        }
-    }
-
-    /// Looks at all tasks with the calling thread and `threads - 1` others, which are gone when it returns.
-    fn run(&self, py: Python<'_>, policy: &engine::Policy, threads: usize) -> PyResult<Looked> {
-        let helpers = if self.tasks.len() < ALONE {
-            0
-        } else {
-            (threads - 1).min(self.tasks.len() / BLOCK)
-        };
-        let together = Mutex::new(Looked::default());
-        let interrupted: Mutex<Option<PyErr>> = Mutex::new(None);
-        let done = py.detach(|| {
-            guarded(|| {
-                std::thread::scope(|scope| {
-                    for _ in 0..helpers {
-                        // Where the system has no more threads, those there are do the work.
-                        let _ = std::thread::Builder::new()
-                            .name("dras".to_owned())
-                            .spawn_scoped(scope, || {
-                                let found = self.work(policy, || true);
-                                together.lock().unwrap_or_else(PoisonError::into_inner).add(found);
-                            });
-                    }
-                    let mut asked = Instant::now();
-                    let found = self.work(policy, || {
-                        if asked.elapsed() < SIGNALS {
-                            return true;
-                        }
-                        // No lock is held here.
-                        let signal = Python::attach(|py| py.check_signals());
-                        asked = Instant::now();
-                        let Err(error) = signal else { return true };
-                        self.stop.store(true, Ordering::Relaxed);
-                        *interrupted.lock().unwrap_or_else(PoisonError::into_inner) = Some(error);
-                        false
-                    });
-                    together.lock().unwrap_or_else(PoisonError::into_inner).add(found);
-                });
-            })
-        });
-        done.map_err(|error| error.error(py))?;
-        if let Some(error) = interrupted.into_inner().unwrap_or_else(PoisonError::into_inner) {
-            return Err(error);
-        }
-        let mut looked = together.into_inner().unwrap_or_else(PoisonError::into_inner);
-        // Threads finish in any order; results do not depend on it.
-        looked.kept.sort_by_key(|k| k.0);
-        looked.differences.sort_by_key(|d| d.0);
-        looked.failures.sort_by_key(|f| f.0);
-        Ok(looked)
     }
 }
 
@@ -587,7 +403,10 @@ impl Fleet {
         let (metric, label, now) = (text(metric, "metric")?, text(label, "label")?, time(now, "now")?);
         let body = self::body(body, "body")?;
         let policy = self.policy(py)?;
-        policy.core().metric_named(metric).map_err(|error| task_error(py, &error))?;
+        policy
+            .core()
+            .metric_named(metric)
+            .map_err(|error| task_error(py, &error))?;
         let read = |members: &mut Members| {
             let answer = prometheus::parse(&body, &SourceLimits::default())?;
             let (parts, without) = answer.split(label);
@@ -837,217 +656,5 @@ impl Fleet {
         }
         let message = format!("the fleet has a task \"{}\" already", shortened(&task.id));
         Err(bad_input(py, "duplicate_task", message))
-    }
-}
-
-/// Samples of many series: a handle, a time and a value each.
-struct Samples<'a> {
-    handles: &'a [i64],
-    times: &'a [Millis],
-    one_time: Millis,
-    values: &'a [f64],
-}
-
-impl SeriesTable {
-    /// Takes all samples, run by run of one series. A handle that is not one is an error before anything is taken.
-    fn take(&mut self, now: Millis, samples: &Samples<'_>) -> Result<(Accepted, Vec<Failure>), i64> {
-        let alive = |handle: i64| {
-            let series = usize::try_from(handle).ok().and_then(|place| self.all.get(place));
-            series.is_some_and(|series| series.member.is_some())
-        };
-        if let Some(wrong) = samples.handles.iter().copied().find(|handle| !alive(*handle)) {
-            return Err(wrong);
-        }
-        let (mut taken, mut failed) = (Accepted::default(), Vec::new());
-        let mut from = 0;
-        let mut same: Vec<Millis> = Vec::new();
-        while let Some(handle) = samples.handles.get(from) {
-            let run = samples.handles[from..]
-                .iter()
-                .take_while(|next| *next == handle)
-                .count();
-            let values = &samples.values[from..from + run];
-            let times = match samples.times.get(from..from + run) {
-                Some(times) => times,
-                None => {
-                    same.clear();
-                    same.resize(run, samples.one_time);
-                    &same
-                }
-            };
-            from += run;
-            let series = &mut self.all[*handle as usize];
-            let Some(member) = &series.member else { continue };
-            let done = member.state.with_unattached(|state| {
-                put(
-                    state,
-                    now,
-                    &series.metric,
-                    &series.instance,
-                    &mut series.handles,
-                    times,
-                    values,
-                )
-            });
-            match done {
-                Ok(Ok(accepted)) => taken += accepted,
-                Ok(Err(error)) => failed.push(failure(member, &error)),
-                Err(error) => failed.push(unusable(member, &error)),
-            }
-        }
-        Ok((taken, failed))
-    }
-}
-
-fn put(
-    state: &mut State,
-    now: Millis,
-    metric: &str,
-    name: &str,
-    handles: &mut Option<(u64, MetricId, InstanceId)>,
-    times: &[Millis],
-    values: &[f64],
-) -> Result<Accepted, engine::TaskError> {
-    let live = state.policy.core().fingerprint();
-    let take = |policy: &engine::Policy, task: &mut engine::Task, metric, instance| match (times, values) {
-        ([t], [value]) => task.row(policy, now, instance, *t, &[(metric, *value)]),
-        _ => task.column(policy, now, instance, metric, times, values),
-    };
-    state.feed(&[metric], |policy, task| {
-        // Only those of the live document are kept.
-        if let Some((of, metric, instance)) = *handles
-            && of == policy.fingerprint()
-        {
-            match take(policy, task, metric, instance) {
-                // It has had no data for long: it is made anew.
-                Err(engine::TaskError::Ingest(IngestError::UnknownInstance)) => {}
-                other => return other,
-            }
-        }
-        let metric = policy.metric_named(metric)?;
-        let instance = task.instance(policy, name)?;
-        if policy.fingerprint() == live {
-            *handles = Some((live, metric, instance));
-        }
-        take(policy, task, metric, instance)
-    })
-}
-
-/// What one look at a fleet came to: a sequence of the decisions that matter, in the order of the fleet.
-#[pyclass(frozen, module = "dras")]
-pub(crate) struct FleetDecisions {
-    at: Millis,
-    looked: usize,
-    fired: usize,
-    undefined: usize,
-    kept: Vec<(Policy, Arc<engine::Decision>)>,
-    differences: Vec<engine::Difference>,
-    failures: Vec<Failure>,
-}
-
-impl FleetDecisions {
-    fn decision((policy, decision): &(Policy, Arc<engine::Decision>)) -> Decision {
-        Decision::shared(Arc::clone(decision), policy.clone())
-    }
-}
-
-#[pymethods]
-impl FleetDecisions {
-    /// When the look was taken, in ms since the epoch.
-    #[getter]
-    fn at(&self) -> Millis {
-        self.at
-    }
-
-    /// How many tasks were looked at.
-    #[getter]
-    fn looked(&self) -> usize {
-        self.looked
-    }
-
-    /// For how many of them a rule fired.
-    #[getter]
-    fn fired(&self) -> usize {
-        self.fired
-    }
-
-    /// For how many of them a rule could not be answered for lack of data.
-    #[getter]
-    fn undefined(&self) -> usize {
-        self.undefined
-    }
-
-    /// The tasks that could not be looked at.
-    #[getter]
-    fn errors<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyTuple>> {
-        failures(py, &self.failures)
-    }
-
-    /// The tasks whose shadow came to something else.
-    #[getter]
-    fn differences<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyTuple>> {
-        let all = self.differences.iter().map(|found| difference(py, found));
-        PyTuple::new(py, all.collect::<PyResult<Vec<_>>>()?)
-    }
-
-    /// What to do.
-    #[getter]
-    fn instructions<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyTuple>> {
-        let all = self.kept.iter().filter_map(|d| d.1.instruction().cloned());
-        PyTuple::new(py, all.map(Instruction::new).collect::<Vec<_>>())
-    }
-
-    fn __len__(&self) -> usize {
-        self.kept.len()
-    }
-
-    fn __bool__(&self) -> bool {
-        !self.kept.is_empty()
-    }
-
-    fn __iter__<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
-        let all = decision::tuple(py, self.kept.iter().map(FleetDecisions::decision))?;
-        Ok(all.try_iter()?.into_any())
-    }
-
-    /// The decision at a place, or of a task by its id.
-    fn __getitem__(&self, key: &Bound<'_, PyAny>) -> PyResult<Decision> {
-        if let Ok(id) = key.cast::<PyString>() {
-            let id = str_of(id, "id")?;
-            let found = self.kept.iter().find(|d| d.1.task() == id);
-            return found
-                .map(FleetDecisions::decision)
-                .ok_or_else(|| pyo3::exceptions::PyKeyError::new_err(id.to_owned()));
-        }
-        let index: isize = key
-            .extract()
-            .map_err(|_| wrong_type(key, "an index", "an int, or the id of a task"))?;
-        let place = if index < 0 {
-            index + self.kept.len() as isize
-        } else {
-            index
-        };
-        let found = usize::try_from(place).ok().and_then(|place| self.kept.get(place));
-        found.map(FleetDecisions::decision).ok_or_else(|| {
-            let message = format!("there are {} decisions, and no number {index}", self.kept.len());
-            pyo3::exceptions::PyIndexError::new_err(message)
-        })
-    }
-
-    fn __repr__(&self) -> String {
-        let mut text = format!(
-            "<FleetDecisions of {} tasks: {} to look at",
-            self.looked,
-            self.kept.len()
-        );
-        if !self.failures.is_empty() {
-            text.push_str(&format!(", {} failed", self.failures.len()));
-        }
-        text.push('>');
-        text
-    }
-
-    fn _repr_html_<'py>(slf: &Bound<'py, FleetDecisions>) -> PyResult<Bound<'py, PyAny>> {
-        slf.py().import("dras._html")?.call_method1("fleet", (slf,))
     }
 }

@@ -1,40 +1,30 @@
 //! `dras.Task`: one running Flink job.
 
-use std::borrow::Cow;
+mod convert;
+mod state;
+
 use std::sync::Arc;
 
-use dras_core::engine::{self, AttributeValue, DecideError, LookKind, ReadError};
-use dras_core::lang::Type;
-use dras_core::metrics::{Accepted, Mark, MetricId};
-use dras_core::units::{Millis, Unit};
+use dras_core::engine::{self, AttributeValue, ReadError};
+use dras_core::metrics::{Mark, MetricId};
 use pyo3::prelude::*;
-use pyo3::types::{PyBool, PyBytes, PyDict, PyString, PyTuple};
+use pyo3::types::{PyBytes, PyDict, PyTuple};
+
+use convert::{Attributes, decide_error, key_of, read_error, read_report, snapshot_bytes};
+pub(crate) use convert::{
+    accepted, attribute_value, attributes_of, carried, configuration_entries, difference, labels_of, look_kind,
+    policy_of, task_error,
+};
+pub(crate) use state::State;
 
 use crate::columns::{floats, times};
-use crate::convert::{body, bytes, items, number, str_of, text, time, time_or, word};
+use crate::convert::{body, items, number, str_of, text, time, time_or, word};
 use crate::decision::Decision;
-use crate::errors::{Class, bad_input, wrong_type};
-use crate::instruction::Instruction;
+use crate::errors::bad_input;
 use crate::lock::{Shared as Lock, guarded};
 use crate::policy::Policy;
 use crate::python::Data;
 use crate::to_python::to_python;
-
-/// The state of a task, with the policy that it belongs to.
-pub(crate) struct State {
-    pub(crate) policy: Policy,
-    pub(crate) task: engine::Task,
-    /// A document that is tried out beside the live one.
-    pub(crate) shadow: Option<Box<Shadow>>,
-}
-
-/// A document that is tried out beside the live one.
-pub(crate) struct Shadow {
-    policy: Policy,
-    shadow: engine::Shadow,
-    /// Where it came to something else at the last look.
-    difference: Option<engine::Difference>,
-}
 
 /// Columns longer than this are taken with the interpreter released.
 const LONG: usize = 2048;
@@ -49,212 +39,6 @@ const LONG: usize = 2048;
 pub(crate) struct Task {
     pub(crate) id: Arc<str>,
     pub(crate) state: Arc<Lock<State>>,
-}
-
-pub(crate) const LOOKS: [(&str, LookKind); 2] = [("long", LookKind::Long), ("short", LookKind::Short)];
-
-/// The kind of a look.
-pub(crate) fn look_kind(value: Option<&Bound<'_, PyAny>>) -> PyResult<LookKind> {
-    value.map_or(Ok(LookKind::Long), |value| word(value, "look", &LOOKS))
-}
-
-pub(crate) fn task_error(py: Python<'_>, error: &engine::TaskError) -> PyErr {
-    let class = match error {
-        engine::TaskError::Snapshot(_) => Class::Snapshot,
-        _ => Class::Task,
-    };
-    class.error(py, error.to_string(), error.code())
-}
-
-pub(crate) fn decide_error(py: Python<'_>, error: &DecideError) -> PyErr {
-    Class::Task.error(py, error.to_string(), error.code())
-}
-
-pub(crate) fn read_error(py: Python<'_>, error: &ReadError) -> PyErr {
-    let class = match error {
-        ReadError::Task(_) | ReadError::Render { .. } => Class::Task,
-        _ => Class::Read,
-    };
-    class.error(py, error.to_string(), error.code())
-}
-
-pub(crate) fn accepted(py: Python<'_>, a: Accepted) -> PyResult<Bound<'_, PyAny>> {
-    Data::Accepted.make(py, (a.stored, a.ignored, a.resolved, a.refused, a.unused))
-}
-
-pub(crate) fn read_report<'py>(py: Python<'py>, report: &engine::ReadReport) -> PyResult<Bound<'py, PyAny>> {
-    let notes = PyTuple::new(py, &report.notes)?;
-    Data::ReadReport.make(py, (report.series, accepted(py, report.accepted)?, notes))
-}
-
-/// The value of an attribute, in its declared unit.
-pub(crate) fn attribute_value(
-    policy: &engine::Policy,
-    name: &str,
-    value: &Bound<'_, PyAny>,
-) -> PyResult<AttributeValue> {
-    if let Ok(truth) = value.cast::<PyBool>() {
-        return Ok(AttributeValue::Bool(truth.is_true()));
-    }
-    let attribute = policy
-        .attribute(name)
-        .and_then(|_| policy.attributes().iter().find(|a| a.name == name));
-    let what = || format!("the attribute `{name}`");
-    match attribute.map(|a| (a.ty, a.factor())) {
-        Some((Type::Number(unit), factor)) => Ok(AttributeValue::Number(number(value, unit, factor, what)?)),
-        // What suits no attribute of this name the core says better.
-        _ if value.is_instance_of::<PyString>() => Ok(AttributeValue::Text(text(value, &what())?.to_owned())),
-        _ => Ok(AttributeValue::Number(number(value, Unit::NUMBER, 1.0, what)?)),
-    }
-}
-
-/// Attributes with their values; `None` is for those that are not known any more.
-pub(crate) type Attributes = Vec<(String, Option<AttributeValue>)>;
-
-pub(crate) fn attributes_of(policy: &engine::Policy, given: &Bound<'_, PyAny>) -> PyResult<Attributes> {
-    let mut all = Attributes::new();
-    for (name, value) in items(given, "the attributes")? {
-        let name = str_of(&name, "the name of an attribute")?;
-        let value = if value.is_none() {
-            None
-        } else {
-            Some(attribute_value(policy, name, &value)?)
-        };
-        all.push((name.to_owned(), value));
-    }
-    Ok(all)
-}
-
-pub(crate) fn labels_of(given: &Bound<'_, PyAny>) -> PyResult<Vec<(String, String)>> {
-    let pair = |(name, value): &(Bound<'_, PyString>, Bound<'_, PyAny>)| {
-        let name = str_of(name, "the name of a label")?.to_owned();
-        let value = text(value, &format!("the label `{name}`"))?.to_owned();
-        Ok((name, value))
-    };
-    items(given, "the labels")?.iter().map(pair).collect()
-}
-
-impl State {
-    /// All of the attributes, or none.
-    pub(crate) fn set(&mut self, attributes: &Attributes) -> Result<(), engine::TaskError> {
-        let all = attributes.iter().map(|(name, value)| (name.as_str(), value.clone()));
-        self.task.set_all(self.policy.core(), all)
-    }
-
-    /// Moves the task to another document, with everything that fits it.
-    pub(crate) fn rebind(&mut self, policy: &Policy) -> Result<engine::Carried, engine::TaskError> {
-        let (task, left) = self.task.rebind(self.policy.core(), policy.core())?;
-        self.task = task;
-        self.policy = policy.clone();
-        Ok(left)
-    }
-
-    /// Hands the same samples to the task and to its shadow, where it has one. A metric that the shadow's document does not have is nothing to it.
-    pub(crate) fn feed<T: Default, E>(
-        &mut self,
-        metrics: &[&str],
-        mut act: impl FnMut(&engine::Policy, &mut engine::Task) -> Result<T, E>,
-    ) -> Result<T, E> {
-        let State { policy, task, shadow } = self;
-        let Some(beside) = shadow else {
-            return act(policy.core(), task);
-        };
-        let live = policy.core().fingerprint();
-        beside.shadow.feed(policy.core(), task, |policy, task| {
-            if policy.fingerprint() != live && metrics.iter().any(|name| policy.metric(name).is_none()) {
-                return Ok(T::default());
-            }
-            act(policy, task)
-        })
-    }
-
-    /// Looks at the task, and at its shadow.
-    pub(crate) fn decide_into(
-        &mut self,
-        now: Millis,
-        kind: LookKind,
-        decision: &mut engine::Decision,
-    ) -> Result<(), DecideError> {
-        let State { policy, task, shadow } = self;
-        engine::decide_into(policy.core(), task, now, kind, decision)?;
-        if let Some(beside) = shadow {
-            beside.difference = beside.shadow.look(policy.core(), task, decision)?;
-        }
-        Ok(())
-    }
-
-    /// Where the shadow came to something else at the last look.
-    pub(crate) fn difference(&self) -> Option<&engine::Difference> {
-        self.shadow.as_ref()?.difference.as_ref()
-    }
-
-    pub(crate) fn start_shadow(&mut self, candidate: &Policy) -> Result<(), engine::TaskError> {
-        let shadow = engine::Shadow::beside(self.policy.core(), &self.task, candidate.core())?;
-        self.shadow = Some(Box::new(Shadow {
-            policy: candidate.clone(),
-            shadow,
-            difference: None,
-        }));
-        Ok(())
-    }
-
-    /// The candidate becomes the live document, with all that it has seen.
-    pub(crate) fn promote_shadow(&mut self) -> bool {
-        let Some(beside) = self.shadow.take() else { return false };
-        (_, self.task) = beside.shadow.promote();
-        self.policy = beside.policy;
-        true
-    }
-}
-
-/// The entries of a Flink configuration.
-pub(crate) fn configuration_entries(entries: &Bound<'_, PyAny>) -> PyResult<Vec<(String, String)>> {
-    let mut all = Vec::new();
-    for (key, value) in items(entries, "the configuration")? {
-        let key = str_of(&key, "a key of the configuration")?.to_owned();
-        // YAML makes numbers and truth values of some.
-        let value = match value.cast::<PyString>() {
-            Ok(text) => str_of(text, &key)?.to_owned(),
-            Err(_) if value.is_instance_of::<PyBool>() => value.str()?.to_string().to_lowercase(),
-            Err(_)
-                if value.is_instance_of::<pyo3::types::PyInt>() || value.is_instance_of::<pyo3::types::PyFloat>() =>
-            {
-                value.str()?.to_string()
-            }
-            Err(_) => return Err(wrong_type(&value, &format!("the entry `{key}`"), "a str")),
-        };
-        all.push((key, value));
-    }
-    Ok(all)
-}
-
-/// A policy that was handed over.
-pub(crate) fn policy_of<'a>(value: &'a Bound<'_, PyAny>) -> PyResult<&'a Policy> {
-    match value.cast::<Policy>() {
-        Ok(policy) => Ok(policy.get()),
-        Err(_) => Err(wrong_type(value, "policy", "a Policy")),
-    }
-}
-
-fn snapshot_bytes<'a>(value: &'a Bound<'_, PyAny>) -> PyResult<Cow<'a, [u8]>> {
-    match bytes(value, "snapshot")? {
-        Some(bytes) if !value.is_instance_of::<PyString>() => Ok(bytes),
-        _ => Err(wrong_type(value, "snapshot", "bytes")),
-    }
-}
-
-/// `dras.Difference`.
-pub(crate) fn difference<'py>(py: Python<'py>, found: &engine::Difference) -> PyResult<Bound<'py, PyAny>> {
-    py.import("dras._data")?
-        .getattr("Difference")?
-        .call_method1("_of", (to_python(py, found)?,))
-}
-
-/// What could not go along.
-pub(crate) fn carried<'py>(py: Python<'py>, left: &engine::Carried) -> PyResult<Bound<'py, PyAny>> {
-    let attributes = PyTuple::new(py, &left.attributes_dropped)?;
-    let rules = PyTuple::new(py, &left.rules_begun_anew)?;
-    Data::Carried.make(py, (attributes, rules, to_python(py, &left.windows)?))
 }
 
 impl Task {
@@ -875,22 +659,4 @@ impl Task {
         let policy = self.policy(py)?;
         Ok(format!("<Task {:?} of policy {:?}>", self.id, policy.core().name()))
     }
-}
-
-/// The key of an instruction, or the instruction.
-pub(crate) fn key_of(value: &Bound<'_, PyAny>) -> PyResult<String> {
-    if let Ok(instruction) = value.cast::<Instruction>() {
-        return Ok(instruction.get().core().key.clone());
-    }
-    if value.is_instance_of::<PyString>() {
-        return Ok(text(value, "instruction")?.to_owned());
-    }
-    if value.is_none() {
-        return Err(bad_input(
-            value.py(),
-            "no_instruction",
-            "the decision has no instruction to report on",
-        ));
-    }
-    Err(wrong_type(value, "instruction", "an Instruction or its key"))
 }
