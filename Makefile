@@ -71,7 +71,7 @@ test-python: wheel ## the Python package as installed: alone in an empty environ
 	@for example in one_task custom_rule; do $(PY)/empty/bin/python dras-py/examples/$$example.py >/dev/null || exit 1; done
 	@echo "== pytest"
 	@$(PY_BIN)/python $(PIP) --no-index --no-deps --force-reinstall $(PY)/wheels/*.whl
-	@cd dras-py && $(PY_BIN)/pytest --quiet --timeout 300 tests
+	@cd dras-py && $(PY_BIN)/pytest --quiet tests
 	@echo "== types and stubs"
 	@cd dras-py && $(PY_BIN)/mypy --no-incremental tests examples
 	@cd dras-py && $(PY_BIN)/python -m mypy.stubtest dras --allowlist tests/stubtest-allowlist.txt
@@ -85,3 +85,26 @@ lint-python: $(PY)/venv/.ready ## format, lints and types of the Python files
 lock-python: $(PY)/venv/.ready ## pin the Python tools anew, with hashes (needs PyPI)
 	@$(PY_BIN)/python $(PIP) uv
 	@$(PY_BIN)/uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes --no-header -o dras-py/requirements/test.txt dras-py/requirements/test.in
+
+# --- the npm package (dras-node) -------------------------------------------------------------------------------------------------------------
+.PHONY: node test-node docs-node bench-node
+NPM ?= npm
+
+dras-node/node_modules/.package-lock.json: dras-node/package-lock.json
+	cd dras-node && $(NPM) ci --ignore-scripts --no-audit --no-fund --loglevel=error
+	@touch $@
+
+node: dras-node/node_modules/.package-lock.json ## build the addon of the npm package
+	cd dras-node && $(NPM) run --silent build
+
+test: test-node
+test-node: node ## pack the npm package, install it in an empty folder, and test it there
+	node dras-node/scripts/test.mjs
+
+docs: docs-node
+docs-node: dras-node/node_modules/.package-lock.json ## the documentation of the npm package, as target/doc/dras-node/index.html
+	cd dras-node && $(NPM) run --silent docs
+
+bench-node: node ## the npm package against other rule engines for Node
+	cd benches/node && $(NPM) ci --ignore-scripts --no-audit --no-fund --loglevel=error
+	node --expose-gc benches/node/peers.mjs

@@ -37,7 +37,16 @@ fn look(criterion: &mut Criterion) {
             let mut fixture = Fixture::new(&text, task_managers, 0.5);
             let mut decision = Decision::new(&fixture.policy);
             group.bench_function(format!("{name}/{task_managers} TaskManagers"), |b| {
-                b.iter(|| decide_into(&fixture.policy, &mut fixture.task, fixture.now, LookKind::Long, &mut decision).unwrap());
+                b.iter(|| {
+                    decide_into(
+                        &fixture.policy,
+                        &mut fixture.task,
+                        fixture.now,
+                        LookKind::Long,
+                        &mut decision,
+                    )
+                    .unwrap()
+                });
             });
         }
     }
@@ -46,11 +55,27 @@ fn look(criterion: &mut Criterion) {
     let mut decision = Decision::new(&fixture.policy);
     for _ in 0..40 {
         fixture.scrape(0.9);
-        decide_into(&fixture.policy, &mut fixture.task, fixture.now, LookKind::Long, &mut decision).unwrap();
+        decide_into(
+            &fixture.policy,
+            &mut fixture.task,
+            fixture.now,
+            LookKind::Long,
+            &mut decision,
+        )
+        .unwrap();
     }
     assert!(!decision.changes().is_empty(), "{decision}");
     group.bench_function("cpu that scales up/2 TaskManagers", |b| {
-        b.iter(|| decide_into(&fixture.policy, &mut fixture.task, fixture.now, LookKind::Long, &mut decision).unwrap());
+        b.iter(|| {
+            decide_into(
+                &fixture.policy,
+                &mut fixture.task,
+                fixture.now,
+                LookKind::Long,
+                &mut decision,
+            )
+            .unwrap()
+        });
     });
     group.finish();
 }

@@ -274,13 +274,27 @@ fn engine() {
             target,
             None,
             &mut || {
-                decide_into(&fixture.policy, &mut fixture.task, fixture.now, LookKind::Long, &mut decision).unwrap();
+                decide_into(
+                    &fixture.policy,
+                    &mut fixture.task,
+                    fixture.now,
+                    LookKind::Long,
+                    &mut decision,
+                )
+                .unwrap();
             },
         );
     }
     let mut fixture = EngineFixture::new(CPU, 4, 0.5);
     let mut decision = Decision::new(&fixture.policy);
-    decide_into(&fixture.policy, &mut fixture.task, fixture.now, LookKind::Long, &mut decision).unwrap();
+    decide_into(
+        &fixture.policy,
+        &mut fixture.task,
+        fixture.now,
+        LookKind::Long,
+        &mut decision,
+    )
+    .unwrap();
     line(
         "decision of the cpu strategy as text",
         1,

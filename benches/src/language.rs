@@ -259,7 +259,7 @@ mod tests {
             assert_eq!(rule.condition(&mut row), Ok(native), "{values:?}");
         }
         assert!(
-            (200..3900).contains(&fired),
+            (ROWS / 20..ROWS - ROWS / 20).contains(&(fired as usize)),
             "{fired} rows say little about both answers"
         );
         let data = example.columns(5000);

@@ -1,5 +1,7 @@
 //! Replays: the same recording and document give the same decisions, and what is followed is followed.
 
+#![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
 use dras_core::action::RecordKind;
 use dras_core::backtest::{Follow, Options, Recording, RecordingError, ReplayError, Summary, replay};
 use dras_core::engine::{LookKind, Policy};

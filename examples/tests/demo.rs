@@ -190,7 +190,7 @@ const CASES: [Case; 15] = [
         trace: "e_restart_savepoint",
         fires: &["source_delay.stay", "source_delay.up"],
         advice: Some(Advice::More(Parallelism)),
-        first: (76, 91),
+        first: (72, 91),
     },
     // One slot cannot become fewer.
     Case {

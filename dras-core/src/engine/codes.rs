@@ -31,9 +31,9 @@ impl TaskError {
             TaskError::Derived { .. } => "derived_attribute",
             TaskError::Slots { .. } => "slots",
             TaskError::Memory(_) => "memory",
+            TaskError::Snapshot(_) => "snapshot",
             TaskError::Feedback(error) => error.code(),
             TaskError::Ingest(error) => error.code(),
-            TaskError::Snapshot(_) => "snapshot",
         }
     }
 }

@@ -4,7 +4,9 @@ use super::attributes::AttributeValue;
 use super::decision::LookKind;
 use super::policy::Policy;
 use super::task::{Task, TaskError};
-use crate::metrics::sources::{PrometheusAnswer, RangeQuery, RenderError, SourceError, SourceLimits, flink, instance_of, prometheus};
+use crate::metrics::sources::{
+    PrometheusAnswer, RangeQuery, RenderError, SourceError, SourceLimits, flink, instance_of, prometheus,
+};
 use crate::metrics::{Accepted, InstanceId, Kind, MetricId, Per};
 use crate::units::Millis;
 

@@ -26,6 +26,7 @@ mod format;
 pub mod functions;
 pub(crate) mod graph;
 mod inputs;
+mod kleene;
 mod limits;
 #[cfg(test)]
 mod mistakes;
@@ -35,9 +36,9 @@ mod plain;
 mod program;
 #[cfg(test)]
 mod prose;
+pub(crate) mod reason;
 #[cfg(test)]
 mod reference;
-pub(crate) mod reason;
 mod row;
 mod scope;
 pub(crate) mod steady;
@@ -48,12 +49,13 @@ pub use check::Expected;
 pub use columns::{Column, ColumnError, Truth};
 pub(crate) use compile::{Compiled, Compiler, ExpressionId};
 pub(crate) use exact::Values;
-pub(crate) use explain::{display_window, inputs};
 pub use explain::{Explanation, InputValue, Part};
+pub(crate) use explain::{display_window, inputs};
 pub use expression::Expression;
 pub use format::{format, format_source, same};
 pub use graph::VariableId;
-pub(crate) use inputs::Look;
+pub(crate) use inputs::{Look, Space};
+pub(crate) use kleene::{Kleene, Registers};
 pub use limits::Limits;
 pub use parse::{parse, parse_bytes, parse_recovering};
 pub use row::Row;

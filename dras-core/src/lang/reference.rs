@@ -155,7 +155,9 @@ fn error_page() -> String {
                     writeln!(page, "```text\n{found}\n```\n").unwrap();
                 }
             }
-            Example::Document(source) | Example::Library(source) | Example::Lint(source) => writeln!(page, "```json\n{source}\n```\n").unwrap(),
+            Example::Document(source) | Example::Library(source) | Example::Lint(source) => {
+                writeln!(page, "```json\n{source}\n```\n").unwrap()
+            }
             Example::Generated(how) => writeln!(page, "Example: {how}.\n").unwrap(),
         }
     }

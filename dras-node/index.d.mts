@@ -1,0 +1,3 @@
+export * from './index.cjs';
+import * as dras from './index.cjs';
+export default dras;

@@ -1,0 +1,41 @@
+// The same objects as `require('dras')` gives, so that `instanceof` holds whichever way they came.
+import dras from './index.cjs';
+
+export const {
+  Assigner,
+  CompileError,
+  Decision,
+  DrasError,
+  Explanation,
+  Expression,
+  ExpressionError,
+  FALSE,
+  Fleet,
+  FleetDecisions,
+  InputError,
+  InputTypeError,
+  Instruction,
+  InternalError,
+  Library,
+  Policy,
+  PolicyError,
+  ReadError,
+  SnapshotError,
+  StateError,
+  TRUE,
+  Task,
+  TaskError,
+  Template,
+  TranslationError,
+  UNDEFINED,
+  deriveMemory,
+  errorCodes,
+  formatExpression,
+  functions,
+  parseQuantity,
+  planMemory,
+  schema,
+  version,
+} = dras;
+
+export default dras;
