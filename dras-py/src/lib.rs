@@ -2,28 +2,14 @@
 //! this crate. The classes are documented where people read them, in `python/dras/_dras.pyi`.
 
 #![allow(
-    clippy::doc_markdown,
-    reason = "what stands over classes and functions are docstrings of Python"
-)]
-#![allow(
     missing_docs,
     clippy::doc_link_with_quotes,
     clippy::doc_markdown,
+    clippy::struct_field_names,
     clippy::too_many_arguments,
     clippy::type_complexity,
     clippy::unused_self,
-    clippy::struct_field_names,
     reason = "what stands here is for Python: docstrings in its own markup, methods with keyword arguments, `__reduce__` and its like"
-)]
-#![allow(
-    clippy::unused_self,
-    clippy::unnecessary_wraps,
-    clippy::struct_field_names,
-    clippy::type_complexity,
-    clippy::redundant_closure_for_method_calls,
-    clippy::doc_link_with_quotes,
-    clippy::format_push_string,
-    reason = "methods of classes have the shapes that Python and PyO3 ask for, and closures say the lifetimes that paths do not"
 )]
 
 mod backtest;

@@ -6,6 +6,7 @@ use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 
 use dras_core::engine;
+use dras_core::metrics::MetricId;
 use dras_core::rules::{self, DocumentLimits};
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict, PyTuple, PyType};
@@ -145,7 +146,8 @@ impl Policy {
     /// The metrics that the document and its strategies declare, by name.
     #[getter]
     fn metrics<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyTuple>> {
-        let metrics = self.core().plan().catalogue().iter().map(|(_, spec)| {
+        let recorded: Vec<MetricId> = self.core().recorded().collect();
+        let metrics = self.core().plan().catalogue().iter().map(|(id, spec)| {
             Data::Metric.make(
                 py,
                 (
@@ -157,6 +159,7 @@ impl Policy {
                     python::timedelta(py, spec.interval)?,
                     spec.flink.as_deref(),
                     spec.instance_label.as_deref(),
+                    recorded.contains(&id),
                 ),
             )
         });
@@ -172,6 +175,28 @@ impl Policy {
             .iter()
             .map(|a| Data::Attribute.make(py, (&a.name, a.ty.to_string(), a.is_derived())));
         PyTuple::new(py, attributes.collect::<PyResult<Vec<_>>>()?)
+    }
+
+    /// The parameters, by name, with the value that counts, its range, the strategy's default and where the value comes from.
+    #[getter]
+    fn parameters<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyTuple>> {
+        let parameters = self.core().parameters().iter().map(|p| {
+            let (value, default) = (to_python(py, &p.value)?, to_python(py, &p.default)?);
+            let origin = p.origin.path();
+            Data::Parameter.make(
+                py,
+                (
+                    &p.name,
+                    value,
+                    p.range.as_deref(),
+                    default,
+                    &p.doc,
+                    origin,
+                    p.to_string(),
+                ),
+            )
+        });
+        PyTuple::new(py, parameters.collect::<PyResult<Vec<_>>>()?)
     }
 
     /// The least and most of each resource, as in a document.

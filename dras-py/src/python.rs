@@ -17,6 +17,7 @@ pub(crate) enum Data {
     Function,
     Metric,
     NextLook,
+    Parameter,
     Query,
     ReadReport,
     Rule,
@@ -39,6 +40,7 @@ impl Data {
             Data::Metric => "Metric",
             Data::NextLook => "NextLook",
 
+            Data::Parameter => "Parameter",
             Data::Query => "Query",
             Data::ReadReport => "ReadReport",
             Data::Rule => "Rule",

@@ -69,6 +69,8 @@ class Metric:
     """Its id in Flink's REST API."""
     instance_label: str | None
     """The label of its query's result that tells instances apart."""
+    recorded: bool
+    """Whether dras computes it itself at every long look, so that nobody brings samples of it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +82,29 @@ class Attribute:
     """``number``, ``s``, ``B``, ``bool``, ``text`` …"""
     derived: bool
     """Whether dras computes it, so that it cannot be set."""
+
+
+@dataclass(frozen=True, slots=True)
+class Parameter:
+    """A parameter of a document or of one of its strategies."""
+
+    name: str
+    """Its name in expressions: ``cpu.high``."""
+    value: float | bool | str
+    """The value that counts, as it is written in a document: ``"80%"``."""
+    range: str | None
+    """The values that it may be set to: ``10% … 100%``."""
+    default: float | bool | str | None
+    """What a strategy has for it, where it is a strategy's."""
+    doc: str
+    """One sentence for readers."""
+    origin: str
+    """Where its value was said: ``strategies[0].params.high``."""
+    text: str
+    """All of it in a line, for people."""
+
+    def __str__(self) -> str:
+        return self.text
 
 
 @dataclass(frozen=True, slots=True)

@@ -30,6 +30,7 @@ from ._data import (
     Metric,
     NextLook,
     ParallelismStep,
+    Parameter,
     ProcessMemory,
     Query,
     ReadReport,
@@ -162,6 +163,9 @@ class Policy:
     @property
     def attributes(self) -> tuple[Attribute, ...]:
         """The attributes that expressions may use, built-in ones among them."""
+    @property
+    def parameters(self) -> tuple[Parameter, ...]:
+        """The parameters, by name, with the value that counts, its range, the strategy's default and where the value comes from."""
     @property
     def limits(self) -> dict[str, Any]:
         """The least and most of each resource, as in a document."""
