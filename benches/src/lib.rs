@@ -5,7 +5,6 @@
 #![allow(clippy::unwrap_used, clippy::panic, clippy::missing_panics_doc)]
 
 pub mod engine;
-pub mod fleet;
 pub mod language;
 pub mod windows;
 

@@ -11,7 +11,6 @@ use super::types::{Missing, Value};
 use crate::undefined::Undefined;
 
 /// The values of all nodes of a graph, as far as they were computed.
-#[derive(Debug, Clone, Default)]
 pub(crate) struct Values<'t> {
     values: Vec<Option<Value<'t>>>,
 }
@@ -23,24 +22,8 @@ impl<'t> Values<'t> {
         }
     }
 
-    /// Makes room for the values of a graph, where there is none yet.
-    pub(crate) fn prepare(&mut self, graph: &Graph) {
-        if self.values.is_empty() {
-            self.values.resize(graph.nodes.len(), None);
-        }
-    }
-
-    /// The room that these values took, without any, to be [prepared](Self::prepare) again.
-    pub(crate) fn released(mut self) -> Values<'static> {
-        self.values.clear();
-        Values {
-            // Collecting in place: the same space, of another lifetime.
-            values: self.values.into_iter().map(|_| None).collect(),
-        }
-    }
-
     pub(crate) fn get(&self, id: GraphId) -> Option<&Value<'t>> {
-        self.values.get(id.index())?.as_ref()
+        self.values[id.index()].as_ref()
     }
 
     /// Computes those of `ids` that have no value yet; they are in order, and only need each other.

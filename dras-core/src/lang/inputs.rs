@@ -5,13 +5,11 @@ use std::mem::discriminant;
 
 use super::compile::Compiled;
 use super::exact::Values;
-use super::graph::{Body, Graph, GraphId, Input, Op};
-use super::kleene::{Element, Kleene, Registers};
+use super::graph::{Body, Graph, Input, Op};
 use super::row::{OWN, Row};
 use super::types::{Missing, Type, Value};
-use crate::metrics::{
-    Across, AggregateId, InstanceId, Kind, Moment, Per, Plan, Reduce, SampleRef, Scratch, Windows, kernels,
-};
+use crate::metrics::{Across, AggregateId, Kind, MetricId, Per, Plan, kernels};
+use crate::metrics::{InstanceId, SampleRef, Scratch, Windows};
 use crate::undefined::Undefined;
 use crate::units::Millis;
 
@@ -37,81 +35,71 @@ impl<'t> Look<'t> {
 
     /// Answers every input that the program needs and the caller did not set. Variables come first: set them before.
     pub(crate) fn fill(&self, compiled: &'t Compiled, row: &mut Row<'t>, scratch: &mut Scratch) {
-        let mut space = Space {
-            scratch: std::mem::take(scratch),
-            ..Space::default()
-        };
-        self.answer(compiled, compiled.kleene(), row, &mut Values::default(), &mut space);
-        *scratch = space.scratch;
-    }
-
-    /// Answers the inputs of an evaluator, into a row and the evaluator's registers. Variables come first: set them before.
-    pub(crate) fn answer(
-        &self,
-        compiled: &'t Compiled,
-        kleene: &'t Kleene,
-        row: &mut Row<'t>,
-        values: &mut Values<'t>,
-        space: &mut Space,
-    ) {
-        let graph = &compiled.graph;
-        let Space {
-            scratch,
-            registers,
-            vector,
-            ..
-        } = space;
-        kleene.begin(registers);
-        let mut answering = Answering {
-            look: *self,
-            compiled,
-            kleene,
-            moment: self.windows.at(self.plan, self.now, scratch),
-            values,
-            registers,
-            vector,
-        };
-        for &index in kleene.inputs() {
-            let answer = match &graph.inputs[index as usize] {
-                Input::Variable(_) => {
-                    Kleene::take(graph, row, index, answering.registers);
-                    continue;
-                }
+        let mut values: Option<Values<'t>> = None;
+        for (index, input) in compiled.graph.inputs.iter().enumerate() {
+            if !compiled.program.needed[index] {
+                continue;
+            }
+            let answer = match input {
+                Input::Variable(_) => continue,
                 Input::Reduced {
                     aggregate,
                     across,
                     test: None,
                 } => {
                     let expected = self.expected(*aggregate);
-                    let answer = answering.moment.reduced(*aggregate, *across, expected, None);
-                    answer.map_err(|reason| Missing { reason, origin: OWN })
+                    self.windows
+                        .reduced(self.plan, *aggregate, *across, expected, self.now, None, scratch)
                 }
                 Input::Reduced {
                     aggregate,
                     across,
                     test: Some(body),
-                } => answering.reduced(row, *aggregate, *across, body),
-                Input::Text { aggregate } => match self.newest_text(*aggregate) {
-                    Ok(text) => {
-                        row.put_text(index, text);
-                        Kleene::take(graph, row, index, answering.registers);
+                } => {
+                    let values = values.get_or_insert_with(|| Values::new(&compiled.graph));
+                    values.compute_outside(&compiled.graph, row, body);
+                    let expected = self.expected(*aggregate);
+                    let mut undecided = None;
+                    let mut test =
+                        |sample: SampleRef<'_>| passes(&compiled.graph, row, values, body, sample, &mut undecided);
+                    let answer = self.windows.reduced(
+                        self.plan,
+                        *aggregate,
+                        *across,
+                        expected,
+                        self.now,
+                        Some(&mut test),
+                        scratch,
+                    );
+                    if let (Err(Undefined::NotAvailable), Some(missing)) = (answer, undecided) {
+                        row.put_undefined(index as u32, missing);
                         continue;
                     }
-                    Err(reason) => Err(Missing { reason, origin: OWN }),
+                    answer
+                }
+                Input::Text { aggregate } => match self.newest_text(*aggregate) {
+                    Ok(text) => {
+                        row.put_text(index as u32, text);
+                        continue;
+                    }
+                    Err(reason) => Err(reason),
                 },
-                Input::EachInstance { body, across } => answering.each_instance(
-                    row,
-                    body,
-                    kleene.element(index),
-                    graph.input_nodes[index as usize],
-                    *across,
-                ),
+                Input::EachInstance { body, across } => {
+                    let values = values.get_or_insert_with(|| Values::new(&compiled.graph));
+                    values.compute_outside(&compiled.graph, row, body);
+                    match self.each_instance(compiled, row, values, body, *across, scratch) {
+                        Ok(number) => Ok(number),
+                        Err(missing) => {
+                            row.put_undefined(index as u32, missing);
+                            continue;
+                        }
+                    }
+                }
             };
             match answer {
-                Ok(number) => row.put_number(index, number),
-                Err(missing) => row.put_undefined(index, missing),
+                Ok(number) => row.put_number(index as u32, number),
+                Err(reason) => row.put_undefined(index as u32, Missing { reason, origin: OWN }),
             }
-            Kleene::take(graph, row, index, answering.registers);
         }
     }
 
@@ -129,113 +117,72 @@ impl<'t> Look<'t> {
         }
         newest.map(|n| n.1).ok_or(failure)
     }
-}
-
-/// Space for evaluations, kept between them.
-#[derive(Debug, Clone, Default)]
-pub(crate) struct Space {
-    pub(crate) scratch: Scratch,
-    pub(crate) registers: Registers,
-    /// Empty, but for its space.
-    pub(crate) values: Values<'static>,
-    vector: Vector,
-}
-
-/// Space for a value over instances.
-#[derive(Debug, Clone, Default)]
-struct Vector {
-    instances: Vec<InstanceId>,
-    numbers: Vec<f64>,
-    /// The leaves that are undefined for the instance at hand, and why.
-    undefined: Vec<(GraphId, Missing)>,
-    work: Vec<f64>,
-}
-
-/// Inputs being answered.
-struct Answering<'t, 's> {
-    look: Look<'t>,
-    compiled: &'t Compiled,
-    kleene: &'t Kleene,
-    moment: Moment<'t, 's>,
-    values: &'s mut Values<'t>,
-    registers: &'s mut Registers,
-    vector: &'s mut Vector,
-}
-
-impl<'t> Answering<'t, '_> {
-    /// An aggregate with a test that only the language can make.
-    fn reduced(&mut self, row: &Row<'t>, aggregate: AggregateId, across: Across, body: &Body) -> Result<f64, Missing> {
-        let (graph, values) = (&self.compiled.graph, &mut *self.values);
-        let mut undecided = None;
-        let mut test = |sample: SampleRef<'_>| passes(graph, row, values, body, sample, &mut undecided);
-        let expected = self.look.expected(aggregate);
-        let answer = self.moment.reduced(aggregate, across, expected, Some(&mut test));
-        answer.map_err(|reason| match (reason, undecided) {
-            (Undefined::NotAvailable, Some(missing)) => missing,
-            _ => Missing { reason, origin: OWN },
-        })
-    }
 
     fn each_instance(
-        &mut self,
+        &self,
+        compiled: &'t Compiled,
         row: &Row<'t>,
+        values: &mut Values<'t>,
         body: &Body,
-        element: Option<&Element>,
-        input: GraphId,
         across: Across,
+        scratch: &mut Scratch,
     ) -> Result<f64, Missing> {
-        let graph = &self.compiled.graph;
-        let plan = self.look.plan;
-        let leaves = || {
-            body.each.iter().filter_map(|id| match graph.node(*id).op {
+        let graph = &compiled.graph;
+        let leaves: Vec<AggregateId> = body
+            .each
+            .iter()
+            .filter_map(|id| match graph.node(*id).op {
                 Op::InstanceLeaf(aggregate, _) => Some(aggregate),
                 _ => None,
             })
-        };
-        let metric_of = |leaf: AggregateId| plan.aggregate(leaf).metric;
+            .collect();
         // Metrics of the whole task say the same of every instance; they have instances of their own only where no other metric has.
-        let of_task = |leaf: AggregateId| plan.catalogue().spec(metric_of(leaf)).per == Per::Task;
-        let only_of_task = leaves().all(of_task);
-        let mut instances = std::mem::take(&mut self.vector.instances);
-        instances.clear();
-        let (mut expected, mut metrics) = (0_u32, 0);
-        for (at, leaf) in leaves().enumerate().filter(|(_, leaf)| only_of_task || !of_task(*leaf)) {
-            expected = expected.max(self.look.expected(leaf).unwrap_or(0));
-            // Once for each metric.
-            let before = leaves().take(at).filter(|other| only_of_task || !of_task(*other));
-            if !before.map(metric_of).any(|metric| metric == metric_of(leaf)) {
-                self.moment.live(leaf, &mut instances);
-                metrics += 1;
-            }
+        let of_task = |leaf: &AggregateId| {
+            let metric = self.plan.aggregate(*leaf).metric;
+            self.plan.catalogue().spec(metric).per == Per::Task
+        };
+        let only_of_task = leaves.iter().all(of_task);
+        let mut metrics: Vec<MetricId> = Vec::new();
+        let mut expected = 0_u32;
+        for leaf in leaves.iter().filter(|leaf| only_of_task || !of_task(leaf)) {
+            metrics.push(self.plan.aggregate(*leaf).metric);
+            expected = expected.max(self.expected(*leaf).unwrap_or(0));
         }
-        if metrics > 1 {
-            let windows = self.look.windows;
-            instances.sort_unstable_by_key(|id| windows.instance_name(*id));
-            instances.dedup();
-        }
-        if only_of_task && leaves().nth(1).is_some() {
+        metrics.sort_unstable();
+        metrics.dedup();
+        let live = metrics
+            .iter()
+            .flat_map(|metric| self.windows.live(self.plan, *metric, self.now));
+        let mut instances: Vec<InstanceId> = live.collect();
+        instances.sort_by_key(|id| self.windows.instance_name(*id));
+        instances.dedup();
+        if only_of_task && leaves.len() > 1 {
             instances.truncate(1);
         }
         let expected = expected.max(instances.len() as u32);
-        if !instances.is_empty() {
-            // What the body needs from outside.
-            self.kleene
-                .compute_before(graph, row, input, self.values, self.registers);
-            if element.is_none() {
-                self.values.prepare(graph);
-                self.values.compute_outside(graph, row, body);
-            }
-        }
 
-        let mut numbers = std::mem::take(&mut self.vector.numbers);
-        numbers.clear();
+        let mut numbers: Vec<f64> = Vec::with_capacity(instances.len());
         let mut failure: Option<Missing> = None;
         let mut alike = true;
-        for &instance in &instances {
-            let value = match element {
-                Some(element) => self.element(row, element, instance),
-                None => self.element_with_texts(row, body, instance),
-            };
+        let mut answers: Vec<Result<Value<'t>, Undefined>> = Vec::with_capacity(leaves.len());
+        for instance in instances {
+            answers.clear();
+            for id in &body.each {
+                if let Op::InstanceLeaf(aggregate, test) = graph.node(*id).op {
+                    answers.push(self.leaf(compiled, row, values, aggregate, test, instance, scratch));
+                }
+            }
+            // The leaves are asked for in the same order.
+            let mut next = answers.drain(..);
+            let value = values.element(graph, row, body, |_, id| match next.next() {
+                Some(Ok(value)) => value,
+                Some(Err(reason)) => Value::Undefined(Missing { reason, origin: id }),
+                None => Value::Undefined(Missing {
+                    reason: Undefined::NoSample,
+                    origin: id,
+                }),
+            });
+            drop(next);
             match value {
                 Value::Number(x) => numbers.push(x),
                 Value::Bool(b) => numbers.push(f64::from(u8::from(b))),
@@ -249,75 +196,31 @@ impl<'t> Answering<'t, '_> {
             }
         }
         let have = numbers.len() as u32;
-        let enough = f64::from(have) >= f64::from(expected) * plan.settings().min_instances && have > 0;
-        let missing = |reason| Missing { reason, origin: OWN };
-        let result = if enough {
-            match kernels::across(across, &numbers, &mut self.vector.work) {
-                Some(number) if number.is_finite() => Ok(number),
-                Some(_) => Err(missing(Undefined::NotFinite)),
-                None => Err(missing(Undefined::NoInstance)),
-            }
-        } else {
-            Err(match failure {
+        let enough = f64::from(have) >= f64::from(expected) * self.plan.settings().min_instances && have > 0;
+        if !enough {
+            let origin = failure.map_or(OWN, |f| f.origin);
+            return Err(match failure {
                 Some(missing) if have == 0 && alike => missing,
-                None if have == 0 => self.why_no_instance(body),
+                None if have == 0 => self.why_no_instance(body, graph, scratch),
                 _ => Missing {
                     reason: Undefined::Instances { have, expected },
-                    origin: failure.map_or(OWN, |f| f.origin),
+                    origin,
                 },
-            })
-        };
-        (self.vector.instances, self.vector.numbers) = (instances, numbers);
-        result
-    }
-
-    /// The value for an instance.
-    fn element(&mut self, row: &Row<'t>, element: &Element, instance: InstanceId) -> Value<'t> {
-        let graph = &self.compiled.graph;
-        self.vector.undefined.clear();
-        for &leaf in &element.leaves {
-            let Op::InstanceLeaf(aggregate, test) = graph.node(leaf).op else {
-                continue;
-            };
-            let answer = self.leaf(row, aggregate, test, instance);
-            let answer = answer.unwrap_or_else(|reason| Value::Undefined(Missing { reason, origin: leaf }));
-            if let (false, Value::Undefined(missing)) = (self.registers.set_leaf(leaf, &answer), answer) {
-                self.vector.undefined.push((leaf, missing));
-            }
+            });
         }
-        let value = element.value(self.registers);
-        if !value.is_nan() {
-            return Value::Number(value);
+        let mut space = Vec::new();
+        let result = kernels::across(across, &numbers, &mut space);
+        let missing = |reason| Missing { reason, origin: OWN };
+        match result {
+            Some(number) if number.is_finite() => Ok(number),
+            Some(_) => Err(missing(Undefined::NotFinite)),
+            None => Err(missing(Undefined::NoInstance)),
         }
-        let undefined = &self.vector.undefined;
-        let why = |leaf| undefined.iter().find(|u| u.0 == leaf).map(|u| u.1);
-        Value::Undefined(self.registers.why(graph, row, self.values, value, why))
-    }
-
-    /// The same where texts are part of it.
-    fn element_with_texts(&mut self, row: &Row<'t>, body: &Body, instance: InstanceId) -> Value<'t> {
-        let graph = &self.compiled.graph;
-        let mut answers: Vec<Result<Value<'t>, Undefined>> = Vec::new();
-        for id in &body.each {
-            if let Op::InstanceLeaf(aggregate, test) = graph.node(*id).op {
-                answers.push(self.leaf(row, aggregate, test, instance));
-            }
-        }
-        // The leaves are asked for in the same order.
-        let mut next = answers.into_iter();
-        self.values.element(graph, row, body, |_, id| match next.next() {
-            Some(Ok(value)) => value,
-            Some(Err(reason)) => Value::Undefined(Missing { reason, origin: id }),
-            None => Value::Undefined(Missing {
-                reason: Undefined::NoSample,
-                origin: id,
-            }),
-        })
     }
 
     /// Why no instance is live: of the first metric.
-    fn why_no_instance(&mut self, body: &Body) -> Missing {
-        let leaf = body.each.iter().find_map(|id| match self.compiled.graph.node(*id).op {
+    fn why_no_instance(&self, body: &Body, graph: &Graph, scratch: &mut Scratch) -> Missing {
+        let leaf = body.each.iter().find_map(|id| match graph.node(*id).op {
             Op::InstanceLeaf(aggregate, _) => Some((*id, aggregate)),
             _ => None,
         });
@@ -328,7 +231,9 @@ impl<'t> Answering<'t, '_> {
             };
         };
         // The question over all instances knows whether they are stale or were never there.
-        let answer = self.moment.reduced(aggregate, Across::Count, None, None);
+        let answer = self
+            .windows
+            .reduced(self.plan, aggregate, Across::Count, None, self.now, None, scratch);
         Missing {
             reason: answer.err().unwrap_or(Undefined::NoInstance),
             origin,
@@ -336,43 +241,58 @@ impl<'t> Answering<'t, '_> {
     }
 
     /// The answer to one aggregate for one instance. A metric of the whole task has the same answer for all.
+    #[allow(clippy::too_many_arguments)] // One question, in its parts.
     fn leaf(
-        &mut self,
+        &self,
+        compiled: &'t Compiled,
         row: &Row<'t>,
+        values: &mut Values<'t>,
         aggregate: AggregateId,
         test: Option<u32>,
         instance: InstanceId,
+        scratch: &mut Scratch,
     ) -> Result<Value<'t>, Undefined> {
-        let Look { plan, windows, now, .. } = self.look;
-        let asked = plan.aggregate(aggregate);
-        let spec = plan.catalogue().spec(asked.metric);
+        let spec = self.plan.catalogue().spec(self.plan.aggregate(aggregate).metric);
         let instance = match spec.per {
-            Per::Task => windows
-                .live(plan, asked.metric, now)
+            Per::Task => self
+                .windows
+                .live(self.plan, self.plan.aggregate(aggregate).metric, self.now)
                 .next()
                 .ok_or(Undefined::NoInstance)?,
             _ => instance,
         };
-        if spec.kind == Kind::Event && asked.reduce == Reduce::Last {
-            let (_, text) = windows.latest_text(plan, aggregate, instance, now)?;
+        let is_text = spec.kind == Kind::Event && self.plan.aggregate(aggregate).reduce == crate::metrics::Reduce::Last;
+        if is_text {
+            let (_, text) = self.windows.latest_text(self.plan, aggregate, instance, self.now)?;
             return Ok(Value::Text(Cow::Borrowed(text)));
         }
-        let graph = &self.compiled.graph;
+        let graph = &compiled.graph;
         let number = match test {
-            None => self.moment.aggregate(aggregate, instance, None)?,
+            None => self
+                .windows
+                .aggregate(self.plan, aggregate, instance, self.now, None, scratch)?,
             Some(test) => {
-                let (body, values) = (&graph.caller_tests[test as usize], &mut *self.values);
+                let body = &graph.caller_tests[test as usize];
+                values.compute_outside(graph, row, body);
                 let mut undecided = None;
                 let mut test = |sample: SampleRef<'_>| passes(graph, row, values, body, sample, &mut undecided);
-                match (self.moment.aggregate(aggregate, instance, Some(&mut test)), undecided) {
+                let answer = self
+                    .windows
+                    .aggregate(self.plan, aggregate, instance, self.now, Some(&mut test), scratch);
+                match (answer, undecided) {
                     (Err(Undefined::NotAvailable), Some(missing)) => return Ok(Value::Undefined(missing)),
                     (answer, _) => answer?,
                 }
             }
         };
-        Ok(match asked.reduce {
-            Reduce::All | Reduce::Any => Value::Bool(number != 0.0),
-            _ => Value::Number(number),
+        let truth = matches!(
+            self.plan.aggregate(aggregate).reduce,
+            crate::metrics::Reduce::All | crate::metrics::Reduce::Any
+        );
+        Ok(if truth {
+            Value::Bool(number != 0.0)
+        } else {
+            Value::Number(number)
         })
     }
 }
@@ -386,9 +306,6 @@ fn passes<'t>(
     sample: SampleRef<'_>,
     undecided: &mut Option<Missing>,
 ) -> Option<bool> {
-    // Nothing is computed for windows without samples.
-    values.prepare(graph);
-    values.compute_outside(graph, row, body);
     let value = values.element(graph, row, body, |_, id| match (sample, graph.ty(id)) {
         (SampleRef::Number(x), Type::Number(_)) => Value::Number(x),
         (SampleRef::Text(text), Type::Text) => Value::Text(Cow::Owned(text.to_owned())),

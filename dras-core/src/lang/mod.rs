@@ -26,7 +26,6 @@ mod format;
 pub mod functions;
 pub(crate) mod graph;
 mod inputs;
-mod kleene;
 mod limits;
 #[cfg(test)]
 mod mistakes;
@@ -54,8 +53,7 @@ pub(crate) use explain::{display_window, inputs};
 pub use expression::Expression;
 pub use format::{format, format_source, same};
 pub use graph::VariableId;
-pub(crate) use inputs::{Look, Space};
-pub(crate) use kleene::{Kleene, Registers};
+pub(crate) use inputs::Look;
 pub use limits::Limits;
 pub use parse::{parse, parse_bytes, parse_recovering};
 pub use row::Row;

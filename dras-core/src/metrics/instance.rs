@@ -6,7 +6,7 @@ use super::events::EventLog;
 use super::ingest::IngestCounters;
 use super::marks::Marks;
 use super::panes::Panes;
-use super::plan::{ColumnPlan, Group, Plan, Slot};
+use super::plan::{ColumnPlan, Plan, Slot};
 use crate::units::Millis;
 
 /// One instance with its samples.
@@ -86,48 +86,16 @@ pub(super) struct Into<'a> {
     pub(super) counters: &'a mut IngestCounters,
 }
 
-/// One series to put samples into: what all samples of a call have in common.
-#[derive(Clone, Copy)]
-pub(super) struct Series<'p> {
-    plan: &'p Plan,
-    now: Millis,
-    group_at: usize,
-    column_at: usize,
-    group: &'p Group,
-    column: &'p ColumnPlan,
-    /// Later samples are from the future.
-    latest: Millis,
-    /// Samples up to here are in no raw window.
-    edge: Millis,
-}
-
-impl<'p> Series<'p> {
-    /// `None` where no rule asks for the samples.
-    pub(super) fn new(plan: &'p Plan, now: Millis, slot: Slot) -> Option<Series<'p>> {
+impl Into<'_> {
+    pub(super) fn sample(&mut self, plan: &Plan, now: Millis, slot: Slot, t: Millis, wire: f64) {
         let Slot::Column { group, column } = slot else {
-            return None;
+            self.counters.unused += 1;
+            return;
         };
         let (group_at, column_at) = (usize::from(group), usize::from(column));
         let group = &plan.groups[group_at];
-        Some(Series {
-            plan,
-            now,
-            group_at,
-            column_at,
-            group,
-            column: &group.columns[column_at],
-            latest: now.saturating_add(plan.settings().max_future),
-            edge: now.saturating_sub(group.retention),
-        })
-    }
-}
-
-impl Into<'_> {
-    /// Takes one sample. `near` is the row of the sample before it, or any other, and becomes that of this one.
-    #[inline]
-    pub(super) fn sample(&mut self, series: &Series<'_>, t: Millis, wire: f64, near: &mut usize) {
-        let (group, column, at) = (series.group, series.column, series.column_at);
-        if t > series.latest {
+        let column = &group.columns[column_at];
+        if t > now.saturating_add(plan.settings().max_future) {
             self.counters.future += 1;
             return;
         }
@@ -135,21 +103,26 @@ impl Into<'_> {
             self.counters.infinite += 1;
             return;
         };
-        if t <= series.edge {
-            self.sample_beyond_rows(series, t, value);
-            return;
-        }
-        // A series without rows has no newest sample, so that nothing is made for one that is late.
-        let mut block = self.instance.blocks[series.group_at].get_or_insert_with(|| group.block());
-        if is_late(block.columns[at].newest, t, column.max_lateness) {
+        let newest = self.instance.blocks[group_at]
+            .as_ref()
+            .map_or(Millis::MIN, |b| b.columns[column_at].newest);
+        if newest > Millis::MIN && t <= newest.saturating_sub(column.max_lateness) && t != newest {
             self.counters.late += 1;
             return;
         }
-        if block.is_crowded(group.capacity, group.max_rows, series.edge) {
-            self.evict(series.plan, series.group_at, series.now);
-            block = self.instance.blocks[series.group_at].get_or_insert_with(|| group.block());
+        let edge = now.saturating_sub(group.retention);
+        if t <= edge {
+            self.old_sample(plan, now, group_at, column_at, t, value);
+            return;
         }
-        match block.put(at, t, value, column.duplicates, group.max_rows, near) {
+        if self
+            .block(plan, group_at)
+            .is_crowded(group.capacity, group.max_rows, edge)
+        {
+            self.evict(plan, group_at, now);
+        }
+        let block = self.block(plan, group_at);
+        match block.put(column_at, t, value, column.duplicates, group.max_rows) {
             Put::Stored if is_value(value) => self.counters.accepted += 1,
             Put::Stored => self.counters.not_available += 1,
             Put::Equal => self.counters.duplicates_equal += 1,
@@ -160,19 +133,8 @@ impl Into<'_> {
 
     /// The rows of a group, which are made with the first sample.
     fn block(&mut self, plan: &Plan, group: usize) -> &mut Block {
-        self.instance.blocks[group].get_or_insert_with(|| plan.groups[group].block())
-    }
-
-    #[cold]
-    fn sample_beyond_rows(&mut self, series: &Series<'_>, t: Millis, value: f64) {
-        let newest = self.instance.blocks[series.group_at]
-            .as_ref()
-            .map_or(Millis::MIN, |b| b.columns[series.column_at].newest);
-        if is_late(newest, t, series.column.max_lateness) {
-            self.counters.late += 1;
-        } else {
-            self.old_sample(series.plan, series.now, series.group_at, series.column_at, t, value);
-        }
+        let group_plan = &plan.groups[group];
+        self.instance.blocks[group].get_or_insert_with(|| Block::new(group_plan.columns.len(), group_plan.capacity))
     }
 
     /// A sample that no raw window can reach: it goes straight to the panes, if there are any and it is the newest of its series.
@@ -210,10 +172,8 @@ impl Into<'_> {
         if rows == 0 {
             return;
         }
-        if plan.groups[group].has_panes {
-            for column in 0..plan.groups[group].columns.len() {
-                self.fold_upto(plan, group, column, edge);
-            }
+        for column in 0..plan.groups[group].columns.len() {
+            self.fold_upto(plan, group, column, edge);
         }
         if let Some(block) = &mut self.instance.blocks[group] {
             block.remove_oldest(rows);
@@ -222,9 +182,6 @@ impl Into<'_> {
 
     /// Folds the samples that no earlier one can follow any more. Never those after `now`, which no answer may hold yet.
     pub(super) fn fold_complete(&mut self, plan: &Plan, group: usize, now: Millis) {
-        if !plan.groups[group].has_panes {
-            return;
-        }
         for (at, column) in plan.groups[group].columns.iter().enumerate() {
             if let (false, Some(block)) = (column.panes.is_empty(), &self.instance.blocks[group]) {
                 let newest = block.columns[at].newest;
@@ -258,11 +215,6 @@ impl Into<'_> {
         }
         block.columns[at].folded = edge;
     }
-}
-
-/// Whether a sample is more than the metric's lateness before the newest of its series.
-fn is_late(newest: Millis, t: Millis, max_lateness: Millis) -> bool {
-    newest > Millis::MIN && t <= newest.saturating_sub(max_lateness) && t != newest
 }
 
 /// Folds one sample into all panes of its metric.

@@ -4,7 +4,7 @@ use super::block::Block;
 use super::catalogue::{Kind, MetricId};
 use super::events::{EventLog, Logged, cut};
 use super::ingest::{Accepted, IngestCounters, IngestError, MAX_NAME_BYTES, TimeWentBack};
-use super::instance::{Instance, Into, Series};
+use super::instance::{Instance, Into};
 use super::marks::{Mark, Marks};
 use super::panes::Panes;
 use super::plan::{Plan, Slot};
@@ -16,13 +16,6 @@ use crate::units::Millis;
 pub struct InstanceId {
     slot: u32,
     generation: u32,
-}
-
-impl InstanceId {
-    /// Its place.
-    pub(super) fn place(self) -> u32 {
-        self.slot
-    }
 }
 
 /// One place for an instance.
@@ -173,7 +166,7 @@ impl Windows {
         })
     }
 
-    pub(super) fn id(&self, slot: u32) -> InstanceId {
+    fn id(&self, slot: u32) -> InstanceId {
         InstanceId {
             slot,
             generation: self.places[slot as usize].generation,
@@ -219,11 +212,9 @@ impl Windows {
         let before = self.counters;
         self.now = now;
         if let Some(mut into) = self.into(instance) {
-            let mut near = 0;
             for (metric, value) in values {
-                match plan.slot(*metric).and_then(|slot| Series::new(plan, now, slot)) {
-                    Some(series) => into.sample(&series, t, *value, &mut near),
-                    None => into.counters.unused += 1,
+                if let Some(slot) = plan.slot(*metric) {
+                    into.sample(plan, now, slot, t, *value);
                 }
             }
         }
@@ -256,21 +247,16 @@ impl Windows {
         let before = self.counters;
         self.now = now;
         if let Some(mut into) = self.into(instance) {
-            let mut near = 0;
-            match Series::new(plan, now, slot) {
-                None => into.counters.unused += times.len() as u64,
-                Some(series) if times.is_sorted() => {
-                    for (t, value) in times.iter().zip(values) {
-                        into.sample(&series, *t, *value, &mut near);
-                    }
+            if times.is_sorted() {
+                for (t, value) in times.iter().zip(values) {
+                    into.sample(plan, now, slot, *t, *value);
                 }
-                Some(series) => {
-                    // Newest first, say: the order inside one call is no lateness.
-                    let mut order: Vec<usize> = (0..times.len()).collect();
-                    order.sort_by_key(|i| times[*i]);
-                    for i in order {
-                        into.sample(&series, times[i], values[i], &mut near);
-                    }
+            } else {
+                // Newest first, say: the order inside one call is no lateness.
+                let mut order: Vec<usize> = (0..times.len()).collect();
+                order.sort_by_key(|i| times[*i]);
+                for i in order {
+                    into.sample(plan, now, slot, times[i], values[i]);
                 }
             }
         }
@@ -488,14 +474,10 @@ fn unknown(plan: &Plan, metric: MetricId) -> IngestError {
 /// The place of a metric of numbers.
 fn number_slot(plan: &Plan, metric: MetricId) -> Result<Slot, IngestError> {
     let slot = plan.slot(metric).ok_or_else(|| unknown(plan, metric))?;
-    let is_event = match slot {
-        Slot::Column { .. } => false,
-        Slot::Events(_) => true,
-        Slot::Unused => plan.catalogue().spec(metric).kind == Kind::Event,
-    };
-    if is_event {
+    let spec = plan.catalogue().spec(metric);
+    if spec.kind == Kind::Event {
         return Err(IngestError::NotANumberMetric {
-            metric: plan.catalogue().spec(metric).name.clone(),
+            metric: spec.name.clone(),
         });
     }
     Ok(slot)
