@@ -15,6 +15,7 @@ use crate::convert::{items, number, str_of, text, texts};
 use crate::errors::{Class, bad_input, bad_type, diagnostics, refused, wrong_type};
 use crate::lock::{caught, guarded};
 use crate::python::Data;
+use crate::signals::Signals;
 use crate::to_python::to_python;
 
 /// What a variable holds.
@@ -379,38 +380,12 @@ impl Expression {
                 "without a column there is no number of rows",
             ));
         };
-        // Only where the declared unit is another than that of the language are numbers written anew.
         let slices: Vec<(VariableId, &[f64], f64)> = held
             .iter()
             .map(|(id, column, factor)| (*id, column.as_slice(), *factor))
             .collect();
-        let expression = &self.expression;
-        let done = py.detach(|| {
-            guarded(|| {
-                let scaled: Vec<Option<Vec<f64>>> = slices
-                    .iter()
-                    .map(|(_, values, factor)| (*factor != 1.0).then(|| values.iter().map(|x| x * factor).collect()))
-                    .collect();
-                let columns: Vec<lang::Column<'_>> = slices
-                    .iter()
-                    .zip(&scaled)
-                    .map(|((variable, values, _), scaled)| lang::Column {
-                        variable: *variable,
-                        values: scaled.as_deref().unwrap_or(values),
-                    })
-                    .collect();
-                if expression.ty() == Type::Bool {
-                    let mut truths = vec![Truth::Undefined; rows];
-                    expression.conditions(&columns, &mut truths)?;
-                    Ok(Answers::Truths(truths.into_iter().map(|truth| truth as u8).collect()))
-                } else {
-                    let mut numbers = vec![f64::NAN; rows];
-                    expression.numbers(&columns, &mut numbers)?;
-                    Ok(Answers::Numbers(numbers))
-                }
-            })
-        });
-        match done.map_err(|error| error.error(py))? {
+        let done = py.detach(|| guarded(|| answers(&self.expression, &slices, rows)));
+        match done.map_err(|error| error.error(py))?? {
             Ok(Answers::Truths(truths)) => Ok(PyArray1::from_vec(py, truths).into_any()),
             Ok(Answers::Numbers(numbers)) => Ok(PyArray1::from_vec(py, numbers).into_any()),
             Err(error) => Err::<_, PyErr>(column_error(py, &error)),
@@ -448,6 +423,63 @@ impl Expression {
 enum Answers {
     Truths(Vec<u8>),
     Numbers(Vec<f64>),
+}
+
+/// So many rows are evaluated without asking for signals: some milliseconds of work.
+const PIECE: usize = 1 << 18;
+
+/// The values of all rows, piece by piece; ends early where a handler of a signal raises an exception.
+fn answers(
+    expression: &lang::Expression,
+    given: &[(VariableId, &[f64], f64)],
+    rows: usize,
+) -> PyResult<Result<Answers, lang::ColumnError>> {
+    let mut truths = Vec::new();
+    let mut numbers = Vec::new();
+    let conditions = expression.ty() == Type::Bool;
+    if conditions {
+        truths.resize(rows, Truth::Undefined);
+    } else {
+        numbers.resize(rows, f64::NAN);
+    }
+    // Only where the declared unit is another than that of the language are numbers written anew.
+    let mut scaled: Vec<Vec<f64>> = vec![Vec::new(); given.len()];
+    let mut signals = Signals::new();
+    let mut from = 0;
+    // Without rows there is one piece all the same: what is wrong with the columns is found in it.
+    loop {
+        let piece = from..rows.min(from + PIECE);
+        for ((_, values, factor), scaled) in given.iter().zip(&mut scaled).filter(|one| one.0.2 != 1.0) {
+            scaled.clear();
+            scaled.extend(values[piece.clone()].iter().map(|x| x * factor));
+        }
+        let columns: Vec<lang::Column<'_>> = given
+            .iter()
+            .zip(&scaled)
+            .map(|((variable, values, factor), scaled)| lang::Column {
+                variable: *variable,
+                values: if *factor == 1.0 { &values[piece.clone()] } else { scaled },
+            })
+            .collect();
+        let done = if conditions {
+            expression.conditions(&columns, &mut truths[piece.clone()])
+        } else {
+            expression.numbers(&columns, &mut numbers[piece.clone()])
+        };
+        if let Err(error) = done {
+            return Ok(Err(error));
+        }
+        signals.check()?;
+        from = piece.end;
+        if from >= rows {
+            break;
+        }
+    }
+    Ok(Ok(if conditions {
+        Answers::Truths(truths.into_iter().map(|truth| truth as u8).collect())
+    } else {
+        Answers::Numbers(numbers)
+    }))
 }
 
 fn column_error(py: Python<'_>, error: &lang::ColumnError) -> PyErr {

@@ -23,8 +23,9 @@ orders at 2027-01-15T08:00:00Z: parallelism 4 → 8
 **Times** are aware ``datetime`` objects or whole milliseconds since the epoch; a ``datetime`` without a time zone is refused. **Durations** are
 ``timedelta``, numbers in the declared unit, or texts such as ``"5m"``; **amounts of data** are numbers of bytes or texts such as ``"2GiB"``.
 
-**Threads.** Everything may be used from several threads at once. Long calls release the interpreter; under asyncio, ``asyncio.to_thread`` is all that
-is needed. Nothing runs between calls, so that ``fork`` is safe, except while another thread is inside a call. Subinterpreters are not supported.
+**Threads.** Everything may be used from several threads at once. Long calls release the interpreter, and Ctrl-C ends them; under asyncio,
+``asyncio.to_thread`` is all that is needed. Nothing runs between calls, so that ``fork`` is safe, except while another thread is inside a call, and
+nothing has to be closed. Subinterpreters cannot load the package (:class:`LoadError`).
 
 **Errors** are :class:`DrasError` and its subclasses; after one, everything is as it was before.
 """
@@ -48,6 +49,7 @@ from ._data import (
     Counters,
     Difference,
     DirectionHold,
+    ErrorCode,
     Explanation,
     FleetReport,
     Function,
@@ -56,6 +58,8 @@ from ._data import (
     History,
     Hold,
     Input,
+    MemoryBreakdown,
+    MemoryPlan,
     MemoryStep,
     Metric,
     NextLook,
@@ -83,24 +87,6 @@ from ._data import (
     Verdict,
     VertexStep,
 )
-from ._dras import (
-    Assigner,
-    Decision,
-    Expression,
-    Fleet,
-    FleetDecisions,
-    Instruction,
-    Library,
-    Policy,
-    Recording,
-    Replay,
-    Task,
-    Template,
-    format,
-    functions,
-    replay,
-    schema,
-)
 from .errors import (
     CompileError,
     Diagnostic,
@@ -110,6 +96,7 @@ from .errors import (
     InputError,
     InputTypeError,
     InternalError,
+    LoadError,
     PolicyError,
     ReadError,
     SnapshotError,
@@ -117,6 +104,36 @@ from .errors import (
     TaskError,
     TranslationError,
 )
+
+try:
+    from ._dras import (
+        Assigner,
+        Decision,
+        Expression,
+        Fleet,
+        FleetDecisions,
+        Instruction,
+        Library,
+        Policy,
+        Recording,
+        Replay,
+        Task,
+        Template,
+        derive_memory,
+        error_codes,
+        format,
+        functions,
+        parse_quantity,
+        plan_memory,
+        replay,
+        schema,
+    )
+except ImportError as _error:
+    raise LoadError(
+        f"the native part of dras cannot be loaded: {_error}. It loads in the main interpreter of CPython 3.11 and later, on the platform of its wheel; "
+        "in subinterpreters it does not: use threads, or processes",
+        "load",
+    ) from _error
 
 if _TYPE_CHECKING:
     from collections.abc import Iterable as _Iterable
@@ -172,6 +189,7 @@ __all__ = [
     "Difference",
     "DirectionHold",
     "DrasError",
+    "ErrorCode",
     "Explanation",
     "Expression",
     "ExpressionError",
@@ -189,6 +207,9 @@ __all__ = [
     "Instruction",
     "InternalError",
     "Library",
+    "LoadError",
+    "MemoryBreakdown",
+    "MemoryPlan",
     "MemoryStep",
     "Metric",
     "NextLook",
@@ -227,9 +248,13 @@ __all__ = [
     "Verdict",
     "VertexStep",
     "__version__",
+    "derive_memory",
+    "error_codes",
     "explain",
     "format",
     "functions",
+    "parse_quantity",
+    "plan_memory",
     "replay",
     "schema",
 ]

@@ -128,7 +128,7 @@ pub(crate) fn policy_of<'a>(value: &'a Bound<'_, PyAny>) -> PyResult<&'a Policy>
     }
 }
 
-pub(super) fn snapshot_bytes<'a>(value: &'a Bound<'_, PyAny>) -> PyResult<Cow<'a, [u8]>> {
+pub(crate) fn snapshot_bytes<'a>(value: &'a Bound<'_, PyAny>) -> PyResult<Cow<'a, [u8]>> {
     match bytes(value, "snapshot")? {
         Some(bytes) if !value.is_instance_of::<PyString>() => Ok(bytes),
         _ => Err(wrong_type(value, "snapshot", "bytes")),
