@@ -54,4 +54,9 @@ mod _dras {
     use crate::policy::{Policy, Template};
     #[pymodule_export]
     use crate::task::Task;
+
+    #[pymodule_init]
+    fn init(module: &pyo3::Bound<'_, pyo3::types::PyModule>) -> pyo3::PyResult<()> {
+        crate::lock::watch_forks(module.py())
+    }
 }

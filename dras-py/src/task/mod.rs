@@ -438,13 +438,16 @@ impl Task {
     fn decide(&self, py: Python<'_>, now: &Bound<'_, PyAny>, look: Option<&Bound<'_, PyAny>>) -> PyResult<Decision> {
         let (now, kind) = (time(now, "now")?, look_kind(look)?);
         // A look takes microseconds, less than it takes to release the interpreter and to ask for it again under load.
-        let decision = self.state.with(py, |state| {
-            let mut decision = engine::Decision::new(state.policy.core());
-            state.decide_into(now, kind, &mut decision)?;
+        let decided = self.state.with(py, |state| {
+            // Filled where it stays: decisions are large.
+            let mut decision = Arc::new(engine::Decision::new(state.policy.core()));
+            if let Some(decision) = Arc::get_mut(&mut decision) {
+                state.decide_into(now, kind, decision)?;
+            }
             Ok((decision, state.policy.clone()))
         })?;
-        match decision {
-            Ok((decision, policy)) => Ok(Decision::new(decision, policy)),
+        match decided {
+            Ok((decision, policy)) => Ok(Decision::shared(decision, policy)),
             Err(error) => Err(decide_error(py, &error)),
         }
     }
