@@ -32,6 +32,7 @@ nothing has to be closed. Subinterpreters cannot load the package (:class:`LoadE
 
 from __future__ import annotations
 
+from collections.abc import Mapping as _Mapping
 from importlib.metadata import PackageNotFoundError as _PackageNotFoundError
 from importlib.metadata import version as _version
 from typing import TYPE_CHECKING as _TYPE_CHECKING
@@ -137,7 +138,6 @@ except ImportError as _error:
 
 if _TYPE_CHECKING:
     from collections.abc import Iterable as _Iterable
-    from collections.abc import Mapping as _Mapping
 
 try:
     __version__ = _version("dras")
@@ -157,11 +157,17 @@ def explain(source: str, values: _Mapping[str, object], variables: _Mapping[str,
 
     Without ``variables`` the names in ``values`` are: texts and truth values by their type, everything else plain numbers.
 
+    Raises:
+        ExpressionError: the text is refused.
+        InputError, InputTypeError: as of :meth:`Expression.evaluate`.
+
     >>> print(explain("cpu > 80% && lag > 5m", {"cpu": 0.91, "lag": 412}, {"cpu": "ratio", "lag": "s"}))
     cpu > 80% && lag > 5m → true
       cpu = 0.91 > 80% → true
       lag = 6m52s > 5m → true
     """
+    if not isinstance(values, _Mapping):
+        raise InputTypeError(f"the values must be a dict, not {type(values).__name__}", "type")
     if variables is None:
         variables = {name: "text" if isinstance(v, str) else "bool" if isinstance(v, bool) else "number" for name, v in values.items()}
     return Expression(source, variables).explain(values)

@@ -238,8 +238,12 @@ class Policy:
 
         ``retention`` is how far back samples can be had; windows that reach further are reported.
         """
-    def bytes_per_task(self, task_managers: int = 1) -> int:
-        """What the windows of a task with that many TaskManagers may take of memory, known before anything runs."""
+    def bytes_per_task(self, task_managers: int | None = None) -> int:
+        """What the windows of a task with that many TaskManagers (one, where it is left out) may take of memory, known before anything runs.
+
+        Raises:
+            InputError: the number is negative or huge.
+        """
     def __eq__(self, other: object, /) -> bool: ...
     def __hash__(self) -> int: ...
     def __copy__(self) -> Policy: ...
