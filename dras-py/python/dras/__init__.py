@@ -88,6 +88,7 @@ from ._data import (
     Verdict,
     VertexStep,
 )
+from ._load import refuse_subinterpreters
 from .errors import (
     CompileError,
     Diagnostic,
@@ -107,6 +108,7 @@ from .errors import (
 )
 
 try:
+    refuse_subinterpreters()
     from ._dras import (
         Assigner,
         Decision,
@@ -131,10 +133,11 @@ try:
     )
 except ImportError as _error:
     raise LoadError(
-        f"the native part of dras cannot be loaded: {_error}. It loads in the main interpreter of CPython 3.11 and later, on the platform of its wheel; "
-        "in subinterpreters it does not: use threads, or processes",
+        f"the native part of dras cannot be loaded: {_error}. It loads in the main interpreter of CPython 3.11 and later, on the platform of its "
+        "wheel; in subinterpreters it does not: use threads, or processes",
         "load",
     ) from _error
+del refuse_subinterpreters
 
 if _TYPE_CHECKING:
     from collections.abc import Iterable as _Iterable
