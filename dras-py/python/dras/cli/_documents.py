@@ -12,7 +12,10 @@ import dras
 
 from ._files import EXTENSIONS, TextFile, Unreadable, read_file, reason
 from ._findings import Finding
-from .source import Node, Refused, Span, follow, positions, read_json, steps_of
+from .source import Member, Node, Refused, Span, follow, positions, read_json, steps_of
+
+
+_TRUTHS = {"yes": "true", "on": "true", "y": "true", "no": "false", "off": "false", "n": "false"}
 
 
 @dataclass(frozen=True)
@@ -101,7 +104,16 @@ class Places:
         if colon and name in self.library and name != document.name:
             document, path = self.library[name], rest
         file = document.file
-        return Finding(file.name, d.severity, d.code, d.message, path, _span(document, path, d), d.label, d.help, file.text)
+        span = _span(document, path, d)
+        return Finding(file.name, d.severity, d.code, d.message, path, span, d.label, d.help or _advice(document, d, span), file.text)
+
+
+def _advice(document: Document, d: dras.Diagnostic, span: Span | None) -> str | None:
+    """What an author of YAML should know and the core cannot."""
+    written = document.file.text[span[0] : span[1]] if span is not None else ""
+    if document.file.format == "yaml" and d.code == "E0604" and written.lower() in _TRUTHS:
+        return f"documents are YAML 1.2, where `{written}` is a text: write `{_TRUTHS[written.lower()]}`"
+    return None
 
 
 def _span(document: Document, path: str, d: dras.Diagnostic) -> Span | None:
@@ -118,27 +130,33 @@ def _span(document: Document, path: str, d: dras.Diagnostic) -> Span | None:
         if at is not None:
             start, end = at[d.span[0]], at[d.span[1]]
             return start, max(end, start + 1) if d.span[1] > d.span[0] else start
-    if node.members is not None or node.items is not None:
-        return (node.start, node.start + 1) if member is None else member.key
-    return node.span
+    return _mark(node, member)
 
 
 def _moved(document: Document, span: Span) -> Span:
     """A place in the JSON of a document as the place in its file."""
     here, there = document.places, document.root
+    member: Member | None = None
     while True:
-        pairs: list[tuple[Node, Node]] = []
+        pairs: list[tuple[Node, Node, Member | None]] = []
         if here.members is not None and there.members is not None:
-            for key, member in here.members.items():
-                if member.key[0] <= span[0] < member.key[1]:
+            for key, one in here.members.items():
+                if one.key[0] <= span[0] < one.key[1]:
                     return there.members[key].key
-                pairs.append((member.node, there.members[key].node))
+                pairs.append((one.node, there.members[key].node, there.members[key]))
         elif here.items is not None and there.items is not None:
-            pairs = list(zip(here.items, there.items, strict=True))
+            pairs = [(one, other, None) for one, other in zip(here.items, there.items, strict=True)]
         inside = next((pair for pair in pairs if pair[0].start <= span[0] < pair[0].end), None)
         if inside is None:
-            return (there.start, there.start + 1) if there.members is not None or there.items is not None else there.span
-        here, there = inside
+            return _mark(there, member)
+        here, there, member = inside
+
+
+def _mark(node: Node, member: Member | None) -> Span:
+    """What is underlined of a value: an object or a list may be long, and where it has a key that says it better."""
+    if node.members is None and node.items is None:
+        return node.span
+    return (node.start, node.start + 1) if member is None else member.key
 
 
 @dataclass
