@@ -30,7 +30,9 @@ Exit codes: 0 no errors, 1 errors (or warnings with --deny warnings), 2 wrong us
 @files_argument
 @library_option
 @input_format
-@click.option("--format", "output", type=click.Choice(["text", "json"]), default="text", show_default=True, help="json: one object a line for each finding.")
+@click.option(
+    "--format", "output", type=click.Choice(["text", "json"]), default="text", show_default=True, help="json: one object a line for each finding."
+)
 @click.option("--deny", type=click.Choice(["warnings"]), help="Warnings count as errors.")
 @click.option("--retention", metavar="DURATION", help="How long metrics are kept, such as 15d: windows that reach back further are reported.")
 def check(files: tuple[str, ...], library: tuple[str, ...], input_format: str | None, output: str, deny: str | None, retention: str | None) -> int:
@@ -45,7 +47,7 @@ def check(files: tuple[str, ...], library: tuple[str, ...], input_format: str | 
     findings = examine(given, shelved, retention)
     for finding in findings:
         click.echo(finding.to_json() if output == "json" else finding.render() + "\n")
-    if output == "text":
+    if output == "text" and given:
         click.echo(_sum(findings, len(given)), err=True)
     for error in unreadable:
         error.show()

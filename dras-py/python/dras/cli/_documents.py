@@ -14,7 +14,6 @@ from ._files import EXTENSIONS, TextFile, Unreadable, read_file, reason
 from ._findings import Finding
 from .source import Member, Node, Refused, Span, follow, positions, read_json, steps_of
 
-
 _TRUTHS = {"yes": "true", "on": "true", "y": "true", "no": "false", "off": "false", "n": "false"}
 
 
@@ -117,7 +116,7 @@ def _advice(document: Document, d: dras.Diagnostic, span: Span | None) -> str | 
 
 
 def _span(document: Document, path: str, d: dras.Diagnostic) -> Span | None:
-    if d.source is None and d.line is not None or d.source == document.text:
+    if (d.source is None and d.line is not None) or d.source == document.text:
         found = d.span or _index(document.text, d.line, d.column)
         if found is None:
             return None

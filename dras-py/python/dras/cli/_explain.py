@@ -6,7 +6,7 @@ import json
 import os
 import re
 import textwrap
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import timedelta
 from typing import Any
 
@@ -235,7 +235,7 @@ def _metrics(policy: dras.Policy) -> Iterator[str]:
         return
     yield ""
     yield click.style("metrics", bold=True)
-    yield from _table(("name", "unit", "one per", "back to", "query of Prometheus (for a task with the label job_name=\"JOB\")"), rows)
+    yield from _table(("name", "unit", "one per", "back to", 'query of Prometheus (for a task with the label job_name="JOB")'), rows)
 
 
 def _unused(policy: dras.Policy) -> set[str]:
@@ -310,7 +310,7 @@ def _flat(path: str, value: Any) -> Iterator[tuple[str, str]]:
         yield path, value if isinstance(value, str) else json.dumps(value)
 
 
-def _table(head: tuple[str, ...], rows: list[tuple[str, ...]]) -> Iterator[str]:
+def _table(head: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> Iterator[str]:
     widths = [max(width(visible(row[i])) for row in (head, *rows)) for i in range(len(head) - 1)]
     for index, row in enumerate((head, *rows)):
         cells = [visible(cell) + " " * (widths[i] - width(visible(cell))) for i, cell in enumerate(row[:-1])]

@@ -92,7 +92,7 @@ def _file(name: str, check: bool, diff: bool, input_format: str | None) -> int:
     elif check and changed:
         click.echo(f"would format {visible(file.name)}")
     elif name == "-" and not (check or diff):
-        click.get_binary_stream("stdout").write((b"\xef\xbb\xbf" if file.mark else b"") + formatted.encode())
+        click.echo((b"\xef\xbb\xbf" if file.mark else b"") + formatted.encode(), nl=False)
     elif changed:
         _write(name, file, formatted)
         click.echo(f"formatted {visible(file.name)}", err=True)

@@ -165,7 +165,7 @@ def _same(file: TextFile, root: Node, text: str) -> bool:
         other = READERS[file.format](text)
     except Refused:
         return False
-    return _canonical(root) == _canonical(other)
+    return bool(_canonical(root) == _canonical(other))
 
 
 def _canonical(root: Node) -> Any:

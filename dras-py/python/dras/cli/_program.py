@@ -72,7 +72,15 @@ def _colour(ctx: click.Context, _: click.Parameter, value: str) -> None:
 
 
 @click.group(cls=Program, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110}, epilog=EXIT_CODES)
-@click.option("--color", type=click.Choice(["auto", "always", "never"]), default="auto", show_default=True, expose_value=False, callback=_colour, help="Colours: on a terminal, unless NO_COLOR is set; always; never.")  # fmt: skip
+@click.option(
+    "--color",
+    type=click.Choice(["auto", "always", "never"]),
+    default="auto",
+    show_default=True,
+    expose_value=False,
+    callback=_colour,
+    help="Colours: on a terminal, unless NO_COLOR is set; always; never.",
+)
 @click.version_option(dras.__version__, "-V", "--version", prog_name="dras", message="%(prog)s %(version)s")
 def program() -> None:
     """Rules that decide about the resources of running Apache Flink jobs: check, format and explain them, and replay them over what was recorded.

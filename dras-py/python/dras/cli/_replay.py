@@ -74,7 +74,14 @@ def _pairs(_: click.Context, parameter: click.Parameter, values: tuple[str, ...]
 @library_option
 @click.option("--task", default="task", show_default=True, metavar="ID", help="The task's id, as `task_id` and in decisions.")
 @click.option("--parallelism", type=click.IntRange(1, 32_768), help="What the task ran with, where TRACE does not say.")
-@click.option("--attribute", "attributes", multiple=True, metavar="NAME=VALUE", callback=_pairs, help="An attribute, such as task_managers=2 or task_manager_memory=4GiB. Can be given several times.")  # fmt: skip
+@click.option(
+    "--attribute",
+    "attributes",
+    multiple=True,
+    metavar="NAME=VALUE",
+    callback=_pairs,
+    help="An attribute, such as task_managers=2 or task_manager_memory=4GiB. Can be given several times.",
+)
 @click.option("--label", "labels", multiple=True, metavar="NAME=VALUE", callback=_pairs, help="A label of the task. Can be given several times.")
 @click.option("--flink-config", metavar="FILE", help="The config.yaml or flink-conf.yaml that the task ran with; rules about memory need it.")
 @click.option("--timezone", metavar="ZONE", callback=_zone, help="The time zone of times in TRACE that do not say theirs, such as UTC.")
@@ -83,7 +90,14 @@ def _pairs(_: click.Context, parameter: click.Parameter, values: tuple[str, ...]
 @click.option("--active", is_flag=True, help="Replay in the mode `active`, whatever the document says.")
 @click.option("--follow", metavar="DURATION", help="Take each instruction as applied after this time. [default: none is applied]")
 @click.option("--all", "every", is_flag=True, help="Show every look, not only those that matter.")
-@click.option("--format", "output", type=click.Choice(["text", "jsonl"]), default="text", show_default=True, help="jsonl: each decision in a line, and at last a line with the summary.")  # fmt: skip
+@click.option(
+    "--format",
+    "output",
+    type=click.Choice(["text", "jsonl"]),
+    default="text",
+    show_default=True,
+    help="jsonl: each decision in a line, and at last a line with the summary.",
+)
 @click.option("--plot", metavar="FILE", help="Draw the replay into this file: .png, .svg or .pdf. Needs dras[plot].")
 def replay(
     traces: tuple[str, ...],
@@ -279,7 +293,8 @@ def _text(policy: dras.Policy, trace: Trace, recording: dras.Recording, replayed
     metrics = len({series.metric for series in trace.series})
     events = f" and {len(trace.events)} events" if trace.events else ""
     name = policy.name or "the document"
-    yield f"{visible(name)} ({policy.mode}) over {span(last - first)} from {moment(first, True)} UTC: {trace.samples} samples in {instances} series of {metrics} metrics{events}"
+    samples = f"{trace.samples} samples in {instances} series of {metrics} metrics{events}"
+    yield f"{visible(name)} ({policy.mode}) over {span(last - first)} from {moment(first, True)} UTC: {samples}"
     if trace.unused:
         more = f" and {len(trace.unused) - 8} more" if len(trace.unused) > 8 else ""
         yield click.style(visible(f"not used: {', '.join(trace.unused[:8])}{more}"), dim=True)

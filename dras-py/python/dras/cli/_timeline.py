@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import textwrap
 from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime, timedelta
@@ -19,13 +18,14 @@ _DAY = 86_400_000
 
 
 def span(ms: float) -> str:
-    """A duration in its two largest units: ``9m02s``."""
+    """A duration in its two largest units: ``9m02s``, ``2h``."""
     seconds = round(ms / 1000)
     if seconds < 60:
         return f"{seconds}s"
     for unit, size, below, low in (("d", 86_400, 3600, "h"), ("h", 3600, 60, "m"), ("m", 60, 1, "s")):
         if seconds >= size:
-            return f"{seconds // size}{unit}{seconds % size // below:02d}{low}"
+            rest = seconds % size // below
+            return f"{seconds // size}{unit}" + (f"{rest:02d}{low}" if rest else "")
     return ""
 
 
@@ -151,8 +151,3 @@ def summary(found: dras.Summary) -> list[str]:
         if numbers:
             lines.append(f"{what}: " + ", ".join(f"{visible(name)} {number}×" for name, number in numbers.items()))
     return lines
-
-
-def finite(value: float | None) -> bool:
-    """Whether there is a number to show."""
-    return value is not None and math.isfinite(value)

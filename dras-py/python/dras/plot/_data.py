@@ -6,6 +6,7 @@ import math
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 
 import dras
 
@@ -200,7 +201,7 @@ def _first(marks: list[tuple[int, float, float]], decisions: Sequence[dras.Decis
 
 def _ends(times: Sequence[int]) -> dict[int, int]:
     """Until when what a look found is shown: the next look; after the last one the usual distance of looks."""
-    gaps = sorted(after - before for before, after in zip(times, times[1:], strict=False))
+    gaps = sorted(after - before for before, after in pairwise(times))
     usual = gaps[len(gaps) // 2] if gaps else 60_000
     return dict(zip(times, [*times[1:], times[-1] + usual], strict=True)) if times else {}
 
@@ -219,9 +220,9 @@ def _rules(decisions: Sequence[dras.Decision]) -> list[Strip]:
         for rule in decision.rules:
             if rule.state != "not_looked":
                 looked.setdefault(rule.rule, []).append((decision.at, rule.state))
-    for rule, states in looked.items():
+    for name, states in looked.items():
         ends = _ends([at for at, _ in states])
-        strip = strips[rule] = Strip(rule)
+        strip = strips[name] = Strip(name)
         for at, state in states:
             if state != "not_met":
                 _extend(strip, at, ends[at], state)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime, timedelta
+from itertools import pairwise
 from typing import Any
 
 from matplotlib.axes import Axes
@@ -41,13 +42,13 @@ def looks(
     title: str | None = None,
     width: float = 11.0,
 ) -> Figure:
-    """Draws the looks at one task: its leading metrics with their thresholds, its resources with what was decided, and when rules and guards did what.
+    """Draws the looks at one task: its leading metrics with thresholds, its resources with what was decided, and what rules and guards did when.
 
     Args:
-        decisions: what the looks came to, oldest first: a :class:`dras.Replay` made with ``keep="all"``, or decisions that were kept. Where only those
-            that matter were kept, there is nothing to see between them.
-        metrics: what to show, as it stands in the conditions of rules: ``"avg(cpu[5m])"``. Otherwise what rules that fired ask for comes first, then what
-            crossed its threshold.
+        decisions: what the looks came to, oldest first: a :class:`dras.Replay` made with ``keep="all"``, or decisions that were kept. Where only
+            those that matter were kept, there is nothing to see between them.
+        metrics: what to show, as it stands in the conditions of rules: ``"avg(cpu[5m])"``. Otherwise what rules that fired ask for comes first, then
+            what crossed its threshold.
         most: the most metrics to show where ``metrics`` does not say which.
         title: a title other than the task and the document.
         width: of the picture, in inches.
@@ -87,7 +88,7 @@ def _check(decisions: list[dras.Decision]) -> None:
         raise dras.InputError('there are no decisions to draw; did the replay keep all of them, with keep="all"?', "empty")
     if len({decision.task for decision in decisions}) > 1:
         raise dras.InputError("the decisions are of several tasks; draw one task at a time", "several_tasks")
-    if any(after.at <= before.at for before, after in zip(decisions, decisions[1:], strict=False)):
+    if any(after.at <= before.at for before, after in pairwise(decisions)):
         raise dras.InputError("the decisions are not in the order of their times", "order")
 
 
@@ -122,7 +123,7 @@ def _rows(strips: list[Strip], alerts: dict[str, list[int]]) -> list[Strip]:
 
 
 def _num(at: int) -> float:
-    return float(date2num(_EPOCH + timedelta(milliseconds=at)))
+    return float(date2num(_EPOCH + timedelta(milliseconds=at)))  # type: ignore[no-untyped-call]
 
 
 def _nums(times: Iterable[int]) -> list[float]:
@@ -188,7 +189,14 @@ def _draw_quantity(ax: Axes, quantity: Quantity) -> None:
     ax.legend(handles=_handles(ax), **_BESIDE)
 
 
-_BESIDE: dict[str, Any] = {"loc": "upper left", "bbox_to_anchor": (1.005, 1.03), "frameon": False, "fontsize": 8, "handlelength": 2.2, "borderaxespad": 0.0}
+_BESIDE: dict[str, Any] = {
+    "loc": "upper left",
+    "bbox_to_anchor": (1.005, 1.03),
+    "frameon": False,
+    "fontsize": 8,
+    "handlelength": 2.2,
+    "borderaxespad": 0.0,
+}
 
 
 def _handles(ax: Axes) -> list[Any]:
@@ -239,7 +247,9 @@ def _shade(ax: Axes, quantity: Quantity, x: list[float], y: list[float], scale: 
 def _draw_resource(ax: Axes, resource: Resource) -> None:
     marked = [value for marks in (resource.made, resource.held, resource.external) for _, before, after in marks for value in (before, after)]
     scale = _Scale("number" if resource.name == "parallelism" else "B", _largest(resource.values, marked), False)
-    ax.plot(_nums(resource.times), [v / scale.factor for v in resource.values], color="black", linewidth=1.6, drawstyle="steps-post", label="_present")
+    ax.plot(
+        _nums(resource.times), [v / scale.factor for v in resource.values], color="black", linewidth=1.6, drawstyle="steps-post", label="_present"
+    )
     groups = (
         ("made", resource.made, {"color": GREEN, "markersize": 8}, "decided"),
         ("held", resource.held, {"color": ORANGE, "markersize": 8, "markerfacecolor": "white"}, "held by a guard"),
@@ -304,10 +314,10 @@ def _finish(figure: Figure, axes: list[Axes], found: Looks, title: str) -> None:
             for at, _, _ in resource.made:
                 ax.axvline(_num(at), color=GREEN, linewidth=0.7, alpha=0.5, zorder=0)
     bottom = axes[-1]
-    locator = AutoDateLocator(tz=UTC, minticks=4, maxticks=10)
+    locator = AutoDateLocator(tz=UTC, minticks=4, maxticks=10)  # type: ignore[no-untyped-call]
     bottom.xaxis.set_major_locator(locator)
     bottom.xaxis.set_major_formatter(
-        ConciseDateFormatter(
+        ConciseDateFormatter(  # type: ignore[no-untyped-call]
             locator,
             tz=UTC,
             formats=["%Y", "%b", "%d", "%H:%M", "%H:%M", "%H:%M:%S"],

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import json
 import re
-from json.decoder import scanstring
 
 from ._node import DEPTH, Member, Node, Refused
 
 _SPACE = re.compile(r"[ \t\r\n]*")
 _NUMBER = re.compile(r"-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?")
+_DECODER = json.JSONDecoder()
 _WORDS = {"true": True, "false": False, "null": None}
 
 
@@ -45,8 +45,8 @@ class _Reader:
         return Refused(f"not valid JSON: {what}", self.at)
 
     def string(self) -> str:
-        value, self.at = scanstring(self.text, self.at + 1, True)
-        return value
+        value, self.at = _DECODER.raw_decode(self.text, self.at)
+        return str(value)
 
     def value(self, depth: int) -> Node:
         if depth > DEPTH:

@@ -182,7 +182,12 @@ class _Builder:
             return Node(start, end, text, style)
         value = _resolve(text)
         if isinstance(value, float) and not math.isfinite(value):
-            raise Refused(f"`{text if len(text) < 40 else text[:36] + '…'}` is no number that a document can hold", start, end, help="leave out what is not known")
+            raise Refused(
+                f"`{text if len(text) < 40 else text[:36] + '…'}` is no number that a document can hold",
+                start,
+                end,
+                help="leave out what is not known",
+            )
         return Node(start, end, value, style if isinstance(value, str) else "")
 
 

@@ -65,7 +65,9 @@ def _answer(name: str, body: dict[str, Any], metrics: Metrics, metric: str | Non
                 raise BadTrace(f"{name}: `{one}` is a metric of events, which Prometheus does not have")
             who = metrics.instance(one, labels)
             if seen.setdefault((one, who), labels) is not labels:
-                raise BadTrace(f"{name} has two series of `{one}` for the instance `{who}`: only other labels than its `instance_label` tell them apart")
+                raise BadTrace(
+                    f"{name} has two series of `{one}` for the instance `{who}`: only other labels than its `instance_label` tell them apart"
+                )
             trace.series.append(Series(one, who, [at for at, _ in values], [value for _, value in values]))
 
 

@@ -72,8 +72,8 @@ class Metrics:
                 self.selectors[name] = found
 
     def of(self, name: str, labels: Mapping[str, str] | None) -> list[str]:
-        """The metrics of the document that a series is of. It goes by the metric's own name, its id in Flink, or the name in its query, whose conditions
-        ``labels`` must pass; without labels only queries without conditions count."""
+        """The metrics of the document that a series is of. It goes by the metric's own name, its id in Flink, or the name in its query, whose
+        conditions ``labels`` must pass; without labels only queries without conditions count."""
         if name in self.metrics:
             return [name]
         found = [metric.name for metric in self.metrics.values() if metric.flink == name]

@@ -125,7 +125,9 @@ def _time(table: Table, row: int, cell: Any, zone: tzinfo | None, unit: str) -> 
             return milliseconds(cell if cell.tzinfo is not None else cell.replace(tzinfo=zone))
         return clock("" if cell is None else str(cell), zone, unit)
     except ValueError as error:
-        what = str(error) if "`" in str(error) else f"`{cell}` is no time: write ISO 8601 with a time zone, or seconds or milliseconds since the epoch"
+        what = (
+            str(error) if "`" in str(error) else f"`{cell}` is no time: write ISO 8601 with a time zone, or seconds or milliseconds since the epoch"
+        )
         raise BadTrace(f"{_where(table, row)}: {what}") from None
 
 
