@@ -49,15 +49,16 @@ class Program(click.Group):
         except OSError as error:
             code = _broken(error)
         except SystemExit as error:
-            # click ends so where the reader of its output has gone.
-            code = error.code if isinstance(error.code, int) else 2
+            # The end of a shell's completion; and how click ends where the reader of the output has gone.
+            code = error.code if "_DRAS_COMPLETE" in os.environ else _broken(BrokenPipeError(errno.EPIPE, "nobody reads"))
         sys.exit(code if isinstance(code, int) else 0)
 
 
 def _broken(error: OSError) -> int:
     if error.errno == errno.EPIPE:
         # What is left in the buffer cannot be written either, and Python would complain of that at its end.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, 1)
         return 141
     click.echo(f"Error: {error.strerror or error}" + (f": {error.filename}" if error.filename else ""), err=True)
     return 2

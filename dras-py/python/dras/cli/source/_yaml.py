@@ -134,7 +134,7 @@ class _Builder:
         else:
             key, key_span = parent.key
             parent.key = None
-            if key == "<<" and node.scalar is None:
+            if key == "<<" and self.text[slice(*key_span)] == "<<":
                 parent.merged.append(node)
             else:
                 assert parent.node.members is not None
