@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import json
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -13,6 +14,10 @@ import dras
 from ._files import TextFile
 from ._findings import Finding
 from .source import READERS, Node, Refused, Span, positions
+
+
+_BREAK = re.compile(r"\r?\n")
+_ESCAPED_BREAK = re.compile(r"\\[rn]")
 
 
 class NotKept(Exception):
@@ -96,17 +101,14 @@ def _edit(file: TextFile, node: Node, canonical: str, path: str) -> _Edit | None
     first = len(value) - len(value.lstrip())
     last = len(value.rstrip())
     span = (at[first], at[last - 1] + _length(file, node, at, last - 1))
-    written = _laid_out(value[first:last], canonical, [file.text[at[i] : at[i + 1]] for i in range(first, last - 1)])
-    if node.style in ("|", ">", '"""', "'''", "plain"):
-        text = written
-    elif node.style == "'" and file.format == "yaml":
-        text = written.replace("'", "''")
-    elif node.style == "'" and "'" in written:
+    parts = _laid_out(value[first:last], canonical, [file.text[at[i] : at[i + 1]] for i in range(first, last - 1)])
+    if node.style == "'" and file.format != "yaml" and "'" in canonical:
         return _Edit(node.span, json.dumps(canonical, ensure_ascii=False), path)
-    elif node.style == "'":
-        text = written
-    else:
-        text = "\n".join(json.dumps(line, ensure_ascii=False)[1:-1] for line in written.split("\n"))
+    if node.style in ('"', '"""'):
+        parts[::2] = [json.dumps(part, ensure_ascii=False)[1:-1] for part in parts[::2]]
+    elif node.style == "'" and file.format == "yaml":
+        parts[::2] = [part.replace("'", "''") for part in parts[::2]]
+    text = "".join(parts)
     return None if text == file.text[span[0] : span[1]] else _Edit(span, text, path)
 
 
@@ -115,42 +117,41 @@ def _length(file: TextFile, node: Node, at: list[int], index: int) -> int:
     return at[index + 1] - at[index] if node.style not in ("|", ">") else 1
 
 
-def _laid_out(value: str, canonical: str, pieces: list[str]) -> str:
-    """The canonical text in the lines that its author laid the expression out in. ``pieces`` are the sources of the characters but the last."""
-    breaks: list[tuple[int, str]] = []
+def _laid_out(value: str, canonical: str, pieces: list[str]) -> list[str]:
+    """The canonical text in the lines that its author laid the expression out in: lines, and between them the breaks as they stand in the source.
+    ``pieces`` are the sources of the characters but the last."""
+    breaks: dict[int, str] = {}
     solid = 0
-    pending = ""
+    space = ""
     for sign, piece in zip(value, [*pieces, ""], strict=True):
         if sign.isspace():
-            pending += piece
+            space += piece
         else:
             solid += 1
-            pending = piece[1:] if "\n" in piece else ""
-        if "\n" in pending:
-            line = pending[pending.rindex("\n") :]
-            if breaks and breaks[-1][0] == solid:
-                breaks[-1] = (solid, line)
-            else:
-                breaks.append((solid, line))
+            space = piece[1:] if "\n" in piece else ""
+        found = list(_BREAK.finditer(space)) or (list(_ESCAPED_BREAK.finditer(space)) if sign.isspace() else [])
+        if found:
+            breaks[solid] = space[found[-1].start() :]
     if not breaks:
-        return canonical
+        return [canonical]
     before, after = "".join(value.split()), "".join(canonical.split())
     blocks = difflib.SequenceMatcher(None, before, after, autojunk=False).get_matching_blocks()
     wanted: dict[int, str] = {}
-    for solid, line in breaks:
+    for solid, line in breaks.items():
         block = next(block for block in blocks if block.a + block.size >= solid)
         wanted[block.b + min(max(solid - block.a, 0), block.size)] = line
-    written, solid = "", 0
+    parts, solid = [""], 0
     for sign in canonical:
         if not sign.isspace():
-            if solid in wanted and solid > 0:
-                written = written.rstrip() + wanted.pop(solid)
+            if 0 < solid and solid in wanted:
+                parts[-1] = parts[-1].rstrip()
+                parts += [wanted.pop(solid), ""]
             solid += 1
-        written += sign
+        parts[-1] += sign
     try:
-        return written if dras.format(written) == canonical else canonical
+        return parts if dras.format("\n".join(parts[::2])) == canonical else [canonical]
     except dras.ExpressionError:
-        return canonical
+        return [canonical]
 
 
 def _apply(text: str, edits: list[_Edit]) -> str:

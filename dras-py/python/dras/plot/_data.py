@@ -48,7 +48,7 @@ class Quantity:
     def moves(self) -> bool:
         """Whether there is anything to see of it."""
         known = [value for value in self.values if math.isfinite(value)]
-        return bool(known) and (min(known) != max(known) or self.crossed > 0)
+        return bool(known) and (min(known) != max(known) or self.crossed > 0 or self.fired > 0)
 
 
 @dataclass

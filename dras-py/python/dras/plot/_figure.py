@@ -65,9 +65,14 @@ def looks(
     rules = _rows(found.rules, found.alerts)
     guards = found.guards[:_MOST_ROWS]
     heights = [1.7] * len(quantities) + [1.2] * len(found.resources) + [0.35 + 0.24 * len(rows) for rows in (rules, guards) if rows]
+    empty = not heights
+    heights = heights or [1.0]
     figure = Figure(figsize=(width, 0.9 + sum(heights)), dpi=110, layout="constrained")
     axes = list(figure.subplots(len(heights), 1, sharex=True, squeeze=False, height_ratios=heights).flat)
     rest = iter(axes)
+    if empty:
+        axes[0].text(0.5, 0.5, "nothing to show: no rule, guard or metric did anything", transform=axes[0].transAxes, ha="center", va="center")
+        axes[0].set_yticks([])
     for quantity in quantities:
         _draw_quantity(next(rest), quantity)
     for resource in found.resources:

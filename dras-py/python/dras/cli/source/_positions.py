@@ -77,6 +77,7 @@ def _block(text: str, node: Node, value: str) -> list[int] | None:
                 skipped = re.compile(rf" {{0,{indent}}}").match(text, at)
                 at = skipped.end() if skipped else at
                 fresh = False
+            start = at
             if text.startswith("\r\n", at):
                 at += 1
             if at >= len(text):
@@ -85,7 +86,7 @@ def _block(text: str, node: Node, value: str) -> list[int] | None:
             fresh = here == "\n"
             at += 1
             if here == sign or (here == "\n" and sign == " " and node.style == ">"):
-                found.append(at - 1)
+                found.append(start)
                 break
             if here != "\n" or node.style == "|":
                 return None
