@@ -124,11 +124,13 @@ def test_warnings() -> None:
 
 
 def test_retention() -> None:
-    text = json.dumps({
-        "version": 1,
-        "metrics": {"cpu": {"unit": "ratio"}},
-        "rules": [{"name": "up", "when": "avg(cpu[7d]) > 0.5", "then": {"parallelism": "4"}}],
-    })
+    text = json.dumps(
+        {
+            "version": 1,
+            "metrics": {"cpu": {"unit": "ratio"}},
+            "rules": [{"name": "up", "when": "avg(cpu[7d]) > 0.5", "then": {"parallelism": "4"}}],
+        }
+    )
     args = ["check", "--input-format", "json", "-"]
     assert "W0206" in run(*args, "--retention", "1d", input=text).stdout
     assert "W0206" not in run(*args, "--retention", "15d", input=text).stdout
@@ -238,7 +240,9 @@ def test_standard_input() -> None:
 
 
 def test_hostile_texts_do_not_reach_the_terminal() -> None:
-    text = json.dumps({"version": 1, "rules": [{"name": "\x1b[31m\u202e", "when": "a\x1b]0;x\x07", "then": {"parallelism": "2"}}]}, ensure_ascii=False)
+    text = json.dumps(
+        {"version": 1, "rules": [{"name": "\x1b[31m\u202e", "when": "a\x1b]0;x\x07", "then": {"parallelism": "2"}}]}, ensure_ascii=False
+    )
     text = text.replace("\\u001b", "\\u001b")
     shown = run("check", "--input-format", "json", "-", input=text).stdout
     assert "E0" in shown and "\x1b" not in shown and "\u202e" not in shown
@@ -272,7 +276,9 @@ def test_every_example_of_an_error_has_its_place() -> None:
             assert sorted(one.code for one in findings) == codes, (format, text)
             assert all(one.span is not None and one.span[0] < len(text) for one in findings), format
             written = [text[slice(*one.span)].strip("\"'") for one in findings if one.span]
-            reference = [json.dumps(document)[slice(*d.span)].strip("\"'") for d in caught.value.diagnostics if d.span and d.source == json.dumps(document)]
+            reference = [
+                json.dumps(document)[slice(*d.span)].strip("\"'") for d in caught.value.diagnostics if d.span and d.source == json.dumps(document)
+            ]
             # What the core underlines of the JSON is underlined in the file; of an object its key.
             for text_of, want in zip(sorted(written), sorted(written), strict=True):
                 assert text_of == want

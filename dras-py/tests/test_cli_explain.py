@@ -62,7 +62,13 @@ def test_what_cannot_be_explained(expression: str, values: list[str], code: int)
 
 def test_an_expression_as_json() -> None:
     result = json.loads(run("explain", "--format", "json", "heap / limit", "heap=1GiB", "limit=2GiB").stdout)
-    assert result["type"] == "number" and result["parts"][0] == {"text": "heap / limit", "parent": None, "type": "number", "value": 0.5, "undefined": None}
+    assert result["type"] == "number" and result["parts"][0] == {
+        "text": "heap / limit",
+        "parent": None,
+        "type": "number",
+        "value": 0.5,
+        "undefined": None,
+    }
 
 
 def test_a_document() -> None:
@@ -115,9 +121,7 @@ def test_documents_that_cannot_be_explained(tmp_path: Path) -> None:
 
 
 def test_a_document_that_extends_another(tmp_path: Path) -> None:
-    (tmp_path / "base.yaml").write_text(
-        "version: 1\nname: base\nrules: [{name: up, when: uptime>5m, then: {parallelism: '4'}}]\n", encoding="utf-8"
-    )
+    (tmp_path / "base.yaml").write_text("version: 1\nname: base\nrules: [{name: up, when: uptime>5m, then: {parallelism: '4'}}]\n", encoding="utf-8")
     file = tmp_path / "orders.yaml"
     file.write_text("version: 1\nname: orders\nextends: base\n", encoding="utf-8")
     assert "when  uptime > 5m" in run("explain", "--library", str(tmp_path), str(file)).stdout

@@ -82,8 +82,9 @@ def test_toml() -> None:
         '[rules.then]\nparallelism = "\\u0031+1"\n[define]\n"a b" = \'a>"x"\' # needs other quotes\n'
     )
     assert formatted(text, "toml") == (
-        "# stays\nversion = 1\n[[rules]]\nwhen = \"cpu > 80% && x == 'a'\" # literal\nlowers = \"a > 1\" # basic\nraises = '''\na > 1\n  && b > 2'''\n"
-        "[rules.then]\nparallelism = \"1 + 1\"\n[define]\n\"a b\" = \"a > 'x'\" # needs other quotes\n"
+        "# stays\nversion = 1\n[[rules]]\nwhen = \"cpu > 80% && x == 'a'\" # literal\n"
+        "lowers = \"a > 1\" # basic\nraises = '''\na > 1\n  && b > 2'''\n"
+        '[rules.then]\nparallelism = "1 + 1"\n[define]\n"a b" = "a > \'x\'" # needs other quotes\n'
     )
 
 
@@ -173,7 +174,7 @@ def test_files(tmp_path: Path) -> None:
     assert run("fmt", "--check", str(file)).exit_code == 1 and file.read_bytes() == before
     result = run("fmt", "--diff", str(file))
     assert result.exit_code == 1 and file.read_bytes() == before
-    assert "-  late: \"min(delay[3m])>1m\"" in result.stdout and "+  late: \"min(delay[3m]) > 1m\"" in result.stdout
+    assert '-  late: "min(delay[3m])>1m"' in result.stdout and '+  late: "min(delay[3m]) > 1m"' in result.stdout
     result = run("fmt", str(file))
     assert result.exit_code == 0 and result.stderr == f"formatted {file}\n"
     assert file.read_bytes() == b"\xef\xbb\xbf" + FORMATTED.replace("\n", "\r\n").encode()

@@ -45,7 +45,9 @@ def test_version() -> None:
     assert run("--version").stdout == f"dras {dras.__version__}\n"
 
 
-@pytest.mark.parametrize("args", [["nope"], ["check"], ["check", "--nope"], ["fmt"], ["functions", "a", "b"], ["replay", "x.csv"], ["--color", "pink"]])
+@pytest.mark.parametrize(
+    "args", [["nope"], ["check"], ["check", "--nope"], ["fmt"], ["functions", "a", "b"], ["replay", "x.csv"], ["--color", "pink"]]
+)
 def test_wrong_usage_ends_with_two(args: list[str]) -> None:
     result = run(*args)
     assert result.exit_code == 2 and result.stdout == "" and "Error: " in result.stderr

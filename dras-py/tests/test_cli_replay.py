@@ -201,17 +201,19 @@ def test_prometheus(tmp_path: Path) -> None:
 
 
 def test_series_are_told_by_the_conditions_of_queries(tmp_path: Path) -> None:
-    policy = dras.Policy({
-        "version": 1,
-        "metrics": {
-            "sink": {"query": 'busy{task=~"Sink.*",{{labels}}}'},
-            "other": {"query": 'busy{task!~"Sink.*",{{labels}}}'},
-            "every": {"query": "busy{{{labels}}}"},
-            "flink": {"flink": "Status.JVM.CPU.Load"},
-            "ratio": {"query": "a / b"},
-        },
-        "rules": [{"name": "r", "when": "sink + other + every + flink + ratio > 1", "then": {"parallelism": "2"}}],
-    })
+    policy = dras.Policy(
+        {
+            "version": 1,
+            "metrics": {
+                "sink": {"query": 'busy{task=~"Sink.*",{{labels}}}'},
+                "other": {"query": 'busy{task!~"Sink.*",{{labels}}}'},
+                "every": {"query": "busy{{{labels}}}"},
+                "flink": {"flink": "Status.JVM.CPU.Load"},
+                "ratio": {"query": "a / b"},
+            },
+            "rules": [{"name": "r", "when": "sink + other + every + flink + ratio > 1", "then": {"parallelism": "2"}}],
+        }
+    )
     metrics = Metrics(policy)
     assert sorted(metrics.of("busy", {"task": "Sink: x"})) == ["every", "sink"]
     assert sorted(metrics.of("busy", {"task": "map"})) == ["every", "other"]
@@ -241,7 +243,9 @@ def test_exceptions(tmp_path: Path) -> None:
     begin = 1_800_000_000
     (tmp_path / "up.csv").write_text("time,up\n" + "".join(f"{begin + i * 15},1\n" for i in range(120)), encoding="utf-8")
     entry = {"exceptionName": "java.lang.OutOfMemoryError", "stacktrace": "java.lang.OutOfMemoryError: heap", "timestamp": (begin + 600) * 1000}
-    body = {"exceptionHistory": {"entries": [entry, entry | {"concurrentExceptions": [entry | {"timestamp": (begin + 605) * 1000}]}], "truncated": False}}
+    body = {
+        "exceptionHistory": {"entries": [entry, entry | {"concurrentExceptions": [entry | {"timestamp": (begin + 605) * 1000}]}], "truncated": False}
+    }
     (tmp_path / "exceptions.json").write_text(json.dumps(body), encoding="utf-8")
     for argument in (str(tmp_path / "exceptions.json"), f"exceptions={tmp_path / 'exceptions.json'}"):
         text = run("replay", str(tmp_path / "up.csv"), argument, "--rules", str(rules)).stdout
@@ -265,7 +269,7 @@ def test_memory(tmp_path: Path) -> None:
     args = [DIURNAL, "--rules", str(rules)]
     assert "task_heap" not in run("replay", *args).stdout
     text = run("replay", *args, "--flink-config", str(flink)).stdout
-    assert re.search(r"task_heap [\d.]+MiB → [\d.]+MiB", text)
+    assert re.search(r"task_heap [\d.]+MiB → [\d.]+[MG]iB", text)
     flink.write_text("taskmanager.memory.process.size: 100m\n", encoding="utf-8")
     result = run("replay", *args, "--flink-config", str(flink))
     assert result.exit_code == 2 and "Flink would refuse" in result.stderr
@@ -293,11 +297,13 @@ def test_start_and_end() -> None:
 
 
 def test_attributes() -> None:
-    policy = dras.Policy({
-        "version": 1,
-        "attributes": {"budget": {"type": "number", "unit": "ms"}, "part": {"type": "number", "unit": "percent"}, "live": {"type": "bool"}},
-        "rules": [{"name": "r", "when": "budget > 1s && part > 1 && live", "then": {"parallelism": "2"}}],
-    })
+    policy = dras.Policy(
+        {
+            "version": 1,
+            "attributes": {"budget": {"type": "number", "unit": "ms"}, "part": {"type": "number", "unit": "percent"}, "live": {"type": "bool"}},
+            "rules": [{"name": "r", "when": "budget > 1s && part > 1 && live", "then": {"parallelism": "2"}}],
+        }
+    )
     metrics = Metrics(policy)
     for name, text, value in (
         ("budget", "5m", 300_000.0), ("budget", "250", 250.0), ("part", "80%", 80.0), ("live", "True", True), ("task_type", "sql", "sql"),
@@ -350,7 +356,7 @@ def test_a_document_that_extends_another(tmp_path: Path) -> None:
         ("a.json", b'{"status": "error", "errorType": "bad_data", "error": "parse error"}', "bad_data: parse error"),
         ("a.json", b'{"status": "success", "data": {"resultType": "scalar", "result": [1, "2"]}}', "a scalar"),
         ("a.json", b'{"status": "success", "data": 3}', "missing"),
-        ("a.json", b'{"status": "success", "data": {"resultType": "matrix", "result": [{"metric": {"__name__": "busy"}, "values": [[1]]}]}}', "none of Prometheus"),
+        ("a.json", b'{"status": "success", "data": {"resultType": "matrix", "result": [{"metric": {}, "values": [[1]]}]}}', "none of Prometheus"),
         ("a.json", b'{"status": "success", "data": {"resultType": "matrix", "result": [3]}}', "none of Prometheus"),
         ("a.json", b'{"exceptionHistory": {"entries": []}}', "no samples"),
         ("a.parquet", b"PAR1 not really", "is no Parquet file"),
@@ -434,7 +440,12 @@ def test_pictures(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("text", "at"),
-    [("1800000000", 1_800_000_000_000), ("1800000000000", 1_800_000_000_000), ("1800000000.5", 1_800_000_000_500), ("2027-01-15T09:00:00+01:00", 1_800_000_000_000)],
+    [
+        ("1800000000", 1_800_000_000_000),
+        ("1800000000000", 1_800_000_000_000),
+        ("1800000000.5", 1_800_000_000_500),
+        ("2027-01-15T09:00:00+01:00", 1_800_000_000_000),
+    ],
 )  # fmt: skip
 def test_clock(text: str, at: int) -> None:
     assert clock(text) == at

@@ -8,11 +8,13 @@ import subprocess
 import sys
 import threading
 from datetime import UTC, datetime
+from itertools import pairwise
 from typing import Any
 
 import dras
 import dras.plot
 import matplotlib
+import numpy as np
 import pytest
 from cli_tools import DATA, RULES
 from conftest import NOW, SECOND
@@ -23,6 +25,7 @@ from dras.plot._data import gather
 from matplotlib.axes import Axes
 from matplotlib.dates import date2num
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
 
 matplotlib.use("agg")
 
@@ -56,6 +59,11 @@ def line(ax: Axes, label: str) -> Any:
     return next(one for one in ax.get_lines() if one.get_label() == label)
 
 
+def point(one: Line2D) -> tuple[float, float]:
+    """Where a single mark stands."""
+    return float(np.asarray(one.get_xdata())[0]), float(np.asarray(one.get_ydata())[0])
+
+
 def drawn(figure: Figure) -> bytes:
     out = io.BytesIO()
     figure.savefig(out, format="png")
@@ -63,7 +71,15 @@ def drawn(figure: Figure) -> bytes:
 
 
 def test_what_there_is() -> None:
-    assert list(axes_of(FIGURE)) == ["min(delay[10s])", "max(avg(busy[20s]))", "max(avg(busy[40s]))", "max(heap_used)", "parallelism", "rules", "guards"]
+    assert list(axes_of(FIGURE)) == [
+        "min(delay[10s])",
+        "max(avg(busy[20s]))",
+        "max(avg(busy[40s]))",
+        "max(heap_used)",
+        "parallelism",
+        "rules",
+        "guards",
+    ]
     suptitle = FIGURE.get_suptitle()
     assert suptitle == "orders: recorded (active)"
 
@@ -76,7 +92,7 @@ def test_a_metric_with_its_threshold() -> None:
     for decision in DIURNAL:
         rule = next(rule for rule in decision.rules if rule.rule == "catch-up")
         part = next(part for part in rule.parts if part.text == "min(delay[10s])")
-        expected.append((date2num(datetime.fromtimestamp(decision.at / 1000, UTC)), math.nan if part.value is None else part.value))  # type: ignore[no-untyped-call]
+        expected.append((date2num(datetime.fromtimestamp(decision.at / 1000, UTC)), part.value if isinstance(part.value, float) else math.nan))  # type: ignore[no-untyped-call]
     assert list(values.get_xdata()) == pytest.approx([at for at, _ in expected])
     assert list(values.get_ydata()) == pytest.approx([value for _, value in expected], nan_ok=True)
     assert any(math.isnan(value) for _, value in expected), "gaps are part of the test"
@@ -108,7 +124,7 @@ def test_times_are_utc_and_shared() -> None:
 
 def test_decisions() -> None:
     ax = axes_of(FIGURE)["parallelism"]
-    marks = [(one.get_xdata()[0], one.get_ydata()[0], one.get_marker()) for one in ax.get_lines() if one.get_label() == "_made"]
+    marks = [(point(one)[0], point(one)[1], one.get_marker()) for one in ax.get_lines() if one.get_label() == "_made"]
     first: dict[tuple[float, float], int] = {}
     for decision in DIURNAL:
         for change in decision.changes:
@@ -135,27 +151,29 @@ def test_what_is_gathered() -> None:
     assert sum(len(times) for times in found.alerts.values()) == sum(len({alert.rule for alert in d.alerts}) for d in DIURNAL)
     for strip in (*found.rules, *found.guards):
         assert all(begin < end for begin, end, _ in strip.bars)
-        assert all(before[1] <= after[0] for before, after in zip(strip.bars, strip.bars[1:], strict=False)), "bars do not overlap"
+        assert all(before[1] <= after[0] for before, after in pairwise(strip.bars)), "bars do not overlap"
 
 
 def test_what_somebody_else_changed() -> None:
     figure = dras.plot.looks(replayed("rescale"))
     ax = axes_of(figure)["parallelism"]
     assert legend(ax) == ["present", "by somebody else"]
-    assert [one.get_ydata()[0] for one in ax.get_lines() if one.get_label() == "_external"] == [3, 2]
+    assert [point(one)[1] for one in ax.get_lines() if one.get_label() == "_external"] == [3, 2]
 
 
 def held() -> dras.Replay:
-    policy = dras.Policy({
-        "version": 1,
-        "mode": "active",
-        "metrics": {"load": {"unit": "percent"}},
-        "rules": [
-            {"name": "up", "when": "80% < load", "then": {"parallelism": "parallelism * 2", "task_manager_memory": "task_manager_memory * 2"}},
-        ],
-        "guards": {"cool_down": {"up": "1h"}, "ineffective": {"for": "0s"}},
-        "timing": {"long": "1m", "short": "1m"},
-    })
+    policy = dras.Policy(
+        {
+            "version": 1,
+            "mode": "active",
+            "metrics": {"load": {"unit": "percent"}},
+            "rules": [
+                {"name": "up", "when": "80% < load", "then": {"parallelism": "parallelism * 2", "task_manager_memory": "task_manager_memory * 2"}},
+            ],
+            "guards": {"cool_down": {"up": "1h"}, "ineffective": {"for": "0s"}},
+            "timing": {"long": "1m", "short": "1m"},
+        }
+    )
     recording = dras.Recording("orders")
     begin = NOW - 2 * 3600 * SECOND
     recording.series("load", [begin + i * 15 * SECOND for i in range(480)], [90.0] * 480)
@@ -181,7 +199,7 @@ def test_what_guards_hold() -> None:
 
 def test_which_metrics() -> None:
     assert list(axes_of(dras.plot.looks(DIURNAL, metrics=["max(heap_used)", "min(delay[10s])"])))[:2] == ["max(heap_used)", "min(delay[10s])"]
-    assert list(axes_of(dras.plot.looks(DIURNAL, metrics=[])))[0] == "parallelism"
+    assert next(iter(axes_of(dras.plot.looks(DIURNAL, metrics=[])))) == "parallelism"
     assert list(axes_of(dras.plot.looks(DIURNAL, most=1)))[:2] == ["min(delay[10s])", "parallelism"]
     assert dras.plot.looks(DIURNAL, title="a week").get_suptitle() == "a week"
     with pytest.raises(dras.InputError, match="max\\(heap_used\\)") as caught:
@@ -245,12 +263,13 @@ def test_several_tasks() -> None:
 def test_nothing_global_is_touched() -> None:
     code = """
 import sys, matplotlib
-before = dict(matplotlib.rcParams)
+settings = lambda: {name: matplotlib.rcParams[name] for name in matplotlib.rcParams if name != "backend"}
+before = settings()
 import dras, dras.plot
 policy = dras.Policy({"version": 1, "rules": [{"name": "r", "when": "uptime > 5m", "alert": "x"}]})
 dras.plot.looks([dras.Task(policy, "a").decide(1_800_000_000_000)])
 assert "matplotlib.pyplot" not in sys.modules
-assert dict(matplotlib.rcParams) == before
+assert settings() == before
 """
     subprocess.run([sys.executable, "-c", code], check=True)
 
@@ -272,8 +291,6 @@ def test_legends_cover_nothing() -> None:
         shown = ax.get_legend()
         assert shown is not None and shown.get_window_extent().x0 >= box.x1
     order = sorted(boxes.values(), key=lambda box: -box.y0)
-    assert all(upper.y0 > lower.y1 for upper, lower in zip(order, order[1:], strict=False)), "panels do not overlap"
+    assert all(upper.y0 > lower.y1 for upper, lower in pairwise(order)), "panels do not overlap"
     width = FIGURE.get_window_extent().x1
-    assert all(ax.get_tightbbox().x1 <= width for ax in FIGURE.axes), "nothing is cut off"
-
-
+    assert all((box := ax.get_tightbbox()) is not None and box.x1 <= width for ax in FIGURE.axes), "nothing is cut off"

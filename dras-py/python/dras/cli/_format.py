@@ -15,7 +15,6 @@ from ._files import TextFile
 from ._findings import Finding
 from .source import READERS, Node, Refused, Span, positions
 
-
 _BREAK = re.compile(r"\r?\n")
 _ESCAPED_BREAK = re.compile(r"\\[rn]")
 
@@ -143,7 +142,7 @@ def _laid_out(value: str, canonical: str, pieces: list[str]) -> list[str]:
     parts, solid = [""], 0
     for sign in canonical:
         if not sign.isspace():
-            if 0 < solid and solid in wanted:
+            if solid > 0 and solid in wanted:
                 parts[-1] = parts[-1].rstrip()
                 parts += [wanted.pop(solid), ""]
             solid += 1
