@@ -293,4 +293,4 @@ def test_legends_cover_nothing() -> None:
     order = sorted(boxes.values(), key=lambda box: -box.y0)
     assert all(upper.y0 > lower.y1 for upper, lower in pairwise(order)), "panels do not overlap"
     width = FIGURE.get_window_extent().x1
-    assert all((box := ax.get_tightbbox()) is not None and box.x1 <= width for ax in FIGURE.axes), "nothing is cut off"
+    assert all((tight := ax.get_tightbbox()) is not None and tight.x1 <= width for ax in FIGURE.axes), "nothing is cut off"
