@@ -6,12 +6,11 @@
 #![allow(missing_docs, clippy::unwrap_used, clippy::print_stdout)]
 
 use std::hint::black_box;
-use std::time::Instant;
 
-use dras_benches::Random;
 use dras_benches::engine::{CPU, Fixture as EngineFixture, document, many_rules};
 use dras_benches::language::{E1, E2, E3, E4, Example, ROWS, bind, compile_e4, e4, exceptions};
 use dras_benches::windows::{Fixture, INTERVAL, METRICS};
+use dras_benches::{Random, nanos};
 use dras_core::engine::{Decision, LookKind, Policy, decide_into};
 use dras_core::lang::{Column, Expression, Limits, Row, Scope, Truth, Type};
 use dras_core::metrics::Scratch;
@@ -22,13 +21,6 @@ const COLUMN: usize = 1 << 20;
 fn median(mut values: Vec<f64>) -> f64 {
     values.sort_by(f64::total_cmp);
     values[values.len() / 2]
-}
-
-/// Nanoseconds of one call.
-fn nanos(run: &mut dyn FnMut()) -> f64 {
-    let begin = Instant::now();
-    run();
-    begin.elapsed().as_nanos() as f64
 }
 
 /// What a line of the table must not exceed.

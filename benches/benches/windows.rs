@@ -43,22 +43,46 @@ fn ingest(criterion: &mut Criterion) {
 fn aggregates(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("five aggregates");
     group.throughput(Throughput::Elements(METRICS as u64));
-    for samples in [20, 240] {
+    // Those of 5760 samples, a day, are kept in panes.
+    for samples in [20, 240, 5760] {
         let fixture = Fixture::filled(samples);
         let mut scratch = Scratch::new();
         group.bench_function(format!("{samples} samples"), |b| {
             b.iter(|| {
                 let (f, mut sum) = (black_box(&fixture), 0.0);
+                let mut moment = f.windows.at(&f.plan, f.now, &mut scratch);
                 for id in f.aggregates.iter().flatten() {
-                    sum += f
-                        .windows
-                        .aggregate(&f.plan, *id, f.instance, f.now, None, &mut scratch)
-                        .unwrap();
+                    sum += moment.aggregate(*id, f.instance, None).unwrap();
+                }
+                sum
+            });
+        });
+        group.bench_function(format!("{samples} samples, one by one"), |b| {
+            b.iter(|| {
+                let (f, mut sum) = (black_box(&fixture), 0.0);
+                for id in f.aggregates.iter().flatten() {
+                    let answer = f.windows.aggregate(&f.plan, *id, f.instance, f.now, None, &mut scratch);
+                    sum += answer.unwrap();
                 }
                 sum
             });
         });
     }
+    group.finish();
+    let mut group = criterion.benchmark_group("largest of 7 days, in panes");
+    group.throughput(Throughput::Elements(METRICS as u64));
+    let fixture = Fixture::with_week(20);
+    let mut scratch = Scratch::new();
+    group.bench_function("ten metrics", |b| {
+        b.iter(|| {
+            let (f, mut sum) = (black_box(&fixture), 0.0);
+            let mut moment = f.windows.at(&f.plan, f.now, &mut scratch);
+            for id in f.plan.ids().skip(5 * METRICS) {
+                sum += moment.aggregate(id, f.instance, None).unwrap();
+            }
+            sum
+        });
+    });
     group.finish();
 }
 

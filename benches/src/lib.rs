@@ -4,9 +4,24 @@
 // A benchmark whose material does not compile has nothing to go on with.
 #![allow(clippy::unwrap_used, clippy::panic, clippy::missing_panics_doc)]
 
+use rustix::time::{ClockId, clock_gettime};
+
+pub mod callgrind;
 pub mod engine;
+pub mod fleet;
 pub mod language;
 pub mod windows;
+
+/// Nanoseconds of the processor that one call of `run` takes: a neighbour that takes the processor away does not count.
+pub fn nanos(run: &mut dyn FnMut()) -> f64 {
+    let now = || {
+        let time = clock_gettime(ClockId::ThreadCPUTime);
+        time.tv_sec as f64 * 1e9 + time.tv_nsec as f64
+    };
+    let begin = now();
+    run();
+    now() - begin
+}
 
 /// Pseudo-random numbers, the same in every run (xorshift64*).
 #[derive(Debug, Clone)]

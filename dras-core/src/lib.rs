@@ -60,6 +60,8 @@
 //!
 //! The language, the windows and the documents are described in the repository, under `docs/`.
 
+#![forbid(unsafe_code)]
+
 pub mod action;
 pub mod backtest;
 pub mod calendar;

@@ -2,7 +2,6 @@
 
 use std::ops::ControlFlow;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
 
 use dras_core::backtest::{self, Follow, Options, Summary, replay_while};
 use dras_core::engine::{self, AttributeValue};
@@ -17,12 +16,10 @@ use crate::errors::{Class, wrong_type};
 use crate::lock::{Shared, guarded};
 use crate::policy::Policy;
 use crate::python::Data;
+use crate::signals::Signals;
 use crate::task::{configuration_entries, labels_of, policy_of};
 use crate::to_python::to_python;
 use dras_core::units::Unit;
-
-/// How often a replay asks whether somebody pressed Ctrl-C, and reports its progress.
-const BREATH: Duration = Duration::from_millis(50);
 
 /// What was measured and known of one task over some time, for ``replay``.
 #[pyclass(frozen, module = "dras")]
@@ -194,15 +191,14 @@ struct Watch<'a> {
     from: i64,
     span: i64,
     progress: Option<&'a Py<PyAny>>,
-    last: Instant,
+    signals: Signals,
 }
 
 impl Watch<'_> {
     fn breathe(&mut self, at: i64) -> PyResult<()> {
-        if self.last.elapsed() < BREATH {
+        if !self.signals.due() {
             return Ok(());
         }
-        self.last = Instant::now();
         Python::attach(|py| {
             py.check_signals()?;
             if let Some(progress) = self.progress {
@@ -261,7 +257,7 @@ pub(crate) fn replay(
         from,
         span: options.to.unwrap_or(last).saturating_sub(from),
         progress: progress.as_ref(),
-        last: Instant::now(),
+        signals: Signals::new(),
     };
     let done = py.detach(|| {
         guarded(|| {

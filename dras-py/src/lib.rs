@@ -24,8 +24,10 @@ mod instruction;
 mod language;
 mod library;
 mod lock;
+mod memory;
 mod policy;
 mod python;
+mod signals;
 mod task;
 mod to_python;
 
@@ -43,11 +45,18 @@ mod _dras {
     #[pymodule_export]
     use crate::instruction::Instruction;
     #[pymodule_export]
-    use crate::language::{format, functions, schema};
+    use crate::language::{error_codes, format, functions, parse_quantity, schema};
     #[pymodule_export]
     use crate::library::{Assigner, Library};
+    #[pymodule_export]
+    use crate::memory::{derive_memory, plan_memory};
     #[pymodule_export]
     use crate::policy::{Policy, Template};
     #[pymodule_export]
     use crate::task::Task;
+
+    #[pymodule_init]
+    fn init(module: &pyo3::Bound<'_, pyo3::types::PyModule>) -> pyo3::PyResult<()> {
+        crate::lock::watch_forks(module.py())
+    }
 }

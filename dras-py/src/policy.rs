@@ -221,9 +221,13 @@ impl Policy {
         }
     }
 
-    /// What the windows of a task with that many TaskManagers may take of memory, known before anything runs.
-    #[pyo3(signature = (task_managers=1))]
-    fn bytes_per_task(&self, py: Python<'_>, task_managers: usize) -> PyResult<usize> {
+    /// What the windows of a task with that many TaskManagers (one, where it is left out) may take of memory, known before anything runs.
+    ///
+    /// Raises:
+    ///     InputError: the number is negative or huge.
+    #[pyo3(signature = (task_managers=None))]
+    fn bytes_per_task(&self, py: Python<'_>, task_managers: Option<&Bound<'_, PyAny>>) -> PyResult<usize> {
+        let task_managers = task_managers.map_or(Ok(1), |given| count(given, "task_managers"))?;
         caught(py, || self.core().plan().bytes_per_task(task_managers))
     }
 

@@ -148,7 +148,7 @@ pub fn replay_while(
         }
         for feed in &mut feeds {
             let series = &recording.series[feed.series];
-            let until = feed.at + series.times[feed.at..].partition_point(|t| *t <= now);
+            let until = feed.at + upto(&series.times[feed.at..], now);
             if until == feed.at {
                 continue;
             }
@@ -184,6 +184,16 @@ pub fn replay_while(
             return Ok(summary);
         }
     }
+}
+
+/// How many of rising times are at or before `t`, where few of them are: without a search over all that are to come.
+fn upto(times: &[Millis], t: Millis) -> usize {
+    let mut beyond = 1;
+    while times.get(beyond - 1).is_some_and(|next| *next <= t) {
+        beyond *= 2;
+    }
+    let from = beyond / 2;
+    from + times[from..beyond.min(times.len())].partition_point(|next| *next <= t)
 }
 
 fn feeds(policy: &Policy, recording: &Recording) -> Result<Vec<Feed>, ReplayError> {

@@ -36,15 +36,31 @@ pub(super) struct Acting<'a, 'r> {
     pub(super) unbroken: Millis,
 }
 
+/// What conditions come to, all together.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+struct Said {
+    /// One is true, and has been for long enough.
+    fired: bool,
+    /// One is true.
+    holding: bool,
+    /// One of a rule that sets something is undefined.
+    missing: bool,
+}
+
 impl Acting<'_, '_> {
     /// Fills the decision with what is to be done, and why the rest is not.
     pub(super) fn run(&mut self) {
-        let leaning = self.propose();
-        self.stand();
-        if !self.short {
-            self.recommend(leaning);
+        let said = self.said();
+        if said.fired {
+            self.propose();
         }
-        self.remember_what_ran_out();
+        self.stand(said);
+        if !self.short {
+            self.recommend(said);
+        }
+        if said.fired {
+            self.remember_what_ran_out();
+        }
         self.observe_effects();
         let mut stuck = Vec::new();
         if !self.decision.candidates.is_empty() {
@@ -68,15 +84,28 @@ impl Acting<'_, '_> {
             self.instruct();
             self.settle(&wishes, &fates, &stuck);
         }
-        self.alert(&stuck);
+        if said.fired {
+            self.alert(&stuck);
+        }
     }
 
-    fn stand(&mut self) {
-        let sets = |rule: &CompiledRule| !rule.then.is_empty();
-        let mut rules = self.inner.rules.iter().zip(&self.decision.rules);
+    /// What the conditions come to, all together.
+    fn said(&self) -> Said {
+        let mut said = Said::default();
+        for (rule, status) in self.inner.rules.iter().zip(&self.decision.rules) {
+            match status {
+                RuleStatus::NotLooked | RuleStatus::NotMet => {}
+                RuleStatus::Undefined { .. } => said.missing |= !rule.then.is_empty(),
+                RuleStatus::Holding { .. } => said.holding = true,
+                RuleStatus::Fired { .. } => said.fired = true,
+            }
+        }
+        said
+    }
+
+    fn stand(&mut self, said: Said) {
         // A rule that fires and cannot say what it wants is as unanswered as one whose condition is undefined.
-        let missing = rules.any(|(rule, s)| sets(rule) && matches!(s, RuleStatus::Undefined { .. }))
-            || self.decision.proposals.iter().any(|p| p.wanted.is_err());
+        let missing = said.missing || self.decision.proposals.iter().any(|p| p.wanted.is_err());
         let facts = Facts {
             now: self.now,
             newest_mark: self.task.windows.newest_mark(),
@@ -92,17 +121,11 @@ impl Acting<'_, '_> {
         self.task.number(self.inner.known.resources[resource as usize])
     }
 
-    /// Enters what rules that fired want. Tells whether any rule's condition is true, fired or not yet.
-    fn propose(&mut self) -> bool {
-        let mut leaning = false;
+    /// Enters what rules that fired want.
+    fn propose(&mut self) {
         for (index, rule) in self.inner.rules.iter().enumerate() {
-            match self.decision.rules[index] {
-                RuleStatus::Fired { .. } => leaning = true,
-                RuleStatus::Holding { .. } => {
-                    leaning = true;
-                    continue;
-                }
-                _ => continue,
+            if !matches!(self.decision.rules[index], RuleStatus::Fired { .. }) {
+                continue;
             }
             for &(resource, output) in &rule.then {
                 let (wanted, outcome) = match self.proposal(index, rule, resource, output) {
@@ -120,7 +143,6 @@ impl Acting<'_, '_> {
                 });
             }
         }
-        leaning
     }
 
     fn proposal(
@@ -147,15 +169,20 @@ impl Acting<'_, '_> {
 
     /// Enters what is recommended at this look for every resource that rules set: what rules want whose condition is true, however long it has
     /// been. Where a rule cannot be answered, the recommendation is no less than what there is.
-    fn recommend(&mut self, leaning: bool) {
+    fn recommend(&mut self, said: Said) {
         let mut proposals = Vec::new();
         let mut unknown = [false; Resource::COUNT];
-        for (index, rule) in self.inner.rules.iter().enumerate() {
+        let rules = if said == Said::default() {
+            &[][..]
+        } else {
+            &self.inner.rules
+        };
+        for (index, rule) in rules.iter().enumerate() {
             let status = self.decision.rules[index];
             for &(resource, output) in &rule.then {
                 match status {
                     RuleStatus::Undefined { .. } => unknown[resource as usize] = true,
-                    RuleStatus::Fired { .. } | RuleStatus::Holding { .. } if leaning => {
+                    RuleStatus::Fired { .. } | RuleStatus::Holding { .. } => {
                         match self.proposal(index, rule, resource, output) {
                             Ok(proposal) => proposals.push(proposal),
                             Err(_) => unknown[resource as usize] = true,

@@ -11,7 +11,7 @@ use crate::diagnostic::{Diagnostic, Diagnostics, Span, codes};
 use crate::fingerprint::fnv1a;
 use crate::lang::ast::NodeKind;
 use crate::lang::functions;
-use crate::lang::{Compiler, Constant, Expected, ExpressionId, Limits, Scope, ScopeError, Type, parse};
+use crate::lang::{Compiler, Constant, Expected, ExpressionId, Kleene, Limits, Scope, ScopeError, Type, parse};
 use crate::metrics::sources::QueryTemplate;
 use crate::metrics::{Catalogue, Plan, WindowSettings};
 use crate::rules::{self, AttributeType, Document, Expanded, Hold, Origin};
@@ -101,7 +101,25 @@ impl<'d> Builder<'d> {
             let effect = r.effect.map(Gauge::output);
             std::iter::once(r.when).chain(r.then.iter().map(|t| t.1)).chain(effect)
         });
-        let urgent_metrics = compiled.metrics_of(urgent_outputs);
+        let urgent_outputs: Vec<usize> = urgent_outputs.collect();
+        let urgent_metrics = compiled.metrics_of(urgent_outputs.iter().copied());
+        let roots =
+            |outputs: &mut dyn Iterator<Item = usize>| -> Vec<_> { outputs.map(|o| compiled.root_of(o)).collect() };
+        let conditions = rules.iter().map(|r| r.when).chain(recorded.iter().map(|r| r.output));
+        let looks = [
+            Kleene::new(
+                &compiled.graph,
+                compiled.scope.catalogue(),
+                &roots(&mut (0..compiled.outputs.len())),
+                &roots(&mut conditions.clone()),
+            ),
+            Kleene::new(
+                &compiled.graph,
+                compiled.scope.catalogue(),
+                &roots(&mut urgent_outputs.iter().copied()),
+                &roots(&mut urgent.iter().map(|r| r.when)),
+            ),
+        ];
         let short = (!urgent.is_empty()).then(|| from.timing.short());
         let inner = Inner {
             name: document.name.clone(),
@@ -117,6 +135,7 @@ impl<'d> Builder<'d> {
             excluded: [periods(false), periods(true)],
             long: from.timing.long(),
             short,
+            looks,
             urgent_metrics,
             settable: Resource::ALL.into_iter().filter(sets).collect(),
             rules,

@@ -5,7 +5,7 @@ use super::decision::{Decision, LookKind, RuleStatus};
 use super::policy::{CompiledRule, Inner, Policy};
 use super::task::{RuleProgress, Task, TaskError};
 use crate::action::Adopted;
-use crate::lang::{Look, Row, Value, Values};
+use crate::lang::{Look, Registers, Row, Values};
 use crate::metrics::{Mark, TimeWentBack};
 use crate::undefined::Undefined;
 use crate::units::Millis;
@@ -120,7 +120,6 @@ pub fn decide_into(
     adopt(inner, task, now, decision);
 
     // Taken out of the task while the row borrows from it.
-    let mut scratch = std::mem::take(&mut task.scratch);
     let mut progress = std::mem::take(&mut task.rules);
     let mut history = std::mem::take(&mut task.history);
     let apart = looks_apart(inner, task, kind, now);
@@ -133,17 +132,46 @@ pub fn decide_into(
         now,
         task_managers,
     };
-    look.fill(&inner.compiled, &mut row, &mut scratch);
+    // What an action brought is observed at short looks too, whatever rule it was of.
+    let all = kind == LookKind::Long || !history.effects.is_empty();
+    let kleene = &inner.looks[usize::from(!all)];
+    let mut space = std::mem::take(&mut decision.space);
+    let mut values = std::mem::take(&mut space.values);
+    look.answer(&inner.compiled, kleene, &mut row, &mut values, &mut space);
 
-    let complete = inner.compiled.program.run(&inner.compiled.graph, &mut row);
-    let outputs = Outputs::new(inner, &row, complete);
+    let graph = &inner.compiled.graph;
+    // Whatever a short look does not ask for says nothing about the rest.
+    let complete = all && inner.compiled.program.run(graph, &mut row);
+    if !complete {
+        kleene.compute_always(graph, &row, &mut values, &mut space.registers);
+    }
+    let mut outputs = Outputs {
+        inner,
+        row: &row,
+        registers: (!complete).then_some(&space.registers),
+        values: &values,
+        all: complete,
+    };
+    // Targets and effects are asked for only where something is about to happen.
+    let mut acts = !history.effects.is_empty();
     for (rule, progress) in inner.rules.iter().zip(&mut progress) {
         let status = if kind == LookKind::Short && !rule.info.urgent {
             RuleStatus::NotLooked
         } else {
             step(rule, outputs.condition(rule.when), progress, apart, now)
         };
+        acts |= matches!(status, RuleStatus::Fired { .. } | RuleStatus::Holding { .. });
         decision.rules.push(status);
+    }
+    if acts && !complete {
+        kleene.compute_rest(graph, &row, &mut values, &mut space.registers);
+        outputs = Outputs {
+            inner,
+            row: &row,
+            registers: Some(&space.registers),
+            values: &values,
+            all: true,
+        };
     }
     Acting {
         inner,
@@ -162,18 +190,18 @@ pub fn decide_into(
     .run();
     if kind == LookKind::Long {
         for recorded in &inner.recorded {
-            if let Ok(value) = outputs.number(recorded.output) {
+            if let Ok(value) = outputs.always(recorded.output) {
                 decision.recorded.push((recorded.metric, value / recorded.factor));
             }
         }
     }
-    decision.keep_inputs(&row, inner.compiled.graph_inputs());
+    decision.keep_inputs(&row, inner.compiled.graph_inputs(), kleene.inputs());
 
-    // The row borrows from the task; nothing below needs it.
-    drop(outputs);
+    // Row and values borrow from the task; nothing below needs them.
+    space.values = values.released();
+    decision.space = space;
     decision.row = Some(row.released());
     task.rules = progress;
-    task.scratch = scratch;
     task.history = history;
     task.record(inner, now, &decision.recorded);
     Ok(())
@@ -218,55 +246,51 @@ fn adopt(inner: &Inner, task: &mut Task, now: Millis, decision: &mut Decision) {
     task.last_look = Some(now);
 }
 
-/// The values of the program's outputs, from the registers where everything was defined, else from the exact evaluator.
+/// The values of the program's outputs: its own where everything was defined, else those of the evaluator that knows what is undefined.
 pub(super) struct Outputs<'t, 'r> {
     inner: &'t Inner,
     row: &'r Row<'t>,
-    exact: Option<Values<'t>>,
+    registers: Option<&'r Registers>,
+    values: &'r Values<'t>,
+    /// Whether more was computed than what is always wanted.
+    all: bool,
 }
 
-impl<'t, 'r> Outputs<'t, 'r> {
-    fn new(inner: &'t Inner, row: &'r Row<'t>, complete: bool) -> Outputs<'t, 'r> {
-        let exact = (!complete).then(|| {
-            let mut values = Values::new(&inner.compiled.graph);
-            for output in 0..inner.compiled.outputs.len() {
-                values.compute_root(&inner.compiled.graph, row, inner.compiled.root_of(output));
-            }
-            values
-        });
-        Outputs { inner, row, exact }
-    }
-
+impl Outputs<'_, '_> {
     fn condition(&self, output: usize) -> Result<bool, Undefined> {
-        match &self.exact {
-            None => self
-                .inner
-                .compiled
-                .program
-                .bool(self.row, output)
-                .ok_or(Undefined::NotAvailable),
-            Some(values) => match values.get(self.inner.compiled.root_of(output)) {
-                Some(Value::Bool(b)) => Ok(*b),
-                Some(Value::Undefined(missing)) => Err(missing.reason),
-                _ => Err(Undefined::NotAvailable),
-            },
+        let compiled = &self.inner.compiled;
+        match self.registers {
+            None => compiled.program.bool(self.row, output).ok_or(Undefined::NotAvailable),
+            Some(registers) => self.register(registers, output).map(|x| x != 0.0),
         }
     }
 
+    /// A number that is wanted where a rule acts.
     pub(super) fn number(&self, output: usize) -> Result<f64, Undefined> {
-        match &self.exact {
-            None => self
-                .inner
-                .compiled
-                .program
-                .number(self.row, output)
-                .ok_or(Undefined::NotAvailable),
-            Some(values) => match values.get(self.inner.compiled.root_of(output)) {
-                Some(Value::Number(x)) => Ok(*x),
-                Some(Value::Undefined(missing)) => Err(missing.reason),
-                _ => Err(Undefined::NotAvailable),
-            },
+        if self.all {
+            self.always(output)
+        } else {
+            Err(Undefined::NotNeeded)
         }
+    }
+
+    /// A number that is always wanted.
+    fn always(&self, output: usize) -> Result<f64, Undefined> {
+        let compiled = &self.inner.compiled;
+        match self.registers {
+            None => compiled.program.number(self.row, output).ok_or(Undefined::NotAvailable),
+            Some(registers) => self.register(registers, output),
+        }
+    }
+
+    fn register(&self, registers: &Registers, output: usize) -> Result<f64, Undefined> {
+        let compiled = &self.inner.compiled;
+        let register = registers.get(compiled.root_of(output));
+        if register.is_nan() {
+            let why = registers.why(&compiled.graph, self.row, self.values, register, |_| None);
+            return Err(why.reason);
+        }
+        Ok(register)
     }
 }
 

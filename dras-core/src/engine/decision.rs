@@ -7,7 +7,7 @@ use serde::Serialize;
 use super::policy::Policy;
 use crate::action::instruction::Instruction;
 use crate::action::{Change, Guard, GuardState, Proposal, Resource, Standing, Step};
-use crate::lang::{Missing, Row};
+use crate::lang::{Missing, Row, Space};
 use crate::metrics::MetricId;
 use crate::resources::memory::{FlinkProcess, Resized};
 use crate::undefined::Undefined;
@@ -163,6 +163,7 @@ pub struct Decision {
     pub(super) recorded: Vec<(MetricId, f64)>,
     /// Space for the values of a look, between looks.
     pub(super) row: Option<Row<'static>>,
+    pub(super) space: Space,
     pub(super) numbers: Vec<f64>,
     pub(super) reasons: Vec<Missing>,
     pub(super) texts: Vec<Option<String>>,
@@ -189,6 +190,7 @@ impl Decision {
             instruction: None,
             recorded: Vec::new(),
             row: None,
+            space: Space::default(),
             numbers: Vec::new(),
             reasons: Vec::new(),
             texts: Vec::new(),
@@ -199,6 +201,7 @@ impl Decision {
         if self.policy != *policy {
             self.policy = policy.clone();
             self.row = None;
+            self.space = Space::default();
         }
         task.clone_into(&mut self.task);
         self.at = at;
@@ -216,12 +219,20 @@ impl Decision {
         self.recorded.clear();
     }
 
-    pub(super) fn keep_inputs(&mut self, row: &Row<'_>, inputs: usize) {
+    /// Keeps the values that the look was about: those of the inputs that it answered, in order.
+    pub(super) fn keep_inputs(&mut self, row: &Row<'_>, inputs: usize, answered: &[u32]) {
         self.numbers.clear();
         self.numbers.extend_from_slice(&row.numbers[..inputs]);
         self.reasons.clear();
         self.reasons.extend_from_slice(&row.reasons);
         self.texts.resize(inputs, None);
+        let mut answered = answered.iter().copied().peekable();
+        for index in 0..inputs {
+            if answered.next_if_eq(&(index as u32)).is_none() {
+                self.numbers[index] = 0.0;
+                self.reasons[index].reason = Undefined::NotNeeded;
+            }
+        }
         for (kept, text) in self.texts.iter_mut().zip(&row.texts) {
             match (kept.as_mut(), text) {
                 (Some(kept), Some(text)) => (*text).clone_into(kept),

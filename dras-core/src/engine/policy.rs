@@ -9,7 +9,7 @@ use super::build::Builder;
 use crate::action::Resource;
 use crate::calendar::{Cadence, Periods};
 use crate::diagnostic::{Diagnostic, Diagnostics, codes};
-use crate::lang::{Compiled, Limits, VariableId};
+use crate::lang::{Compiled, Kleene, Limits, VariableId};
 use crate::metrics::sources::QueryTemplate;
 use crate::metrics::{Kind, MetricId, Plan};
 use crate::rules::{self, Document, DocumentLimits, Guards, Mode, Reading, Rescale, Resolved, Sizing};
@@ -52,6 +52,8 @@ pub(crate) struct Inner {
     /// When all rules are looked at, and when urgent ones are, where there are any.
     pub(crate) long: Cadence,
     pub(crate) short: Option<Cadence>,
+    /// What a long look evaluates, and what a short one does: urgent rules only.
+    pub(crate) looks: [Kleene; 2],
     /// The metrics that urgent rules look at.
     pub(crate) urgent_metrics: BTreeSet<MetricId>,
     pub(crate) known: Known,

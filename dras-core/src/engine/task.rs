@@ -6,7 +6,7 @@ use super::attributes::{AttributeId, AttributeValue};
 use super::policy::{Inner, Policy};
 use crate::action::{FeedbackError, History, Resource};
 use crate::lang::{Row, VariableId};
-use crate::metrics::{Accepted, IngestCounters, IngestError, InstanceId, Mark, MetricId, Scratch, Windows};
+use crate::metrics::{Accepted, IngestCounters, IngestError, InstanceId, Mark, MetricId, Windows};
 use crate::resources::Scope;
 use crate::resources::memory::{Component, FlinkProcess, MemoryConfig, MemoryError, derive};
 use crate::snapshot::SnapshotError;
@@ -60,7 +60,6 @@ pub struct Task {
     pub(crate) first_seen: Option<Millis>,
     pub(crate) last_look: Option<Millis>,
     pub(crate) last_long: Option<Millis>,
-    pub(crate) scratch: Scratch,
 }
 
 /// How long the condition of a rule has held.
@@ -193,7 +192,6 @@ impl Task {
             first_seen: None,
             last_look: None,
             last_long: None,
-            scratch: Scratch::new(),
         })
     }
 

@@ -1,11 +1,12 @@
 //! Compiling: many expressions, one graph, one program.
 
 use std::collections::BTreeSet;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use super::ast::{Ast, NodeId};
 use super::check::{Checker, Expected};
 use super::graph::{Graph, GraphId, Input, Op};
+use super::kleene::Kleene;
 use super::limits::Limits;
 use super::parse::parse_recovering;
 use super::program::Program;
@@ -131,6 +132,7 @@ impl Compiler {
             program,
             definitions: self.definitions,
             outputs: self.outputs,
+            kleene: OnceLock::new(),
         })
     }
 }
@@ -143,9 +145,19 @@ pub(crate) struct Compiled {
     pub(crate) program: Program,
     pub(crate) definitions: Vec<Definition>,
     pub(crate) outputs: Vec<ExpressionId>,
+    /// Made when it is first asked for.
+    kleene: OnceLock<Kleene>,
 }
 
 impl Compiled {
+    /// The evaluator of all outputs that knows what is undefined.
+    pub(crate) fn kleene(&self) -> &Kleene {
+        self.kleene.get_or_init(|| {
+            let outputs: Vec<GraphId> = (0..self.outputs.len()).map(|output| self.root_of(output)).collect();
+            Kleene::new(&self.graph, self.scope.catalogue(), &outputs, &outputs)
+        })
+    }
+
     pub(crate) fn aggregates(&self) -> &[Aggregate] {
         &self.graph.aggregates
     }

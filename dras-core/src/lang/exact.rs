@@ -10,20 +10,46 @@ use super::row::Row;
 use super::types::{Missing, Value};
 use crate::undefined::Undefined;
 
-/// The values of all nodes of a graph, as far as they were computed.
+/// The values of all nodes of a graph, as far as they were computed; or, [released](Values::released), only the room for them.
+#[derive(Debug, Clone, Default)]
 pub(crate) struct Values<'t> {
     values: Vec<Option<Value<'t>>>,
+    /// Nodes that wait for their operands; empty between calls.
+    open: Vec<GraphId>,
 }
 
 impl<'t> Values<'t> {
     pub(crate) fn new(graph: &Graph) -> Values<'t> {
         Values {
             values: vec![None; graph.nodes.len()],
+            open: Vec::new(),
+        }
+    }
+
+    /// Makes room for the values of a graph, where there is none yet.
+    pub(crate) fn prepare(&mut self, graph: &Graph) {
+        if self.values.is_empty() {
+            self.values.resize(graph.nodes.len(), None);
+        }
+    }
+
+    /// Whether there is no room for values, so that none was computed.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.values.is_empty()
+    }
+
+    /// The room that these values took, without any, to be [prepared](Self::prepare) again.
+    pub(crate) fn released(mut self) -> Values<'static> {
+        self.values.clear();
+        Values {
+            // Collecting in place: the same room, of another lifetime; the tests of allocations make sure of it.
+            values: self.values.into_iter().map(|_| None).collect(),
+            open: self.open,
         }
     }
 
     pub(crate) fn get(&self, id: GraphId) -> Option<&Value<'t>> {
-        self.values[id.index()].as_ref()
+        self.values.get(id.index())?.as_ref()
     }
 
     /// Computes those of `ids` that have no value yet; they are in order, and only need each other.
@@ -38,7 +64,8 @@ impl<'t> Values<'t> {
 
     /// Computes `root`, a node of the task, and what it needs, as far as that has no value yet.
     pub(crate) fn compute_root(&mut self, graph: &'t Graph, row: &Row<'t>, root: GraphId) {
-        let mut open = vec![root];
+        let mut open = std::mem::take(&mut self.open);
+        open.push(root);
         while let Some(&id) = open.last() {
             if self.values[id.index()].is_some() {
                 open.pop();
@@ -53,6 +80,7 @@ impl<'t> Values<'t> {
                 open.pop();
             }
         }
+        self.open = open;
     }
 
     /// Computes what a body needs from outside.

@@ -9,6 +9,7 @@ use super::row::Row;
 use super::types::{Missing, Type, Value};
 use crate::diagnostic::Span;
 use crate::metrics::{AggregateId, Catalogue, Reduce, Span as WindowSpan, Window};
+use crate::undefined::Undefined;
 use crate::units::{Millis, Unit, display_quantity};
 
 /// Characters of a part that are shown. The text of a whole is linear in its source; that of all parts would not be.
@@ -330,6 +331,8 @@ pub(crate) fn inputs(compiled: &Compiled, row: &Row<'_>) -> Vec<InputValue> {
         }
         let value = row.value(graph, index as u32, id);
         let undefined = match &value {
+            // What the look was not about.
+            Value::Undefined(missing) if missing.reason == Undefined::NotNeeded => continue,
             Value::Undefined(missing) => Some(describe_missing(compiled, missing)),
             _ => None,
         };

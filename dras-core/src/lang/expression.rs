@@ -135,7 +135,10 @@ impl Expression {
                 return Value::Number(x);
             }
         }
-        self.exact(row)
+        let mut room = std::mem::take(&mut row.exact);
+        let value = self.exact(row, &mut room);
+        row.exact = room;
+        value
     }
 
     /// Its truth value.
@@ -150,11 +153,11 @@ impl Expression {
         {
             return Ok(b);
         }
-        match self.exact(row) {
+        self.exact_answer(row, |value| match value {
             Value::Bool(b) => Ok(b),
             Value::Undefined(missing) => Err(missing.reason),
             _ => Err(Undefined::NotAvailable),
-        }
+        })
     }
 
     /// Its number, in seconds, bytes or plain numbers.
@@ -169,11 +172,11 @@ impl Expression {
         {
             return Ok(x);
         }
-        match self.exact(row) {
+        self.exact_answer(row, |value| match value {
             Value::Number(x) => Ok(x),
             Value::Undefined(missing) => Err(missing.reason),
             _ => Err(Undefined::NotAvailable),
-        }
+        })
     }
 
     /// The value of every part of the expression, for the row as it is. Costs far more than evaluating.
@@ -197,17 +200,25 @@ impl Expression {
         Explanation::of(&self.compiled, 0, row)
     }
 
-    fn exact<'t>(&'t self, row: &Row<'t>) -> Value<'t> {
+    #[cold]
+    fn exact_answer<R>(&self, row: &mut Row<'_>, answer: impl FnOnce(Value<'_>) -> R) -> R {
+        let mut room = std::mem::take(&mut row.exact);
+        let answer = answer(self.exact(row, &mut room));
+        row.exact = room;
+        answer
+    }
+
+    fn exact<'t>(&'t self, row: &Row<'t>, room: &mut Values<'static>) -> Value<'t> {
         let root = self.compiled.root_of(0);
-        let mut values = Values::new(&self.compiled.graph);
+        let mut values: Values<'t> = std::mem::take(room);
+        values.prepare(&self.compiled.graph);
         values.compute_root(&self.compiled.graph, row, root);
-        values
-            .get(root)
-            .cloned()
-            .unwrap_or(Value::Undefined(super::types::Missing {
-                reason: Undefined::NotAvailable,
-                origin: root,
-            }))
+        let value = values.get(root).cloned();
+        *room = values.released();
+        value.unwrap_or(Value::Undefined(super::types::Missing {
+            reason: Undefined::NotAvailable,
+            origin: root,
+        }))
     }
 
     /// What a task's windows must keep so that this expression can be evaluated over them.
@@ -267,7 +278,7 @@ impl Expression {
 
     #[cfg(test)]
     pub(super) fn exact_for_tests<'t>(&'t self, row: &Row<'t>) -> Value<'t> {
-        self.exact(row)
+        self.exact(row, &mut Values::default())
     }
 }
 

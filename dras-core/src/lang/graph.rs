@@ -307,6 +307,11 @@ impl Graph {
         self.known_aggregates.contains_key(&AggregateKey::of(aggregate))
     }
 
+    /// The metric that an aggregate is about.
+    pub(crate) fn metric(&self, aggregate: AggregateId) -> MetricId {
+        self.aggregates[aggregate.index()].metric
+    }
+
     pub(crate) fn aggregate(&mut self, aggregate: Aggregate) -> AggregateId {
         let next = AggregateId(self.aggregates.len() as u32);
         let id = *self

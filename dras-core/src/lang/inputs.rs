@@ -5,11 +5,13 @@ use std::mem::discriminant;
 
 use super::compile::Compiled;
 use super::exact::Values;
-use super::graph::{Body, Graph, Input, Op};
+use super::graph::{Body, Graph, GraphId, Input};
+use super::kleene::{Ask, Kleene, Leaf, Over, Place, Registers};
 use super::row::{OWN, Row};
 use super::types::{Missing, Type, Value};
-use crate::metrics::{Across, AggregateId, Kind, MetricId, Per, Plan, kernels};
-use crate::metrics::{InstanceId, SampleRef, Scratch, Windows};
+use crate::metrics::{
+    Across, AggregateId, InstanceId, Kind, Moment, Plan, Reduce, SampleRef, Scratch, Windows, kernels,
+};
 use crate::undefined::Undefined;
 use crate::units::Millis;
 
@@ -24,82 +26,84 @@ pub(crate) struct Look<'t> {
 }
 
 impl<'t> Look<'t> {
-    fn expected(&self, aggregate: AggregateId) -> Option<u32> {
-        let metric = self.plan.aggregate(aggregate).metric;
-        match self.plan.catalogue().spec(metric).per {
-            Per::TaskManager => self.task_managers,
-            Per::Task => Some(1),
-            Per::Subtask => None,
-        }
-    }
-
     /// Answers every input that the program needs and the caller did not set. Variables come first: set them before.
     pub(crate) fn fill(&self, compiled: &'t Compiled, row: &mut Row<'t>, scratch: &mut Scratch) {
-        let mut values: Option<Values<'t>> = None;
-        for (index, input) in compiled.graph.inputs.iter().enumerate() {
-            if !compiled.program.needed[index] {
-                continue;
-            }
-            let answer = match input {
-                Input::Variable(_) => continue,
-                Input::Reduced {
+        let mut space = Space {
+            scratch: std::mem::take(scratch),
+            ..Space::default()
+        };
+        self.answer(compiled, compiled.kleene(), row, &mut Values::default(), &mut space);
+        *scratch = space.scratch;
+    }
+
+    /// Answers the inputs of an evaluator, into a row and the evaluator's registers. Variables come first: set them before.
+    pub(crate) fn answer(
+        &self,
+        compiled: &'t Compiled,
+        kleene: &'t Kleene,
+        row: &mut Row<'t>,
+        values: &mut Values<'t>,
+        space: &mut Space,
+    ) {
+        let graph = &compiled.graph;
+        let Space {
+            scratch,
+            registers,
+            vector,
+            ..
+        } = space;
+        kleene.begin(registers);
+        let mut answering = Answering {
+            look: *self,
+            compiled,
+            kleene,
+            moment: self.windows.at(self.plan, self.now, scratch),
+            values,
+            registers,
+            vector,
+        };
+        for &place in kleene.variables() {
+            answering.registers.take(row, place);
+        }
+        let own = |reason| Missing { reason, origin: OWN };
+        for (place, ask) in kleene.asked() {
+            let answer = match ask {
+                Ask::Reduced {
                     aggregate,
                     across,
-                    test: None,
+                    expects,
                 } => {
-                    let expected = self.expected(*aggregate);
-                    self.windows
-                        .reduced(self.plan, *aggregate, *across, expected, self.now, None, scratch)
+                    let expected = expects.count(self.task_managers);
+                    answering
+                        .moment
+                        .reduced(*aggregate, *across, expected, None)
+                        .map_err(own)
                 }
-                Input::Reduced {
+                Ask::Tested {
                     aggregate,
                     across,
-                    test: Some(body),
-                } => {
-                    let values = values.get_or_insert_with(|| Values::new(&compiled.graph));
-                    values.compute_outside(&compiled.graph, row, body);
-                    let expected = self.expected(*aggregate);
-                    let mut undecided = None;
-                    let mut test =
-                        |sample: SampleRef<'_>| passes(&compiled.graph, row, values, body, sample, &mut undecided);
-                    let answer = self.windows.reduced(
-                        self.plan,
-                        *aggregate,
-                        *across,
-                        expected,
-                        self.now,
-                        Some(&mut test),
-                        scratch,
-                    );
-                    if let (Err(Undefined::NotAvailable), Some(missing)) = (answer, undecided) {
-                        row.put_undefined(index as u32, missing);
-                        continue;
+                    expects,
+                } => match &graph.inputs[place.input as usize] {
+                    Input::Reduced { test: Some(body), .. } => {
+                        answering.reduced(row, *aggregate, *across, expects.count(self.task_managers), body)
                     }
-                    answer
-                }
-                Input::Text { aggregate } => match self.newest_text(*aggregate) {
-                    Ok(text) => {
-                        row.put_text(index as u32, text);
-                        continue;
-                    }
-                    Err(reason) => Err(reason),
+                    _ => continue,
                 },
-                Input::EachInstance { body, across } => {
-                    let values = values.get_or_insert_with(|| Values::new(&compiled.graph));
-                    values.compute_outside(&compiled.graph, row, body);
-                    match self.each_instance(compiled, row, values, body, *across, scratch) {
-                        Ok(number) => Ok(number),
-                        Err(missing) => {
-                            row.put_undefined(index as u32, missing);
-                            continue;
-                        }
+                Ask::Text { aggregate } => match self.newest_text(*aggregate) {
+                    Ok(text) => {
+                        row.put_text(place.input, text);
+                        answering.registers.take(row, *place);
+                        continue;
                     }
-                }
+                    Err(reason) => Err(own(reason)),
+                },
+                Ask::Over { over, across } => answering.over(row, *place, over, *across),
             };
             match answer {
-                Ok(number) => row.put_number(index as u32, number),
-                Err(reason) => row.put_undefined(index as u32, Missing { reason, origin: OWN }),
+                Ok(number) => row.put_number(place.input, number),
+                Err(missing) => row.put_undefined(place.input, missing),
             }
+            answering.registers.take(row, *place);
         }
     }
 
@@ -117,72 +121,97 @@ impl<'t> Look<'t> {
         }
         newest.map(|n| n.1).ok_or(failure)
     }
+}
 
-    fn each_instance(
-        &self,
-        compiled: &'t Compiled,
+/// Space for evaluations, kept between them.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Space {
+    pub(crate) scratch: Scratch,
+    pub(crate) registers: Registers,
+    /// Empty, but for its space.
+    pub(crate) values: Values<'static>,
+    vector: Vector,
+}
+
+/// Space for a value over instances.
+#[derive(Debug, Clone, Default)]
+struct Vector {
+    instances: Vec<InstanceId>,
+    numbers: Vec<f64>,
+    /// The leaves that are undefined for the instance at hand, and why.
+    undefined: Vec<(GraphId, Missing)>,
+    work: Vec<f64>,
+}
+
+/// Inputs being answered.
+struct Answering<'t, 's> {
+    look: Look<'t>,
+    compiled: &'t Compiled,
+    kleene: &'t Kleene,
+    moment: Moment<'t, 's>,
+    values: &'s mut Values<'t>,
+    registers: &'s mut Registers,
+    vector: &'s mut Vector,
+}
+
+impl<'t> Answering<'t, '_> {
+    /// An aggregate with a test that only the language can make.
+    fn reduced(
+        &mut self,
         row: &Row<'t>,
-        values: &mut Values<'t>,
-        body: &Body,
+        aggregate: AggregateId,
         across: Across,
-        scratch: &mut Scratch,
+        expected: Option<u32>,
+        body: &Body,
     ) -> Result<f64, Missing> {
-        let graph = &compiled.graph;
-        let leaves: Vec<AggregateId> = body
-            .each
-            .iter()
-            .filter_map(|id| match graph.node(*id).op {
-                Op::InstanceLeaf(aggregate, _) => Some(aggregate),
-                _ => None,
-            })
-            .collect();
-        // Metrics of the whole task say the same of every instance; they have instances of their own only where no other metric has.
-        let of_task = |leaf: &AggregateId| {
-            let metric = self.plan.aggregate(*leaf).metric;
-            self.plan.catalogue().spec(metric).per == Per::Task
-        };
-        let only_of_task = leaves.iter().all(of_task);
-        let mut metrics: Vec<MetricId> = Vec::new();
-        let mut expected = 0_u32;
-        for leaf in leaves.iter().filter(|leaf| only_of_task || !of_task(leaf)) {
-            metrics.push(self.plan.aggregate(*leaf).metric);
-            expected = expected.max(self.expected(*leaf).unwrap_or(0));
+        let (graph, values) = (&self.compiled.graph, &mut *self.values);
+        let mut undecided = None;
+        let mut test = |sample: SampleRef<'_>| passes(graph, row, values, body, sample, &mut undecided);
+        let answer = self.moment.reduced(aggregate, across, expected, Some(&mut test));
+        answer.map_err(|reason| match (reason, undecided) {
+            (Undefined::NotAvailable, Some(missing)) => missing,
+            _ => Missing { reason, origin: OWN },
+        })
+    }
+
+    /// An expression over instances.
+    fn over(&mut self, row: &Row<'t>, place: Place, over: &Over, across: Across) -> Result<f64, Missing> {
+        let graph = &self.compiled.graph;
+        let mut instances = std::mem::take(&mut self.vector.instances);
+        instances.clear();
+        for leaf in &over.live {
+            self.moment.live(*leaf, &mut instances);
         }
-        metrics.sort_unstable();
-        metrics.dedup();
-        let live = metrics
-            .iter()
-            .flat_map(|metric| self.windows.live(self.plan, *metric, self.now));
-        let mut instances: Vec<InstanceId> = live.collect();
-        instances.sort_by_key(|id| self.windows.instance_name(*id));
-        instances.dedup();
-        if only_of_task && leaves.len() > 1 {
+        if over.live.len() > 1 && instances.len() > 1 {
+            let windows = self.look.windows;
+            instances.sort_unstable_by_key(|id| windows.instance_name(*id));
+            instances.dedup();
+        }
+        if over.one {
             instances.truncate(1);
         }
-        let expected = expected.max(instances.len() as u32);
+        let expected = over
+            .expects
+            .iter()
+            .filter_map(|e| e.count(self.look.task_managers))
+            .max();
+        let expected = expected.unwrap_or(0).max(instances.len() as u32);
+        if !instances.is_empty() {
+            // What an element needs from outside.
+            self.kleene
+                .compute_before(graph, row, place.node, self.values, self.registers);
+        }
 
-        let mut numbers: Vec<f64> = Vec::with_capacity(instances.len());
+        let mut numbers = std::mem::take(&mut self.vector.numbers);
+        numbers.clear();
         let mut failure: Option<Missing> = None;
         let mut alike = true;
-        let mut answers: Vec<Result<Value<'t>, Undefined>> = Vec::with_capacity(leaves.len());
-        for instance in instances {
-            answers.clear();
-            for id in &body.each {
-                if let Op::InstanceLeaf(aggregate, test) = graph.node(*id).op {
-                    answers.push(self.leaf(compiled, row, values, aggregate, test, instance, scratch));
-                }
-            }
-            // The leaves are asked for in the same order.
-            let mut next = answers.drain(..);
-            let value = values.element(graph, row, body, |_, id| match next.next() {
-                Some(Ok(value)) => value,
-                Some(Err(reason)) => Value::Undefined(Missing { reason, origin: id }),
-                None => Value::Undefined(Missing {
-                    reason: Undefined::NoSample,
-                    origin: id,
-                }),
-            });
-            drop(next);
+        for &instance in &instances {
+            let value = if over.has_texts {
+                self.element_with_texts(row, place, over, instance)
+            } else {
+                self.element(row, over, instance)
+            };
             match value {
                 Value::Number(x) => numbers.push(x),
                 Value::Bool(b) => numbers.push(f64::from(u8::from(b))),
@@ -196,103 +225,129 @@ impl<'t> Look<'t> {
             }
         }
         let have = numbers.len() as u32;
-        let enough = f64::from(have) >= f64::from(expected) * self.plan.settings().min_instances && have > 0;
-        if !enough {
-            let origin = failure.map_or(OWN, |f| f.origin);
-            return Err(match failure {
+        let min_instances = self.look.plan.settings().min_instances;
+        let enough = f64::from(have) >= f64::from(expected) * min_instances && have > 0;
+        let missing = |reason| Missing { reason, origin: OWN };
+        let result = if enough {
+            match kernels::across(across, &numbers, &mut self.vector.work) {
+                Some(number) if number.is_finite() => Ok(number),
+                Some(_) => Err(missing(Undefined::NotFinite)),
+                None => Err(missing(Undefined::NoInstance)),
+            }
+        } else {
+            Err(match failure {
                 Some(missing) if have == 0 && alike => missing,
-                None if have == 0 => self.why_no_instance(body, graph, scratch),
+                None if have == 0 => self.why_no_instance(over),
                 _ => Missing {
                     reason: Undefined::Instances { have, expected },
-                    origin,
+                    origin: failure.map_or(OWN, |f| f.origin),
                 },
+            })
+        };
+        (self.vector.instances, self.vector.numbers) = (instances, numbers);
+        result
+    }
+
+    /// The value for an instance.
+    fn element(&mut self, row: &Row<'t>, over: &Over, instance: InstanceId) -> Value<'t> {
+        self.vector.undefined.clear();
+        for leaf in &over.leaves {
+            let answer = self.leaf(row, *leaf, instance);
+            let own = |reason| {
+                Value::Undefined(Missing {
+                    reason,
+                    origin: leaf.id,
+                })
+            };
+            let answer = answer.unwrap_or_else(own);
+            if let (false, Value::Undefined(missing)) = (self.registers.set_leaf(leaf.id, &answer), answer) {
+                self.vector.undefined.push((leaf.id, missing));
+            }
+        }
+        let value = over.value(self.registers);
+        if !value.is_nan() {
+            return Value::Number(value);
+        }
+        let undefined = &self.vector.undefined;
+        let why = |leaf| undefined.iter().find(|u| u.0 == leaf).map(|u| u.1);
+        let missing = self.registers.why(&self.compiled.graph, row, self.values, value, why);
+        Value::Undefined(missing)
+    }
+
+    /// The same where texts are part of it.
+    fn element_with_texts(&mut self, row: &Row<'t>, place: Place, over: &Over, instance: InstanceId) -> Value<'t> {
+        let graph = &self.compiled.graph;
+        let Input::EachInstance { body, .. } = &graph.inputs[place.input as usize] else {
+            return Value::Undefined(Missing {
+                reason: Undefined::NotAvailable,
+                origin: place.node,
             });
-        }
-        let mut space = Vec::new();
-        let result = kernels::across(across, &numbers, &mut space);
-        let missing = |reason| Missing { reason, origin: OWN };
-        match result {
-            Some(number) if number.is_finite() => Ok(number),
-            Some(_) => Err(missing(Undefined::NotFinite)),
-            None => Err(missing(Undefined::NoInstance)),
-        }
+        };
+        let answers = over.leaves.iter().map(|leaf| self.leaf(row, *leaf, instance));
+        let answers: Vec<Result<Value<'t>, Undefined>> = answers.collect();
+        self.values.prepare(graph);
+        self.values.compute_outside(graph, row, body);
+        // The leaves are asked for in the same order.
+        let mut next = answers.into_iter();
+        self.values.element(graph, row, body, |_, id| match next.next() {
+            Some(Ok(value)) => value,
+            Some(Err(reason)) => Value::Undefined(Missing { reason, origin: id }),
+            None => Value::Undefined(Missing {
+                reason: Undefined::NoSample,
+                origin: id,
+            }),
+        })
     }
 
     /// Why no instance is live: of the first metric.
-    fn why_no_instance(&self, body: &Body, graph: &Graph, scratch: &mut Scratch) -> Missing {
-        let leaf = body.each.iter().find_map(|id| match graph.node(*id).op {
-            Op::InstanceLeaf(aggregate, _) => Some((*id, aggregate)),
-            _ => None,
-        });
-        let Some((origin, aggregate)) = leaf else {
+    fn why_no_instance(&mut self, over: &Over) -> Missing {
+        let Some(leaf) = over.leaves.first() else {
             return Missing {
                 reason: Undefined::NoInstance,
                 origin: OWN,
             };
         };
         // The question over all instances knows whether they are stale or were never there.
-        let answer = self
-            .windows
-            .reduced(self.plan, aggregate, Across::Count, None, self.now, None, scratch);
+        let answer = self.moment.reduced(leaf.aggregate, Across::Count, None, None);
         Missing {
             reason: answer.err().unwrap_or(Undefined::NoInstance),
-            origin,
+            origin: leaf.id,
         }
     }
 
     /// The answer to one aggregate for one instance. A metric of the whole task has the same answer for all.
-    #[allow(clippy::too_many_arguments)] // One question, in its parts.
-    fn leaf(
-        &self,
-        compiled: &'t Compiled,
-        row: &Row<'t>,
-        values: &mut Values<'t>,
-        aggregate: AggregateId,
-        test: Option<u32>,
-        instance: InstanceId,
-        scratch: &mut Scratch,
-    ) -> Result<Value<'t>, Undefined> {
-        let spec = self.plan.catalogue().spec(self.plan.aggregate(aggregate).metric);
-        let instance = match spec.per {
-            Per::Task => self
-                .windows
-                .live(self.plan, self.plan.aggregate(aggregate).metric, self.now)
+    fn leaf(&mut self, row: &Row<'t>, leaf: Leaf, instance: InstanceId) -> Result<Value<'t>, Undefined> {
+        let Look { plan, windows, now, .. } = self.look;
+        let Leaf { aggregate, test, .. } = leaf;
+        let asked = plan.aggregate(aggregate);
+        let instance = if leaf.of_task {
+            windows
+                .live(plan, asked.metric, now)
                 .next()
-                .ok_or(Undefined::NoInstance)?,
-            _ => instance,
+                .ok_or(Undefined::NoInstance)?
+        } else {
+            instance
         };
-        let is_text = spec.kind == Kind::Event && self.plan.aggregate(aggregate).reduce == crate::metrics::Reduce::Last;
-        if is_text {
-            let (_, text) = self.windows.latest_text(self.plan, aggregate, instance, self.now)?;
+        if asked.reduce == Reduce::Last && plan.catalogue().spec(asked.metric).kind == Kind::Event {
+            let (_, text) = windows.latest_text(plan, aggregate, instance, now)?;
             return Ok(Value::Text(Cow::Borrowed(text)));
         }
-        let graph = &compiled.graph;
+        let graph = &self.compiled.graph;
         let number = match test {
-            None => self
-                .windows
-                .aggregate(self.plan, aggregate, instance, self.now, None, scratch)?,
+            None => self.moment.aggregate(aggregate, instance, None)?,
             Some(test) => {
-                let body = &graph.caller_tests[test as usize];
-                values.compute_outside(graph, row, body);
+                let (body, values) = (&graph.caller_tests[test as usize], &mut *self.values);
                 let mut undecided = None;
                 let mut test = |sample: SampleRef<'_>| passes(graph, row, values, body, sample, &mut undecided);
-                let answer = self
-                    .windows
-                    .aggregate(self.plan, aggregate, instance, self.now, Some(&mut test), scratch);
-                match (answer, undecided) {
+                match (self.moment.aggregate(aggregate, instance, Some(&mut test)), undecided) {
                     (Err(Undefined::NotAvailable), Some(missing)) => return Ok(Value::Undefined(missing)),
                     (answer, _) => answer?,
                 }
             }
         };
-        let truth = matches!(
-            self.plan.aggregate(aggregate).reduce,
-            crate::metrics::Reduce::All | crate::metrics::Reduce::Any
-        );
-        Ok(if truth {
-            Value::Bool(number != 0.0)
-        } else {
-            Value::Number(number)
+        Ok(match asked.reduce {
+            Reduce::All | Reduce::Any => Value::Bool(number != 0.0),
+            _ => Value::Number(number),
         })
     }
 }
@@ -306,6 +361,9 @@ fn passes<'t>(
     sample: SampleRef<'_>,
     undecided: &mut Option<Missing>,
 ) -> Option<bool> {
+    // Nothing is computed for windows without samples.
+    values.prepare(graph);
+    values.compute_outside(graph, row, body);
     let value = values.element(graph, row, body, |_, id| match (sample, graph.ty(id)) {
         (SampleRef::Number(x), Type::Number(_)) => Value::Number(x),
         (SampleRef::Text(text), Type::Text) => Value::Text(Cow::Owned(text.to_owned())),

@@ -26,6 +26,7 @@ mod format;
 pub mod functions;
 pub(crate) mod graph;
 mod inputs;
+mod kleene;
 mod limits;
 #[cfg(test)]
 mod mistakes;
@@ -53,7 +54,8 @@ pub(crate) use explain::{display_window, inputs};
 pub use expression::Expression;
 pub use format::{format, format_source, same};
 pub use graph::VariableId;
-pub(crate) use inputs::Look;
+pub(crate) use inputs::{Look, Space};
+pub(crate) use kleene::{Kleene, Registers};
 pub use limits::Limits;
 pub use parse::{parse, parse_bytes, parse_recovering};
 pub use row::Row;

@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 
+use super::exact::Values;
 use super::graph::{Graph, GraphId, InputIndex, VariableId};
 use super::types::{Missing, Type, Value};
 use crate::undefined::Undefined;
@@ -23,6 +24,8 @@ pub struct Row<'t> {
     variables: Vec<VariableSlot>,
     /// The register of each variable that is a number or truth value; [`NOWHERE`] for the others.
     registers: Vec<u32>,
+    /// Room for the exact evaluator.
+    pub(super) exact: Values<'static>,
 }
 
 /// Stands where a number is undefined for a reason that is noted: a NaN that no computation gives.
@@ -68,11 +71,12 @@ impl<'t> Row<'t> {
             bits: vec![0; words],
             variables: variables.to_vec(),
             registers: variables.iter().map(register).collect(),
+            exact: Values::default(),
         }
     }
 
     /// The row without the texts that it borrowed, to be filled again for somebody else; its space stays.
-    pub(crate) fn released(self) -> Row<'static> {
+    pub fn released(self) -> Row<'static> {
         Row {
             numbers: self.numbers,
             // Collecting in place: the same space, and no text of the old lifetime in it.
@@ -81,6 +85,7 @@ impl<'t> Row<'t> {
             bits: self.bits,
             variables: self.variables,
             registers: self.registers,
+            exact: self.exact,
         }
     }
 
@@ -148,6 +153,12 @@ impl<'t> Row<'t> {
     #[inline(always)]
     pub(super) fn is_incomplete(&self) -> bool {
         self.numbers[..self.reasons.len()].iter().any(|x| !x.is_finite())
+    }
+
+    /// Whether all inputs, and all that was computed from them, are finite.
+    #[cold]
+    pub(super) fn is_finite(&self) -> bool {
+        self.numbers.iter().all(|x| x.is_finite())
     }
 
     pub(crate) fn put_undefined(&mut self, input: InputIndex, reason: Missing) {

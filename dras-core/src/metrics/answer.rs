@@ -1,12 +1,11 @@
 //! What the windows say: the answers to the aggregates that rules ask for.
 
 use super::catalogue::MetricId;
-use super::events::EventLog;
 use super::instance::Instance;
-use super::kernels;
+use super::moment::Scratch;
 use super::plan::{Plan, Slot, Source};
 use super::query::{Across, AggregateId};
-use super::question::{Question, finite, is_live, values};
+use super::question::{Question, is_live, values};
 use super::store::{InstanceId, Windows};
 use crate::undefined::Undefined;
 use crate::units::Millis;
@@ -23,23 +22,6 @@ pub enum SampleRef<'a> {
 /// A test that only the caller can make ([`Test::Caller`](super::query::Test::Caller)): whether a sample passes, or `None` where that is
 /// undefined.
 pub type SampleTest<'a> = dyn FnMut(SampleRef<'_>) -> Option<bool> + 'a;
-
-/// Room for the samples of a question. Reuse one for many questions: it keeps what it has allocated.
-#[derive(Debug, Clone, Default)]
-pub struct Scratch {
-    pub(super) times: Vec<Millis>,
-    pub(super) values: Vec<f64>,
-    pub(super) starts: Vec<Millis>,
-    pub(super) work: Vec<f64>,
-    across: Vec<f64>,
-}
-
-impl Scratch {
-    /// Empty room.
-    pub fn new() -> Scratch {
-        Scratch::default()
-    }
-}
 
 impl Windows {
     /// The value of one aggregate for one instance at `now`, which should not lie before the latest time seen. `test` is asked where the
@@ -60,9 +42,7 @@ impl Windows {
         test: Option<&mut SampleTest<'_>>,
         scratch: &mut Scratch,
     ) -> Result<f64, Undefined> {
-        let question = Question::new(self, plan, id, now).ok_or(Undefined::NoInstance)?;
-        let instance = self.get(instance).ok_or(Undefined::NoInstance)?;
-        question.value(instance, test, scratch)
+        self.at(plan, now, scratch).aggregate(id, instance, test)
     }
 
     /// The value of one aggregate over all live instances, in the order of their names: first each for itself, then together. Of the
@@ -89,66 +69,10 @@ impl Windows {
         across: Across,
         expected: Option<u32>,
         now: Millis,
-        mut test: Option<&mut SampleTest<'_>>,
+        test: Option<&mut SampleTest<'_>>,
         scratch: &mut Scratch,
     ) -> Result<f64, Undefined> {
-        let question = Question::new(self, plan, id, now).ok_or(Undefined::NoInstance)?;
-        let events = matches!(question.source, Source::Events(_));
-        let mut values = std::mem::take(&mut scratch.across);
-        values.clear();
-        let mut live = 0_u32;
-        let mut reason: Option<Undefined> = None;
-        let mut alike = true;
-        for instance in self.in_order().filter(|i| question.is_live(i)) {
-            live += 1;
-            // Not `as_deref_mut`: the test's own lifetime has to become shorter, too.
-            #[expect(clippy::manual_map, reason = "the closure of `map` keeps the longer lifetime")]
-            let test = match &mut test {
-                Some(test) => Some(&mut **test),
-                None => None,
-            };
-            match question.value(instance, test, scratch) {
-                Ok(value) => values.push(value),
-                Err(why) => {
-                    alike &= reason.is_none_or(|r| std::mem::discriminant(&r) == std::mem::discriminant(&why));
-                    reason = Some(reason.map_or(why, |r| r.min(why)));
-                }
-            }
-        }
-        let counts_instances = across == Across::Count && !question.is_truth();
-        let mut of_values = |values: &[f64]| {
-            if counts_instances {
-                return Ok(values.len() as f64);
-            }
-            finite(kernels::across(across, values, &mut scratch.work), question.spec)
-        };
-        let have = values.len() as u32;
-        let result = if live == 0 && events {
-            match question.of_events(&EventLog::default(), test) {
-                // Of no instance there is nothing to count.
-                Ok(_) if across == Across::Count => Ok(0.0),
-                Ok(value) => of_values(&[value]),
-                Err(why) => Err(why),
-            }
-        } else if live == 0 {
-            Err(question.why_not_live())
-        } else {
-            // An instance none of whose events is in the window says nothing about the others.
-            let expected = if events || counts_instances {
-                1
-            } else {
-                expected.unwrap_or(0).max(live)
-            };
-            match reason {
-                Some(why) if have == 0 && alike => Err(why),
-                _ if have == 0 || f64::from(have) < plan.settings().min_instances * f64::from(expected) => {
-                    Err(Undefined::Instances { have, expected })
-                }
-                _ => of_values(&values),
-            }
-        };
-        scratch.across = values;
-        result
+        self.at(plan, now, scratch).reduced(id, across, expected, test)
     }
 
     /// The newest text in the window of an event aggregate, with its time; of those that pass its test if that is a

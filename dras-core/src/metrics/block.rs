@@ -84,28 +84,43 @@ pub(super) struct Block {
     cells: Vec<f64>,
     start: usize,
     len: usize,
+    /// The longest distance of two rows that is no gap.
+    max_gap: Millis,
+    /// Every row that comes more than `max_gap` after the one before it is at this time or earlier.
+    gaps_upto: Millis,
     pub(super) columns: Box<[Column]>,
 }
 
 impl Block {
-    pub(super) fn new(columns: usize, capacity: usize) -> Block {
+    pub(super) fn new(columns: usize, capacity: usize, max_gap: Millis) -> Block {
         Block {
             times: vec![0; capacity],
             cells: vec![0.0; capacity * columns],
             start: 0,
             len: 0,
+            max_gap,
+            gaps_upto: Millis::MIN,
             columns: vec![Column::EMPTY; columns].into_boxed_slice(),
         }
     }
 
     /// A block of these rows, with the state and cells of each column; `times` rise, and there are as many cells in each column.
-    pub(super) fn restore(times: &[Millis], columns: Vec<(Column, Vec<f64>)>, capacity: usize) -> Block {
+    pub(super) fn restore(
+        times: &[Millis],
+        columns: Vec<(Column, Vec<f64>)>,
+        capacity: usize,
+        max_gap: Millis,
+    ) -> Block {
         let len = times.len();
         // As in a block that has grown, there is room for some more.
         let capacity = capacity.max(len + len / 4);
-        let mut block = Block::new(columns.len(), capacity);
+        let mut block = Block::new(columns.len(), capacity, max_gap);
         block.times[..len].copy_from_slice(times);
         block.len = len;
+        block.gaps_upto = times
+            .windows(2)
+            .rfind(|t| t[1].saturating_sub(t[0]) > max_gap)
+            .map_or(Millis::MIN, |t| t[1]);
         for (at, (column, cells)) in columns.into_iter().enumerate() {
             block.cells[at * capacity..][..len].copy_from_slice(&cells);
             block.columns[at] = Column {
@@ -146,6 +161,11 @@ impl Block {
         self.columns[column].holes == 0
     }
 
+    /// Whether no two rows that follow each other among these are more than `max_gap` apart. `false` where that would have to be looked up.
+    pub(super) fn is_gapless(&self, rows: std::ops::Range<usize>, max_gap: Millis) -> bool {
+        self.max_gap <= max_gap && self.times()[rows].first().is_none_or(|first| *first >= self.gaps_upto)
+    }
+
     /// How many rows are at or before `t`.
     pub(super) fn upto(&self, t: Millis) -> usize {
         let times = self.times();
@@ -179,17 +199,32 @@ impl Block {
         self.start + self.len == self.times.len()
     }
 
-    /// Puts one sample into its row.
-    pub(super) fn put(&mut self, column: usize, t: Millis, value: f64, duplicates: Duplicates, max_rows: usize) -> Put {
-        let rows = self.upto(t);
-        let row = if rows > 0 && self.times()[rows - 1] == t {
-            rows - 1
-        } else if self.len < max_rows {
-            self.insert(rows, t, max_rows);
-            rows
-        } else {
-            return Put::Full;
+    /// Puts one sample into its row. `near` is the row of the sample before it, or any other, and becomes that of this one: samples in time
+    /// order need no search.
+    pub(super) fn put(
+        &mut self,
+        column: usize,
+        t: Millis,
+        value: f64,
+        duplicates: Duplicates,
+        max_rows: usize,
+        near: &mut usize,
+    ) -> Put {
+        let row = match self.row_near(*near, t) {
+            Some(row) => row,
+            None => {
+                let rows = self.upto(t);
+                if rows > 0 && self.times()[rows - 1] == t {
+                    rows - 1
+                } else if self.len < max_rows {
+                    self.insert(rows, t, max_rows);
+                    rows
+                } else {
+                    return Put::Full;
+                }
+            }
         };
+        *near = row;
         let at = column * self.times.len() + self.start + row;
         let old = self.cells[at];
         let state = &mut self.columns[column];
@@ -210,8 +245,32 @@ impl Block {
         result
     }
 
+    /// The row at `t`, if it is this one or the next.
+    fn row_near(&self, row: usize, t: Millis) -> Option<usize> {
+        let times = self.times();
+        let is_at = |row: &usize| times.get(*row) == Some(&t);
+        [row, row + 1].into_iter().find(is_at)
+    }
+
     /// Makes an empty row at `row`.
     fn insert(&mut self, row: usize, t: Millis, max_rows: usize) {
+        // A row in between only makes a gap smaller. A row before all others may come before a gap.
+        if row == self.len {
+            if self
+                .times()
+                .last()
+                .is_some_and(|last| t.saturating_sub(*last) > self.max_gap)
+            {
+                self.gaps_upto = t;
+            }
+        } else if row == 0
+            && self
+                .times()
+                .first()
+                .is_some_and(|first| first.saturating_sub(t) > self.max_gap)
+        {
+            self.gaps_upto = self.gaps_upto.max(self.times()[0]);
+        }
         if row < self.len / 2 && self.start > 0 {
             self.shift(self.start..self.start + row, self.start - 1);
             self.start -= 1;
@@ -336,13 +395,14 @@ mod tests {
         /// A block is a sorted map from time to cells, whatever moves inside.
         #[test]
         fn a_block_is_a_map_in_time_order(steps in steps(), capacity in 1..8usize) {
-            let mut block = Block::new(3, capacity);
+            let mut block = Block::new(3, capacity, 4);
+            let mut near = 0;
             let mut map: BTreeMap<Millis, [Option<u64>; 3]> = BTreeMap::new();
             for step in steps {
                 match step {
                     Step::Put(c, t, v) => {
                         let full = map.len() >= 60 && !map.contains_key(&t);
-                        let put = block.put(c, t, v, Duplicates::Last, 60);
+                        let put = block.put(c, t, v, Duplicates::Last, 60, &mut near);
                         prop_assert_eq!(put == Put::Full, full);
                         if !full {
                             map.entry(t).or_default()[c] = Some(v.to_bits());
@@ -358,6 +418,10 @@ mod tests {
                 }
                 let times: Vec<Millis> = map.keys().copied().collect();
                 prop_assert_eq!(block.times(), &times[..]);
+                for first in 0..times.len() {
+                    let gapless = times[first..].windows(2).all(|t| t[1] - t[0] <= 4);
+                    prop_assert!(gapless || !block.is_gapless(first..times.len(), 4));
+                }
                 for c in 0..3 {
                     let cells: Vec<Option<u64>> =
                         block.cells(c).iter().map(|x| is_sample(*x).then(|| x.to_bits())).collect();

@@ -6,7 +6,7 @@ use super::events::EventLog;
 use super::ingest::IngestCounters;
 use super::marks::Marks;
 use super::panes::Panes;
-use super::plan::{ColumnPlan, Plan, Slot};
+use super::plan::{ColumnPlan, Group, Plan, Slot};
 use crate::units::Millis;
 
 /// One instance with its samples.
@@ -48,6 +48,13 @@ impl Instance {
         samples.chain(events).max().unwrap_or(Millis::MIN).max(self.made)
     }
 
+    /// Whether it was made after `t`, or has a sample of any kind after it.
+    pub(super) fn is_newer_than(&self, t: Millis) -> bool {
+        let block = |b: &Block| b.columns.iter().any(|c| c.newest > t);
+        let log = |l: &EventLog| l.all().last().is_some_and(|e| e.0 > t);
+        self.made > t || self.blocks.iter().flatten().any(block) || self.logs.iter().flatten().any(log)
+    }
+
     /// When the newest sample of one metric was, with or without a value.
     pub(super) fn newest_of(&self, slot: Slot) -> Option<Millis> {
         let newest = match slot {
@@ -86,16 +93,48 @@ pub(super) struct Into<'a> {
     pub(super) counters: &'a mut IngestCounters,
 }
 
-impl Into<'_> {
-    pub(super) fn sample(&mut self, plan: &Plan, now: Millis, slot: Slot, t: Millis, wire: f64) {
+/// One series to put samples into: what all samples of a call have in common.
+#[derive(Clone, Copy)]
+pub(super) struct Series<'p> {
+    plan: &'p Plan,
+    now: Millis,
+    group_at: usize,
+    column_at: usize,
+    group: &'p Group,
+    column: &'p ColumnPlan,
+    /// Later samples are from the future.
+    latest: Millis,
+    /// Samples up to here are in no raw window.
+    edge: Millis,
+}
+
+impl<'p> Series<'p> {
+    /// `None` where no rule asks for the samples.
+    pub(super) fn new(plan: &'p Plan, now: Millis, slot: Slot) -> Option<Series<'p>> {
         let Slot::Column { group, column } = slot else {
-            self.counters.unused += 1;
-            return;
+            return None;
         };
         let (group_at, column_at) = (usize::from(group), usize::from(column));
         let group = &plan.groups[group_at];
-        let column = &group.columns[column_at];
-        if t > now.saturating_add(plan.settings().max_future) {
+        Some(Series {
+            plan,
+            now,
+            group_at,
+            column_at,
+            group,
+            column: &group.columns[column_at],
+            latest: now.saturating_add(plan.settings().max_future),
+            edge: now.saturating_sub(group.retention),
+        })
+    }
+}
+
+impl Into<'_> {
+    /// Takes one sample. `near` is the row of the sample before it, or any other, and becomes that of this one.
+    #[inline]
+    pub(super) fn sample(&mut self, series: &Series<'_>, t: Millis, wire: f64, near: &mut usize) {
+        let (group, column, at) = (series.group, series.column, series.column_at);
+        if t > series.latest {
             self.counters.future += 1;
             return;
         }
@@ -103,26 +142,21 @@ impl Into<'_> {
             self.counters.infinite += 1;
             return;
         };
-        let newest = self.instance.blocks[group_at]
-            .as_ref()
-            .map_or(Millis::MIN, |b| b.columns[column_at].newest);
-        if newest > Millis::MIN && t <= newest.saturating_sub(column.max_lateness) && t != newest {
+        if t <= series.edge {
+            self.sample_beyond_rows(series, t, value);
+            return;
+        }
+        // A series without rows has no newest sample, so that nothing is made for one that is late.
+        let mut block = self.instance.blocks[series.group_at].get_or_insert_with(|| group.block());
+        if is_late(block.columns[at].newest, t, column.max_lateness) {
             self.counters.late += 1;
             return;
         }
-        let edge = now.saturating_sub(group.retention);
-        if t <= edge {
-            self.old_sample(plan, now, group_at, column_at, t, value);
-            return;
+        if block.is_crowded(group.capacity, group.max_rows, series.edge) {
+            self.evict(series.plan, series.group_at, series.now);
+            block = self.instance.blocks[series.group_at].get_or_insert_with(|| group.block());
         }
-        if self
-            .block(plan, group_at)
-            .is_crowded(group.capacity, group.max_rows, edge)
-        {
-            self.evict(plan, group_at, now);
-        }
-        let block = self.block(plan, group_at);
-        match block.put(column_at, t, value, column.duplicates, group.max_rows) {
+        match block.put(at, t, value, column.duplicates, group.max_rows, near) {
             Put::Stored if is_value(value) => self.counters.accepted += 1,
             Put::Stored => self.counters.not_available += 1,
             Put::Equal => self.counters.duplicates_equal += 1,
@@ -133,8 +167,19 @@ impl Into<'_> {
 
     /// The rows of a group, which are made with the first sample.
     fn block(&mut self, plan: &Plan, group: usize) -> &mut Block {
-        let group_plan = &plan.groups[group];
-        self.instance.blocks[group].get_or_insert_with(|| Block::new(group_plan.columns.len(), group_plan.capacity))
+        self.instance.blocks[group].get_or_insert_with(|| plan.groups[group].block())
+    }
+
+    #[cold]
+    fn sample_beyond_rows(&mut self, series: &Series<'_>, t: Millis, value: f64) {
+        let newest = self.instance.blocks[series.group_at]
+            .as_ref()
+            .map_or(Millis::MIN, |b| b.columns[series.column_at].newest);
+        if is_late(newest, t, series.column.max_lateness) {
+            self.counters.late += 1;
+        } else {
+            self.old_sample(series.plan, series.now, series.group_at, series.column_at, t, value);
+        }
     }
 
     /// A sample that no raw window can reach: it goes straight to the panes, if there are any and it is the newest of its series.
@@ -172,8 +217,10 @@ impl Into<'_> {
         if rows == 0 {
             return;
         }
-        for column in 0..plan.groups[group].columns.len() {
-            self.fold_upto(plan, group, column, edge);
+        if plan.groups[group].has_panes {
+            for column in 0..plan.groups[group].columns.len() {
+                self.fold_upto(plan, group, column, edge);
+            }
         }
         if let Some(block) = &mut self.instance.blocks[group] {
             block.remove_oldest(rows);
@@ -182,6 +229,9 @@ impl Into<'_> {
 
     /// Folds the samples that no earlier one can follow any more. Never those after `now`, which no answer may hold yet.
     pub(super) fn fold_complete(&mut self, plan: &Plan, group: usize, now: Millis) {
+        if !plan.groups[group].has_panes {
+            return;
+        }
         for (at, column) in plan.groups[group].columns.iter().enumerate() {
             if let (false, Some(block)) = (column.panes.is_empty(), &self.instance.blocks[group]) {
                 let newest = block.columns[at].newest;
@@ -215,6 +265,11 @@ impl Into<'_> {
         }
         block.columns[at].folded = edge;
     }
+}
+
+/// Whether a sample is more than the metric's lateness before the newest of its series.
+fn is_late(newest: Millis, t: Millis, max_lateness: Millis) -> bool {
+    newest > Millis::MIN && t <= newest.saturating_sub(max_lateness) && t != newest
 }
 
 /// Folds one sample into all panes of its metric.

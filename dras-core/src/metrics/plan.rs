@@ -4,13 +4,14 @@
 //! [`RAW_ROWS`](super::needs::RAW_ROWS) samples whose function can be put together from parts is kept in panes of a 64th of its length, which
 //! hold only the parts that some rule asks for.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 
+use super::block::Block;
 use super::catalogue::{Catalogue, Duplicates, Infinite, Kind, MetricId, NotANumber, Per};
 use super::kernels;
 use super::needs::{MAX_RAW_ROWS, RowsNeeded, needs_coverage, pane_width, panes_needed, rows_needed};
 use super::panes::PaneSet;
-use super::query::{Aggregate, AggregateId, Reduce, Span, Test};
+use super::query::{Aggregate, AggregateId, Reduce, Span, Test, Window};
 use super::settings::{PlanError, WindowSettings, check_aggregate, check_settings, check_spec};
 use crate::units::Millis;
 
@@ -49,6 +50,19 @@ pub(super) struct Prepared {
     pub(super) covered: bool,
     /// The least number of samples.
     pub(super) need: u32,
+    /// Which of the plan's frames it has, where it is answered from raw samples.
+    pub(super) frame: u32,
+}
+
+/// What says where a window of raw samples lies: aggregates that have it in common look at the same rows of an instance, if there is a value in
+/// each of them, and these cover the same.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+struct FrameKey {
+    group: u16,
+    window: Window,
+    /// Of the newest sample only.
+    staleness: Millis,
+    max_gap: Millis,
 }
 
 /// Metrics that share their times: the same interval, the same kind of instance, a similar retention.
@@ -61,7 +75,18 @@ pub(super) struct Group {
     pub(super) capacity: usize,
     /// Rows that a block may hold.
     pub(super) max_rows: usize,
+    /// The least `max_gap` of its metrics.
+    pub(super) max_gap: Millis,
+    /// Whether any of its metrics has panes.
+    pub(super) has_panes: bool,
     per: Per,
+}
+
+impl Group {
+    /// Empty rows.
+    pub(super) fn block(&self) -> Block {
+        Block::new(self.columns.len(), self.capacity, self.max_gap)
+    }
 }
 
 /// One metric in its group.
@@ -98,6 +123,8 @@ pub struct Plan {
     pub(super) groups: Vec<Group>,
     pub(super) pane_sets: Vec<PaneSet>,
     pub(super) events: Vec<EventPlan>,
+    /// How many frames there are.
+    pub(super) frames: usize,
     /// An instance without any data for this long is freed.
     pub(super) series_ttl: Millis,
     /// An instance that has ended is freed after this long.
@@ -171,6 +198,7 @@ impl Plan {
             groups: Vec::new(),
             pane_sets: Vec::new(),
             events: Vec::new(),
+            frames: 0,
             series_ttl: needs.iter().map(|n| n.reach.max(n.retention)).max().unwrap_or(0),
             ended_ttl: needs
                 .iter()
@@ -186,6 +214,7 @@ impl Plan {
         plan.make_groups(&needs);
         plan.prepare();
         for group in &mut plan.groups {
+            group.has_panes = group.columns.iter().any(|c| !c.panes.is_empty());
             for column in &mut group.columns {
                 column.pane_reach = column
                     .panes
@@ -228,8 +257,10 @@ impl Plan {
             let rows = (retention / interval) as usize + 2;
             let group = self.groups.len() as u16;
             let mut columns = Vec::with_capacity(metrics.len());
+            let mut max_gap = Millis::MAX;
             for metric in metrics {
                 let spec = self.catalogue.spec(metric);
+                max_gap = max_gap.min(spec.max_gap);
                 self.slots[metric.index()] = Slot::Column {
                     group,
                     column: columns.len() as u16,
@@ -252,12 +283,15 @@ impl Plan {
                 // A quarter of slack: the rows slide to the front only every so often.
                 capacity: rows + rows / 4 + 2,
                 max_rows: (self.settings.max_rows as usize).max(rows + rows / 4 + 2),
+                max_gap,
+                has_panes: false,
             });
         }
     }
 
     /// Says for every aggregate where its answer comes from, and makes the panes for those that need them.
     fn prepare(&mut self) {
+        let mut frames: HashMap<FrameKey, u32> = HashMap::new();
         for aggregate in &self.aggregates {
             let spec = self.catalogue.spec(aggregate.metric);
             // The anchor can be one of the samples of a rate, so that only the arithmetic can tell whether there are enough.
@@ -306,8 +340,26 @@ impl Plan {
             } else {
                 minimum
             };
-            self.prepared.push(Prepared { source, covered, need });
+            let mut frame = 0;
+            if let Source::Raw { group, .. } = source {
+                let latest = aggregate.window.span == Span::Latest;
+                let key = FrameKey {
+                    group,
+                    window: aggregate.window,
+                    staleness: if latest { spec.staleness } else { 0 },
+                    max_gap: spec.max_gap,
+                };
+                let next = frames.len() as u32;
+                frame = *frames.entry(key).or_insert(next);
+            }
+            self.prepared.push(Prepared {
+                source,
+                covered,
+                need,
+                frame,
+            });
         }
+        self.frames = frames.len();
     }
 
     /// The metrics.
@@ -354,7 +406,7 @@ impl Plan {
     pub fn bytes_per_task(&self, instances: usize) -> usize {
         let (mut task, mut instance) = (0, 0);
         for group in &self.groups {
-            let mut bytes = super::block::Block::bytes_for(group.columns.len(), group.capacity);
+            let mut bytes = Block::bytes_for(group.columns.len(), group.capacity);
             for set in group.columns.iter().flat_map(|c| &c.panes) {
                 bytes += self.pane_sets[usize::from(*set)].bytes();
             }

@@ -1,14 +1,15 @@
 //! One aggregate at one moment, put to one series.
 
-use super::answer::{SampleRef, SampleTest, Scratch};
+use super::answer::{SampleRef, SampleTest};
 use super::block::{Block, is_value};
-use super::catalogue::{Infinite, MetricSpec};
+use super::catalogue::{Infinite, MetricId, MetricSpec};
 use super::events::EventLog;
 use super::instance::Instance;
 use super::kernels::{self, Frame, Samples};
+use super::moment::{Live, Located, Scratch};
 use super::panes::{Extent, PaneSet, Panes};
 use super::plan::{Plan, Source};
-use super::query::{Aggregate, AggregateId, Reduce, Span, Test};
+use super::query::{Across, Aggregate, AggregateId, Reduce, Span, Test};
 use super::store::Windows;
 use crate::undefined::Undefined;
 use crate::units::Millis;
@@ -28,6 +29,8 @@ pub(super) struct Question<'q> {
     covered: bool,
     /// The least number of samples.
     need: u32,
+    /// Which of the plan's frames it has.
+    frame: u32,
     /// The time of the look.
     now: Millis,
     /// The right edge of the window: the time of the look less the offset.
@@ -35,8 +38,8 @@ pub(super) struct Question<'q> {
 }
 
 /// A window at one moment.
-#[derive(Debug, Clone, Copy)]
-struct Bounds {
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Bounds {
     /// Left edge before marks, exclusive.
     left: Millis,
     /// Right edge, inclusive.
@@ -118,6 +121,7 @@ impl<'q> Question<'q> {
             source: prepared.source,
             covered: prepared.covered,
             need: prepared.need,
+            frame: prepared.frame,
             now,
             at: now.saturating_sub(aggregate.window.offset),
         })
@@ -126,6 +130,7 @@ impl<'q> Question<'q> {
     /// The value for one instance.
     pub(super) fn value(
         &self,
+        place: u32,
         instance: &Instance,
         test: Option<&mut SampleTest<'_>>,
         scratch: &mut Scratch,
@@ -133,11 +138,12 @@ impl<'q> Question<'q> {
         match self.source {
             Source::Raw { group, column } => {
                 let series = Series::new(instance, group, column)?;
-                let bounds = self.bounds()?;
                 if self.aggregate.window.span == Span::Latest {
-                    self.latest(&series, bounds, test, scratch)
+                    self.latest(&series, self.bounds()?, test, scratch)
+                } else if series.block.is_whole(series.column) {
+                    self.of_whole_rows(&series, place, test, scratch)
                 } else {
-                    self.of_rows(&series, bounds, test, scratch)
+                    self.of_rows(&series, self.bounds()?, test, scratch)
                 }
             }
             Source::Panes {
@@ -258,7 +264,74 @@ impl<'q> Question<'q> {
         self.compute(&samples, &self.frame(&bounds), test, &mut scratch.work)
     }
 
-    /// A window of raw samples.
+    /// Where the window lies among rows that each have a value.
+    fn locate(&self, series: &Series<'_>, bounds: Bounds) -> Located {
+        let block = series.block;
+        let start = bounds.start();
+        let (mut first, last) = (block.upto(start), block.upto(bounds.right));
+        if let Span::Last { count, .. } = self.aggregate.window.span {
+            first = first.max(last.saturating_sub(count as usize));
+        }
+        let anchor = series.anchor(first, start, bounds.floor, self.spec.max_gap);
+        let inside = &block.times()[first..last];
+        Located {
+            bounds,
+            first: first as u32,
+            last: last as u32,
+            anchored: anchor.is_some(),
+            start: self.covered_from(start, inside.first().copied(), anchor),
+            covered: -1,
+        }
+    }
+
+    /// Where coverage counts from: a window of so many samples begins where the first of them does.
+    fn covered_from(&self, start: Millis, first: Option<Millis>, anchor: Option<(Millis, f64)>) -> Millis {
+        match (self.aggregate.window.span, first) {
+            (Span::Last { .. }, Some(first)) => anchor.map_or(first.saturating_sub(1), |a| a.0),
+            _ => start,
+        }
+    }
+
+    /// A window of raw samples, of a column that has a value in every row: where it lies and what its samples cover is the same for all such columns
+    /// with the same frame.
+    fn of_whole_rows(
+        &self,
+        series: &Series<'_>,
+        place: u32,
+        test: Option<&mut SampleTest<'_>>,
+        scratch: &mut Scratch,
+    ) -> Result<f64, Undefined> {
+        let Scratch {
+            shared, starts, work, ..
+        } = scratch;
+        let located = shared.located(self.frame, place, || Ok(self.locate(series, self.bounds()?)))?;
+        let (first, last) = (located.first as usize, located.last as usize);
+        let (times, cells) = (series.block.times(), series.cells());
+        let samples = Samples {
+            times: &times[first..last],
+            values: &cells[first..last],
+            anchor: located.anchored.then(|| (times[first - 1], cells[first - 1])),
+            starts: &[],
+            anchor_start: NO_START,
+        };
+        let frame = Frame {
+            start: located.start,
+            ..self.frame(&located.bounds)
+        };
+        let asks_coverage = self.aggregate.reduce == Reduce::Coverage
+            || self.covered && !matches!(self.aggregate.window.span, Span::Last { .. });
+        if asks_coverage && located.covered < 0 {
+            located.covered = if series.block.is_gapless(first..last, self.spec.max_gap) {
+                kernels::covered_without_gaps(&samples, &frame)
+            } else {
+                kernels::covered(&samples, &frame)
+            };
+        }
+        let covered = located.covered;
+        self.of_samples(series, samples, &frame, &located.bounds, || covered, test, starts, work)
+    }
+
+    /// A window of raw samples, of a column that has no value in some rows.
     fn of_rows(
         &self,
         series: &Series<'_>,
@@ -269,51 +342,75 @@ impl<'q> Question<'q> {
         let block = series.block;
         let start = bounds.start();
         let (mut first, last) = (block.upto(start), block.upto(bounds.right));
-        let (times, cells) = (block.times(), series.cells());
-        let whole = block.is_whole(series.column);
         if let Span::Last { count, .. } = self.aggregate.window.span {
-            first = oldest_of_last(cells, first, last, count as usize, whole);
+            first = oldest_of_last(series.cells(), first, last, count as usize);
         }
         let anchor = series.anchor(first, start, bounds.floor, self.spec.max_gap);
-        if !whole {
-            scratch.times.clear();
-            scratch.values.clear();
-            for (t, value) in values(block, series.column, first, last) {
-                scratch.times.push(t);
-                scratch.values.push(value);
-            }
+        scratch.times.clear();
+        scratch.values.clear();
+        for (t, value) in values(block, series.column, first, last) {
+            scratch.times.push(t);
+            scratch.values.push(value);
         }
-        let (times, values) = if whole {
-            (&times[first..last], &cells[first..last])
-        } else {
-            (&*scratch.times, &*scratch.values)
-        };
-        let have = times.len() as u32;
-        if have == 0 && !matches!(self.aggregate.reduce, Reduce::Count | Reduce::Coverage) {
-            return Err(series.why_none(start, bounds.right));
-        }
-        let mut samples = Samples {
-            times,
-            values,
+        let samples = Samples {
+            times: &scratch.times,
+            values: &scratch.values,
             anchor,
             starts: &[],
             anchor_start: NO_START,
         };
+        let frame = Frame {
+            start: self.covered_from(start, samples.times.first().copied(), anchor),
+            ..self.frame(&bounds)
+        };
+        let covered = || kernels::covered(&samples, &frame);
+        self.of_samples(
+            series,
+            samples,
+            &frame,
+            &bounds,
+            covered,
+            test,
+            &mut scratch.starts,
+            &mut scratch.work,
+        )
+    }
+
+    /// A window of these samples.
+    #[expect(
+        clippy::too_many_arguments,
+        reason = "what is known of a window, each of its own type"
+    )]
+    fn of_samples<'a>(
+        &self,
+        series: &Series<'_>,
+        mut samples: Samples<'a>,
+        frame: &Frame,
+        bounds: &Bounds,
+        covered: impl Fn() -> Millis,
+        test: Option<&mut SampleTest<'_>>,
+        starts: &'a mut Vec<Millis>,
+        work: &mut Vec<f64>,
+    ) -> Result<f64, Undefined> {
+        let (times, anchor) = (samples.times, samples.anchor);
+        let have = times.len() as u32;
+        if have == 0 && !matches!(self.aggregate.reduce, Reduce::Count | Reduce::Coverage) {
+            return Err(series.why_none(bounds.start(), bounds.right));
+        }
         let marks = &self.windows.marks;
         if counts_resets(self.aggregate.reduce)
             && let Some(newest) = times.last()
-            && marks.restarted(anchor.map_or(start, |a| a.0.min(start)), *newest)
+            && marks.restarted(anchor.map_or(bounds.start(), |a| a.0.min(bounds.start())), *newest)
         {
-            scratch.starts.clear();
+            starts.clear();
             let mut previous = anchor.map(|a| a.0);
             for t in times {
-                scratch.starts.push(marks.start_of(previous, *t).unwrap_or(NO_START));
+                starts.push(marks.start_of(previous, *t).unwrap_or(NO_START));
                 previous = Some(*t);
             }
-            samples.starts = &scratch.starts;
+            samples.starts = starts;
             samples.anchor_start = anchor.and_then(|a| marks.restart_before(a.0)).unwrap_or(NO_START);
         }
-        let mut frame = self.frame(&bounds);
         if let Span::Last { count, .. } = self.aggregate.window.span {
             if self.covered && have < count.max(self.need) {
                 return Err(Undefined::TooFewSamples {
@@ -321,17 +418,13 @@ impl<'q> Question<'q> {
                     need: count.max(self.need),
                 });
             }
-            // Such a window begins where the first of its samples does.
-            if let Some(first) = times.first() {
-                frame.start = anchor.map_or(first - 1, |a| a.0);
-            }
         } else if self.covered {
-            self.enough(have, kernels::covered(&samples, &frame), &bounds)?;
+            self.enough(have, covered(), bounds)?;
         }
         if self.aggregate.reduce == Reduce::Coverage {
-            return Ok(share(kernels::covered(&samples, &frame), bounds.length));
+            return Ok(share(covered(), bounds.length));
         }
-        self.compute(&samples, &frame, test, &mut scratch.work)
+        self.compute(&samples, frame, test, work)
     }
 
     /// A window that is kept in panes.
@@ -373,22 +466,31 @@ impl<'q> Question<'q> {
     }
 
     /// Whether there are enough samples and they cover enough.
+    #[inline]
     fn enough(&self, have: u32, covered: Millis, bounds: &Bounds) -> Result<(), Undefined> {
-        let min_coverage = self.spec.min_coverage.unwrap_or(self.plan.settings().min_coverage);
-        // Whole milliseconds, so that exactly the required share is enough although 0.8 is not exact.
-        let required = (min_coverage * bounds.length as f64 - 1e-6).ceil() as Millis;
-        if covered < required {
-            return Err(Undefined::Coverage {
-                have,
-                expected: u32::try_from((bounds.length / self.spec.interval).max(1)).unwrap_or(u32::MAX),
-                covered: (share(covered, bounds.length) * 1000.0) as u16,
-                required: (min_coverage * 1000.0).round() as u16,
-            });
+        // No more than the whole window is ever required.
+        if covered < bounds.length {
+            self.covers_enough(have, covered, bounds)?;
         }
         if have < self.need {
             return Err(Undefined::TooFewSamples { have, need: self.need });
         }
         Ok(())
+    }
+
+    fn covers_enough(&self, have: u32, covered: Millis, bounds: &Bounds) -> Result<(), Undefined> {
+        let min_coverage = self.spec.min_coverage.unwrap_or(self.plan.settings().min_coverage);
+        // Whole milliseconds, so that exactly the required share is enough although 0.8 is not exact.
+        let required = (min_coverage * bounds.length as f64 - 1e-6).ceil() as Millis;
+        if covered >= required {
+            return Ok(());
+        }
+        Err(Undefined::Coverage {
+            have,
+            expected: u32::try_from((bounds.length / self.spec.interval).max(1)).unwrap_or(u32::MAX),
+            covered: (share(covered, bounds.length) * 1000.0) as u16,
+            required: (min_coverage * 1000.0).round() as u16,
+        })
     }
 
     fn frame(&self, bounds: &Bounds) -> Frame {
@@ -447,6 +549,9 @@ impl<'q> Question<'q> {
         let bounds = self.edges();
         let events = self.limited(log.between(bounds.left, bounds.right));
         let none = self.why_no_event();
+        if events.is_empty() {
+            return self.of_no_events(none);
+        }
         let age = |event: &(Millis, Box<str>)| self.now.saturating_sub(event.0) as f64 / 1000.0;
         let mut passes = |text: &str| match (&self.aggregate.test, &mut test) {
             (None, _) => Some(true),
@@ -456,9 +561,8 @@ impl<'q> Question<'q> {
         };
         if self.aggregate.reduce == Reduce::Age {
             let newest_first = events.iter().rev().map(|e| (&e.0, &*e.1));
-            return self
-                .age_of_passing(newest_first, passes)
-                .map_err(|why| if why == Undefined::NoSample { none } else { why });
+            let age = self.age_of_passing(newest_first, passes);
+            return age.map_err(|why| if why == Undefined::NoSample { none } else { why });
         }
         let mut tally = Tally::default();
         for (_, text) in events {
@@ -466,7 +570,6 @@ impl<'q> Question<'q> {
         }
         match self.aggregate.reduce {
             Reduce::AgeOfFirst => events.first().map(age).ok_or(none),
-            Reduce::All | Reduce::Share if events.is_empty() => Err(none),
             // That nothing passed says something only if everything was seen.
             Reduce::Count | Reduce::Any if tally.passed + tally.unknown == 0 && none == Undefined::NotObserved => {
                 Err(none)
@@ -530,6 +633,107 @@ impl<'q> Question<'q> {
         }
     }
 
+    /// The same where no instance has an event: as of one instance without events, but that of no instance there is nothing to count.
+    fn reduced_without_events(&self, across: Across, scratch: &mut Scratch) -> Result<f64, Undefined> {
+        let value = self.of_no_events(scratch.shared.why_no_event(self))?;
+        match across {
+            Across::Count => Ok(0.0),
+            _ => finite(kernels::across(across, &[value], &mut scratch.work), self.spec),
+        }
+    }
+
+    /// The value of a window without events. `none` says why there are none: nothing went wrong, or nobody asked.
+    fn of_no_events(&self, none: Undefined) -> Result<f64, Undefined> {
+        match self.aggregate.reduce {
+            Reduce::Count | Reduce::Any if none != Undefined::NotObserved => Ok(0.0),
+            Reduce::Count | Reduce::Any | Reduce::Age | Reduce::AgeOfFirst | Reduce::All | Reduce::Share => Err(none),
+            // The newest text is no number; `latest_text` has it.
+            _ => Err(Undefined::NotANumber),
+        }
+    }
+
+    /// The metric.
+    pub(super) fn metric(&self) -> MetricId {
+        self.aggregate.metric
+    }
+
+    /// Whether the window ends at the look.
+    pub(super) fn ends_at_look(&self) -> bool {
+        self.at == self.now && !matches!(self.aggregate.window.span, Span::Previous(_))
+    }
+
+    /// Whether the instances that count are those of which the metric is live at the look. Of windows in the past, they are those of then; and of
+    /// windows in panes, the newest sample may be in the panes only.
+    pub(super) fn has_liveness_of_metric(&self) -> bool {
+        self.at == self.now && !matches!(self.source, Source::Panes { .. })
+    }
+
+    /// The value over the instances that are live, in the order of their names.
+    pub(super) fn reduced(
+        &self,
+        live: Live,
+        across: Across,
+        expected: Option<u32>,
+        mut test: Option<&mut SampleTest<'_>>,
+        scratch: &mut Scratch,
+    ) -> Result<f64, Undefined> {
+        let events = matches!(self.source, Source::Events(_));
+        if events && live.range().is_empty() {
+            return self.reduced_without_events(across, scratch);
+        }
+        let mut values = std::mem::take(&mut scratch.across);
+        values.clear();
+        let mut reason: Option<Undefined> = None;
+        let mut alike = true;
+        for at in live.range() {
+            let place = scratch.shared.place(at);
+            let Some(instance) = self.windows.instance_at(place) else {
+                continue;
+            };
+            // Not `as_deref_mut`: the test's own lifetime has to become shorter, too.
+            #[expect(clippy::manual_map, reason = "the closure of `map` keeps the longer lifetime")]
+            let test = match &mut test {
+                Some(test) => Some(&mut **test),
+                None => None,
+            };
+            match self.value(place, instance, test, scratch) {
+                Ok(value) => values.push(value),
+                Err(why) => {
+                    alike &= reason.is_none_or(|r| std::mem::discriminant(&r) == std::mem::discriminant(&why));
+                    reason = Some(reason.map_or(why, |r| r.min(why)));
+                }
+            }
+        }
+        let live = live.range().len() as u32;
+        let counts_instances = across == Across::Count && !self.is_truth();
+        let mut of_values = |values: &[f64]| {
+            if counts_instances {
+                return Ok(values.len() as f64);
+            }
+            finite(kernels::across(across, values, &mut scratch.work), self.spec)
+        };
+        let have = values.len() as u32;
+        let result = if live == 0 {
+            Err(scratch.shared.why_not_live(self))
+        } else {
+            // An instance none of whose events is in the window says nothing about the others.
+            let expected = if events || counts_instances {
+                1
+            } else {
+                expected.unwrap_or(0).max(live)
+            };
+            match reason {
+                Some(why) if have == 0 && alike => Err(why),
+                _ if have == 0 || f64::from(have) < self.plan.settings().min_instances * f64::from(expected) => {
+                    Err(Undefined::Instances { have, expected })
+                }
+                _ => of_values(&values),
+            }
+        };
+        scratch.across = values;
+        result
+    }
+
     /// Whether the value is a truth value.
     pub(super) fn is_truth(&self) -> bool {
         matches!(self.aggregate.reduce, Reduce::All | Reduce::Any)
@@ -554,10 +758,7 @@ impl<'q> Question<'q> {
 }
 
 /// The row of the oldest of the last `count` values.
-fn oldest_of_last(cells: &[f64], first: usize, last: usize, count: usize, whole: bool) -> usize {
-    if whole {
-        return first.max(last.saturating_sub(count));
-    }
+fn oldest_of_last(cells: &[f64], first: usize, last: usize, count: usize) -> usize {
     let mut values = (first..last).rev().filter(|row| is_value(cells[*row]));
     values.nth(count.saturating_sub(1)).unwrap_or(first)
 }

@@ -4,7 +4,7 @@ use super::block::Block;
 use super::catalogue::{Kind, MetricId};
 use super::events::{EventLog, Logged, cut};
 use super::ingest::{Accepted, IngestCounters, IngestError, MAX_NAME_BYTES, TimeWentBack};
-use super::instance::{Instance, Into};
+use super::instance::{Instance, Into, Series};
 use super::marks::{Mark, Marks};
 use super::panes::Panes;
 use super::plan::{Plan, Slot};
@@ -16,6 +16,13 @@ use crate::units::Millis;
 pub struct InstanceId {
     slot: u32,
     generation: u32,
+}
+
+impl InstanceId {
+    /// Its place.
+    pub(super) fn place(self) -> u32 {
+        self.slot
+    }
 }
 
 /// One place for an instance.
@@ -166,7 +173,7 @@ impl Windows {
         })
     }
 
-    fn id(&self, slot: u32) -> InstanceId {
+    pub(super) fn id(&self, slot: u32) -> InstanceId {
         InstanceId {
             slot,
             generation: self.places[slot as usize].generation,
@@ -212,9 +219,11 @@ impl Windows {
         let before = self.counters;
         self.now = now;
         if let Some(mut into) = self.into(instance) {
+            let mut near = 0;
             for (metric, value) in values {
-                if let Some(slot) = plan.slot(*metric) {
-                    into.sample(plan, now, slot, t, *value);
+                match plan.slot(*metric).and_then(|slot| Series::new(plan, now, slot)) {
+                    Some(series) => into.sample(&series, t, *value, &mut near),
+                    None => into.counters.unused += 1,
                 }
             }
         }
@@ -247,16 +256,21 @@ impl Windows {
         let before = self.counters;
         self.now = now;
         if let Some(mut into) = self.into(instance) {
-            if times.is_sorted() {
-                for (t, value) in times.iter().zip(values) {
-                    into.sample(plan, now, slot, *t, *value);
+            let mut near = 0;
+            match Series::new(plan, now, slot) {
+                None => into.counters.unused += times.len() as u64,
+                Some(series) if times.is_sorted() => {
+                    for (t, value) in times.iter().zip(values) {
+                        into.sample(&series, *t, *value, &mut near);
+                    }
                 }
-            } else {
-                // Newest first, say: the order inside one call is no lateness.
-                let mut order: Vec<usize> = (0..times.len()).collect();
-                order.sort_by_key(|i| times[*i]);
-                for i in order {
-                    into.sample(plan, now, slot, times[i], values[i]);
+                Some(series) => {
+                    // Newest first, say: the order inside one call is no lateness.
+                    let mut order: Vec<usize> = (0..times.len()).collect();
+                    order.sort_by_key(|i| times[*i]);
+                    for i in order {
+                        into.sample(&series, times[i], values[i], &mut near);
+                    }
                 }
             }
         }
@@ -401,6 +415,9 @@ impl Windows {
                 into.evict(plan, group, now);
                 into.fold_complete(plan, group, now);
             }
+            if instance.is_newer_than(now.saturating_sub(plan.series_ttl.min(plan.ended_ttl))) {
+                continue;
+            }
             let newest = instance.newest();
             let gone = newest <= now.saturating_sub(plan.series_ttl)
                 || (newest.max(instance.ended) <= now.saturating_sub(plan.ended_ttl) && instance.has_ended());
@@ -474,10 +491,14 @@ fn unknown(plan: &Plan, metric: MetricId) -> IngestError {
 /// The place of a metric of numbers.
 fn number_slot(plan: &Plan, metric: MetricId) -> Result<Slot, IngestError> {
     let slot = plan.slot(metric).ok_or_else(|| unknown(plan, metric))?;
-    let spec = plan.catalogue().spec(metric);
-    if spec.kind == Kind::Event {
+    let is_event = match slot {
+        Slot::Column { .. } => false,
+        Slot::Events(_) => true,
+        Slot::Unused => plan.catalogue().spec(metric).kind == Kind::Event,
+    };
+    if is_event {
         return Err(IngestError::NotANumberMetric {
-            metric: spec.name.clone(),
+            metric: plan.catalogue().spec(metric).name.clone(),
         });
     }
     Ok(slot)

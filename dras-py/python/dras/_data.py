@@ -9,7 +9,7 @@ from html import escape
 from typing import TYPE_CHECKING, Any, Literal, Self, TypeAlias
 
 if TYPE_CHECKING:
-    from ._dras import Policy, Task
+    from ._dras import Fleet, Policy, Task
 
 Look: TypeAlias = Literal["long", "short"]
 Process: TypeAlias = Literal["task_manager", "job_manager"]
@@ -120,6 +120,24 @@ class Function:
     """What it gives, with units, ranges, and what is undefined."""
     examples: tuple[tuple[str, str], ...]
     """Expressions with their results."""
+
+
+@dataclass(frozen=True, slots=True)
+class ErrorCode:
+    """What a code of diagnostics stands for."""
+
+    code: str
+    """``E0201``. Those with ``E`` refuse a text, those with ``W`` warn, those with ``I`` remark."""
+    severity: Literal["error", "warning", "info"]
+    title: str
+    """A few words that name the mistake."""
+    explanation: str
+    """Why it is one, and what to do."""
+    example: str
+    """An input that produces it."""
+    kind: Literal["expression", "document", "library", "lint", "generated"]
+    """What the example is: an expression, a document, a list of documents that extend each other, a document for ``Policy.lint``; or, where it would
+    be too long, a sentence that says how to make one."""
 
 
 # --- values and explanations -----------------------------------------------------------------------------------------------------------------
@@ -849,8 +867,67 @@ def restart_steps(data: Iterable[dict[str, Any]]) -> tuple[RestartStep, ...]:
     return tuple(steps)
 
 
+# --- Flink's memory --------------------------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class MemoryBreakdown:
+    """Every component of a process in bytes, as Flink derives it. What a JobManager does not have is 0."""
+
+    kind: Process
+    framework_heap: int
+    task_heap: int
+    """Of a JobManager its whole heap."""
+    framework_off_heap: int
+    task_off_heap: int
+    """Of a JobManager its whole off-heap memory."""
+    network: int
+    managed: int
+    metaspace: int
+    """Also ``-XX:MaxMetaspaceSize``."""
+    overhead: int
+    """Threads, code cache, and whatever native memory no other component counts."""
+    jvm_heap: int
+    """``-Xmx``: framework and task heap."""
+    jvm_direct: int
+    """``-XX:MaxDirectMemorySize``: framework and task off-heap memory, and network."""
+    flink: int
+    """Total Flink memory."""
+    process: int
+    """Total process memory: what the container or the host must have."""
+
+
+@dataclass(frozen=True, slots=True)
+class MemoryPlan:
+    """The configuration in which components are as large as asked."""
+
+    entries: dict[str, str]
+    """The entries to set, on top of those that there are; empty where nothing has to change."""
+    before: MemoryBreakdown | None
+    """What Flink makes of the present configuration."""
+    after: MemoryBreakdown
+    """What it makes of the new one."""
+
+    def __hash__(self) -> int:
+        return hash((self.before, self.after))
+
+
+# --- pickle ----------------------------------------------------------------------------------------------------------------------------------
+
+
 def restore_task(policy: Policy, snapshot: bytes) -> Task:
     """The task of a snapshot, for pickle."""
     from ._dras import Task
 
     return Task.restore(policy, snapshot)[0]
+
+
+def restore_fleet(policy: Policy, snapshots: Iterable[bytes | tuple[Policy, bytes]]) -> Fleet:
+    """The fleet of its tasks' snapshots, each with its policy where that is another one than the fleet's, for pickle."""
+    from ._dras import Fleet, Task
+
+    fleet, _ = Fleet.restore(policy, ())
+    for snapshot in snapshots:
+        of, data = (policy, snapshot) if isinstance(snapshot, bytes) else snapshot
+        fleet.add(Task.restore(of, data)[0])
+    return fleet

@@ -18,6 +18,7 @@ from ._data import (
     ConfigurationEntries,
     Counters,
     Difference,
+    ErrorCode,
     Explanation,
     FleetReport,
     Function,
@@ -26,11 +27,14 @@ from ._data import (
     History,
     Input,
     Look,
+    MemoryBreakdown,
+    MemoryPlan,
     MemoryStep,
     Metric,
     NextLook,
     ParallelismStep,
     Parameter,
+    Process,
     ProcessMemory,
     Query,
     ReadReport,
@@ -80,8 +84,12 @@ __all__ = [
     "Replay",
     "Task",
     "Template",
+    "derive_memory",
+    "error_codes",
     "format",
     "functions",
+    "parse_quantity",
+    "plan_memory",
     "replay",
     "schema",
 ]
@@ -102,6 +110,55 @@ def functions() -> tuple[Function, ...]:
 
 def schema() -> dict[str, Any]:
     """The JSON Schema (2020-12) of rule documents: every field with its type and its explanation."""
+
+def error_codes() -> tuple[ErrorCode, ...]:
+    """All codes of diagnostics: what each names, why it is a mistake, what to do, and an input that produces it."""
+
+def parse_quantity(text: str, /) -> tuple[float, str]:
+    """What a text such as ``"5m"``, ``"2GiB"`` or ``"80%"`` is worth in seconds, bytes or plain numbers, and of what unit it is: ``s``,
+    ``B``, ``number``.
+
+    >>> import dras
+    >>> dras.parse_quantity("1h30m")
+    (5400.0, 's')
+
+    Raises:
+        InputError: it is no number with a unit.
+    """
+
+def derive_memory(process: Process, configuration: Mapping[str, str | float | bool], /) -> MemoryBreakdown:
+    """What Flink makes of a memory configuration, to the byte: every component of a process.
+
+    >>> import dras
+    >>> dras.derive_memory("task_manager", {"taskmanager.memory.process.size": "1728m"}).task_heap
+    402653174
+
+    Raises:
+        InputError: Flink, or its JVM, would not start with it; the message says which rule is broken, with its numbers.
+    """
+
+def plan_memory(
+    process: Process,
+    configuration: Mapping[str, str | float | bool],
+    targets: Mapping[str, _Number],
+    /,
+    *,
+    total: _Number | None = None,
+    step: _Number | None = None,
+) -> MemoryPlan:
+    """The smallest configuration in which components are at least as large as asked, in the style of the present one.
+
+    ``targets`` are bytes, or texts such as ``"512MiB"``, by the name of the component: ``task_heap``, ``managed`` … ``total`` is the process memory
+    to reach, upwards or downwards; sizes are multiples of ``step``, which is 1 MiB where it is left out.
+
+    >>> import dras
+    >>> plan = dras.plan_memory("task_manager", {"taskmanager.memory.process.size": "1728m"}, {"task_heap": "512MiB"})
+    >>> plan.entries
+    {'taskmanager.memory.process.size': '1992m'}
+
+    Raises:
+        InputError: Flink would not start with the present configuration, there is no such component, or no configuration does what is asked.
+    """
 
 def replay(
     policy: Policy,
@@ -181,8 +238,12 @@ class Policy:
 
         ``retention`` is how far back samples can be had; windows that reach further are reported.
         """
-    def bytes_per_task(self, task_managers: int = 1) -> int:
-        """What the windows of a task with that many TaskManagers may take of memory, known before anything runs."""
+    def bytes_per_task(self, task_managers: int | None = None) -> int:
+        """What the windows of a task with that many TaskManagers (one, where it is left out) may take of memory, known before anything runs.
+
+        Raises:
+            InputError: the number is negative or huge.
+        """
     def __eq__(self, other: object, /) -> bool: ...
     def __hash__(self) -> int: ...
     def __copy__(self) -> Policy: ...
@@ -348,7 +409,8 @@ class Task:
             TaskError: a metric is unknown or holds texts, or ``now`` went back.
         """
     def column(self, metric: str, times: _Times, values: _Floats, *, now: _Time, instance: str | None = None) -> Accepted:
-        """Takes many samples of one series, in any order. Arrays are read where they lie.
+        """Takes many samples of one series, in any order. Arrays are read where they lie. Ctrl-C ends a call with millions of samples with a part of
+        them taken; handing over all of them again does no harm.
 
         Raises:
             TaskError: the metric is unknown or holds texts, ``now`` went back, or times and values are not equally many.
@@ -662,8 +724,10 @@ class Fleet:
     @property
     def ids(self) -> tuple[str, ...]:
         """The ids of its tasks, in the order in which they were added."""
-    def add(self, id: str, *, attributes: Mapping[str, _Number | bool | None] | None = None, labels: Mapping[str, str] | None = None) -> Task:
-        """Adds a task and gives it.
+    def add(
+        self, task: str | Task, *, attributes: Mapping[str, _Number | bool | None] | None = None, labels: Mapping[str, str] | None = None
+    ) -> Task:
+        """Adds a task and gives it: a new one of that id, or one that there is already, such as one restored from a snapshot.
 
         Raises:
             InputError: the fleet has a task of that id.
@@ -697,7 +761,8 @@ class Fleet:
     def ingest(self, series: npt.NDArray[Any] | Buffer | Sequence[int], times: _Time | _Times, values: _Floats, *, now: _Time) -> FleetReport:
         """Takes samples of many series: for each a handle (``int64``), a time (``int64``, or one for all) and a value (``float64``).
 
-        Samples of one series that stand one after the other are taken together. Arrays are read where they lie, with the interpreter released.
+        Samples of one series that stand one after the other are taken together. Arrays are read where they lie, with the interpreter released. Ctrl-C
+        ends the call with a part of the samples taken; handing over all of them again does no harm.
 
         Raises:
             InputError: a handle is not one of this fleet, or columns are not equally long; nothing is taken then.
@@ -722,9 +787,24 @@ class Fleet:
             TaskError: ``now`` went back for a task; nothing is changed then.
         """
     def start_shadow(self, policy: Policy, /) -> None:
-        """Tries out another document beside the live one of every task; ``decide`` reports ``differences``."""
+        """Tries out another document beside the live one of every task, in place of those that are tried out already; ``decide`` reports
+        ``differences``. Where it ends early, by Ctrl-C for example, no task has a shadow that this call began.
+        """
     def stop_shadow(self) -> None:
         """Ends that."""
+    def snapshots(self) -> dict[str, bytes]:
+        """The snapshots of all tasks, by their ids, in the order of the fleet. Fleets can be pickled, too."""
+    @staticmethod
+    def restore(
+        policy: Policy, snapshots: Mapping[str, bytes | bytearray | memoryview] | Iterable[bytes | bytearray | memoryview], /
+    ) -> tuple[Fleet, dict[str, Carried]]:
+        """The fleet of what ``snapshots`` gave, or of several snapshots, under the same document or another one; and what could not go along, by the
+        ids of the tasks that left something behind. Handles of series are new: ask ``series`` for them.
+
+        Raises:
+            SnapshotError: the bytes of a task are no snapshot, were cut short or changed, or are those of another task.
+            InputError: two are of the same task.
+        """
     def due(self, after: _Time, until: _Time) -> dict[Look, list[str]]:
         """The tasks for which a look is due after ``after`` and not after ``until``, by the kind of the look; a long look takes the place of short
         ones."""

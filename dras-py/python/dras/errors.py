@@ -21,6 +21,7 @@ __all__ = [
     "InputError",
     "InputTypeError",
     "InternalError",
+    "LoadError",
     "PolicyError",
     "ReadError",
     "SnapshotError",
@@ -163,3 +164,7 @@ class StateError(DrasError, RuntimeError):
 
 class InternalError(DrasError, RuntimeError):
     """A mistake in dras itself. Please report it; other objects are not affected."""
+
+
+class LoadError(DrasError, ImportError):
+    """The native part of the package cannot be loaded: in a subinterpreter, or because it is not there or is for another platform."""

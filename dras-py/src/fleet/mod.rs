@@ -1,75 +1,40 @@
 //! `dras.Fleet`: many tasks of one policy, fed by columns and looked at on all cores.
 
+mod answer;
 mod decisions;
+mod documents;
 mod failure;
+mod keep;
+mod members;
 mod series;
 mod tick;
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize};
 
-use dras_core::engine::{self, LookKind, ReadReport};
-use dras_core::metrics::sources::{SourceLimits, prometheus};
-use dras_core::metrics::{IngestError, Kind};
+use dras_core::engine;
+use dras_core::metrics::{Accepted, IngestError, Kind};
 use dras_core::units::Millis;
 use pyo3::prelude::*;
-use pyo3::types::{PyDict, PyList, PyString, PyTuple};
+use pyo3::types::{PyBytes, PyDateTime, PyDict, PyInt, PyList, PyString, PyTuple};
 
+use answer::NotTaken;
 pub(crate) use decisions::FleetDecisions;
-use failure::{Failure, failure, failures, unusable};
+use failure::{Failure, failures};
+use members::{Member, Members};
 use series::{Samples, Series, SeriesTable};
 use tick::Tick;
 
 use crate::columns::{floats, handles, times};
 use crate::convert::{body, items, shortened, str_of, text, texts, time, word};
 use crate::errors::{Class, bad_input};
-use crate::lock::Shared;
+use crate::lock::{Shared, guarded};
 use crate::policy::{Policy, threads};
+use crate::signals::Signals;
 use crate::task::{
-    State, Task, accepted, attribute_value, attributes_of, carried, difference, labels_of, look_kind, policy_of,
-    task_error,
+    Task, accepted, attribute_value, attributes_of, carried, difference, labels_of, look_kind, policy_of, task_error,
 };
-
-#[derive(Clone)]
-struct Member {
-    id: Arc<str>,
-    state: Arc<Shared<State>>,
-}
-
-#[derive(Default)]
-struct Members {
-    /// In the order in which they were added; a place is empty where a task was removed.
-    tasks: Arc<Vec<Option<Member>>>,
-    by_id: HashMap<Arc<str>, usize>,
-}
-
-impl Members {
-    fn get(&self, id: &str) -> Option<Member> {
-        self.tasks.get(*self.by_id.get(id)?)?.clone()
-    }
-
-    fn add(&mut self, member: Member) {
-        let tasks = Arc::make_mut(&mut self.tasks);
-        self.by_id.insert(Arc::clone(&member.id), tasks.len());
-        tasks.push(Some(member));
-    }
-
-    fn remove(&mut self, id: &str) -> bool {
-        let Some(place) = self.by_id.remove(id) else {
-            return false;
-        };
-        let tasks = Arc::make_mut(&mut self.tasks);
-        tasks[place] = None;
-        if tasks.len() > 64 && tasks.len() > 2 * self.by_id.len() {
-            tasks.retain(Option::is_some);
-            self.by_id.clear();
-            let ids = tasks.iter().flatten().map(|m| Arc::clone(&m.id));
-            self.by_id.extend(ids.zip(0..));
-        }
-        true
-    }
-}
 
 /// Many tasks of one policy, fed by columns and looked at on all cores.
 ///
@@ -113,7 +78,7 @@ impl Fleet {
         let found = self.members.with(py, |members| {
             let mut found: Vec<(usize, Option<Member>)> = Vec::with_capacity(names.len());
             for name in &names {
-                let place = members.by_id.get(name.as_str()).copied().ok_or(name)?;
+                let place = members.place(name).ok_or(name)?;
                 found.push((place, members.tasks.get(place).cloned().flatten()));
             }
             found.sort_unstable_by_key(|f| f.0);
@@ -130,27 +95,55 @@ impl Fleet {
 }
 
 impl Fleet {
-    /// The tasks about which another document would decide otherwise.
-    fn compared(&self, py: Python<'_>, policy: &Policy, now: Millis) -> PyResult<Vec<engine::Difference>> {
-        let tasks = self.tasks(py)?;
-        let found = py.detach(|| {
-            let mut all = Vec::new();
-            for member in tasks.iter().flatten() {
-                let found = member.state.with_unattached(|state| {
-                    engine::differences(state.policy.core(), policy.core(), [&state.task], now)
-                });
-                match found {
-                    Ok(Ok(found)) => all.extend(found),
-                    Ok(Err(error)) => return Err((Arc::clone(&member.id), error.code(), error.to_string())),
-                    Err(error) => {
-                        let (_, message, code) = error.message();
-                        return Err((Arc::clone(&member.id), code, message));
-                    }
-                }
+    /// Takes samples piece by piece, so that others come to their turn and Ctrl-C is heard.
+    fn take(&self, py: Python<'_>, now: Millis, samples: &Samples<'_>) -> PyResult<(Accepted, Vec<Failure>)> {
+        let wrong = self.series.with_detached(py, |table| table.wrong(samples.handles))?;
+        if let Some(handle) = wrong {
+            let message = format!(
+                "{handle} is not the handle of a series of this fleet: ask `series` for it, and again after its task was removed"
+            );
+            return Err(bad_input(py, "unknown_series", message));
+        }
+        let (mut taken, mut failed) = (Accepted::default(), Vec::new());
+        let mut from = 0;
+        let mut signals = Signals::new();
+        for end in py.detach(|| samples.pieces()) {
+            let piece = samples.part(from..end);
+            from = end;
+            self.series
+                .with_detached(py, |table| table.take(now, &piece, &mut taken, &mut failed))?;
+            if signals.due() {
+                py.check_signals()?;
             }
-            Ok(all)
-        });
-        found.map_err(|(id, code, message)| Class::Task.error(py, format!("{id}: {message}"), code))
+        }
+        Ok((taken, failed))
+    }
+
+    fn put(&self, py: Python<'_>, task: Task) -> PyResult<Task> {
+        let member = Member {
+            id: Arc::clone(&task.id),
+            state: Arc::clone(&task.state),
+        };
+        let added = self.members.with(py, |members| {
+            let new = members.place(&member.id).is_none();
+            if new {
+                members.add(member);
+            }
+            new
+        })?;
+        if added {
+            return Ok(task);
+        }
+        let message = format!("the fleet has a task \"{}\" already", shortened(&task.id));
+        Err(bad_input(py, "duplicate_task", message))
+    }
+
+    fn empty(policy: &Policy) -> Fleet {
+        Fleet {
+            policy: Shared::new(policy.clone()),
+            members: Shared::new(Members::default()),
+            series: Shared::new(SeriesTable::default()),
+        }
     }
 }
 
@@ -160,13 +153,11 @@ impl Fleet {
     #[pyo3(signature = (policy, tasks=None))]
     fn new(policy: &Bound<'_, PyAny>, tasks: Option<&Bound<'_, PyAny>>) -> PyResult<Fleet> {
         let py = policy.py();
-        let fleet = Fleet {
-            policy: Shared::new(policy_of(policy)?.clone()),
-            members: Shared::new(Members::default()),
-            series: Shared::new(SeriesTable::default()),
-        };
+        let policy = policy_of(policy)?;
+        let fleet = Fleet::empty(policy);
         for id in tasks.map_or(Ok(Vec::new()), |tasks| texts(tasks, "tasks"))? {
-            fleet.insert(py, &id)?;
+            let task = Task::of(policy, &id).map_err(|error| task_error(py, &error))?;
+            fleet.put(py, task)?;
         }
         Ok(fleet)
     }
@@ -177,26 +168,28 @@ impl Fleet {
         self.policy.with(py, |policy| policy.clone())
     }
 
-    /// Adds a task and gives it.
+    /// Adds a task and gives it: a new one of that id, or one that there is already, such as one restored from a snapshot.
     ///
     /// Raises:
     ///     InputError: the fleet has a task of that id.
     ///     TaskError: an attribute is unknown or of another type.
-    #[pyo3(signature = (id, *, attributes=None, labels=None))]
+    #[pyo3(signature = (task, *, attributes=None, labels=None))]
     fn add(
         &self,
         py: Python<'_>,
-        id: &Bound<'_, PyAny>,
+        task: &Bound<'_, PyAny>,
         attributes: Option<&Bound<'_, PyAny>>,
         labels: Option<&Bound<'_, PyAny>>,
     ) -> PyResult<Task> {
-        let id = text(id, "id")?;
-        let policy = self.policy(py)?;
+        let task = match task.cast::<Task>() {
+            Ok(task) => task.get().again(),
+            Err(_) => Task::of(&self.policy(py)?, text(task, "task")?).map_err(|error| task_error(py, &error))?,
+        };
+        let policy = task.policy(py)?;
         let attributes = attributes
             .map(|given| attributes_of(policy.core(), given))
             .transpose()?;
         let labels = labels.map(labels_of).transpose()?;
-        let task = Task::of(&policy, id).map_err(|error| task_error(py, &error))?;
         task.with(py, |state| {
             for (name, value) in labels.iter().flatten() {
                 state.task.set_label(name, value)?;
@@ -227,7 +220,7 @@ impl Fleet {
     }
 
     fn __len__(&self, py: Python<'_>) -> PyResult<usize> {
-        self.members.with(py, |members| members.by_id.len())
+        self.members.with(py, |members| members.len())
     }
 
     fn __contains__(&self, py: Python<'_>, id: &Bound<'_, PyAny>) -> PyResult<bool> {
@@ -235,7 +228,7 @@ impl Fleet {
             return Ok(false);
         };
         let id = str_of(id, "id")?;
-        self.members.with(py, |members| members.by_id.contains_key(id))
+        self.members.with(py, |members| members.place(id).is_some())
     }
 
     /// The task of that id: the task itself, not a copy.
@@ -334,7 +327,8 @@ impl Fleet {
 
     /// Takes samples of many series: for each a handle (``int64``), a time (``int64``, or one for all) and a value (``float64``).
     ///
-    /// Samples of one series that stand one after the other are taken together. Arrays are read where they lie, with the interpreter released.
+    /// Samples of one series that stand one after the other are taken together. Arrays are read where they lie, with the interpreter released. Ctrl-C
+    /// ends the call with a part of the samples taken; handing over all of them again does no harm.
     ///
     /// Raises:
     ///     InputError: a handle is not one of this fleet, or columns are not equally long; nothing is taken then.
@@ -349,7 +343,12 @@ impl Fleet {
     ) -> PyResult<Bound<'py, PyAny>> {
         let now = time(now, "now")?;
         let (handles, values) = (handles(series, "series")?, floats(values, "values")?);
-        let one_time = time(times, "times").ok();
+        // One time for all, or a column of times. What is meant as a time is refused as one.
+        let one_time = if times.is_instance_of::<PyInt>() || times.is_instance_of::<PyDateTime>() {
+            Some(time(times, "times")?)
+        } else {
+            time(times, "times").ok()
+        };
         let times = match one_time {
             Some(_) => None,
             None => Some(self::times(times, "times")?),
@@ -371,19 +370,9 @@ impl Fleet {
             one_time: one_time.unwrap_or(0),
             values,
         };
-        let done = self.series.with_detached(py, |table| table.take(now, &samples))?;
-        match done {
-            Ok((taken, failed)) => {
-                let class = py.import("dras._data")?.getattr("FleetReport")?;
-                class.call1((accepted(py, taken)?, failures(py, &failed)?, PyTuple::empty(py)))
-            }
-            Err(handle) => {
-                let message = format!(
-                    "{handle} is not the handle of a series of this fleet: ask `series` for it, and again after its task was removed"
-                );
-                Err(bad_input(py, "unknown_series", message))
-            }
-        }
+        let (taken, failed) = self.take(py, now, &samples)?;
+        let class = py.import("dras._data")?.getattr("FleetReport")?;
+        class.call1((accepted(py, taken)?, failures(py, &failed)?, PyTuple::empty(py)))
     }
 
     /// Reads one answer of Prometheus about many tasks; the value of ``label`` is a series' task.
@@ -407,51 +396,12 @@ impl Fleet {
             .core()
             .metric_named(metric)
             .map_err(|error| task_error(py, &error))?;
-        let read = |members: &mut Members| {
-            let answer = prometheus::parse(&body, &SourceLimits::default())?;
-            let (parts, without) = answer.split(label);
-            let mut report = ReadReport::default();
-            let (mut failed, mut unknown) = (Vec::new(), 0);
-            for (id, part) in &parts {
-                let Some(member) = members.get(id) else {
-                    unknown += part.series.len();
-                    continue;
-                };
-                let taken = member.state.with_unattached(|state| {
-                    state.feed(&[metric], |policy, task| {
-                        task.take_prometheus(policy, now, metric, part)
-                    })
-                });
-                match taken {
-                    Ok(Ok(taken)) => {
-                        report.series += taken.series;
-                        report.accepted += taken.accepted;
-                        for note in taken.notes {
-                            if !report.notes.contains(&note) {
-                                report.notes.push(note);
-                            }
-                        }
-                    }
-                    Ok(Err(error)) => failed.push(Failure {
-                        task: Arc::clone(&member.id),
-                        code: error.code(),
-                        message: error.to_string(),
-                    }),
-                    Err(error) => failed.push(unusable(&member, &error)),
-                }
-            }
-            if without > 0 {
-                report.notes.push(format!("{without} series have no label `{label}`"));
-            }
-            if unknown > 0 {
-                report
-                    .notes
-                    .push(format!("{unknown} series are of tasks that are not in the fleet"));
-            }
-            Ok::<_, dras_core::metrics::sources::SourceError>((report, failed))
-        };
-        let done = self.members.with_detached(py, read)?;
-        let (report, failed) = done.map_err(|error| Class::Read.error(py, error.to_string(), error.code()))?;
+        let members = self.members.with(py, |members| members.clone())?;
+        let taken = py.detach(|| guarded(|| answer::take(&members, now, metric, label, &body)));
+        let (report, failed) = taken.map_err(|error| error.error(py))?.map_err(|ended| match ended {
+            NotTaken::Unreadable(error) => Class::Read.error(py, error.to_string(), error.code()),
+            NotTaken::Raised(error) => error,
+        })?;
         let class = py.import("dras._data")?.getattr("FleetReport")?;
         class.call1((
             accepted(py, report.accepted)?,
@@ -470,30 +420,7 @@ impl Fleet {
     ) -> PyResult<Bound<'py, PyDict>> {
         let (after, until) = (time(after, "after")?, time(until, "until")?);
         let tasks = self.tasks(py)?;
-        let due = py.detach(|| {
-            let mut due: [Vec<&Member>; 2] = Default::default();
-            for member in tasks.iter().flatten() {
-                // The last look that is due in between; a long one takes the place of short ones.
-                let kind = member.state.with_unattached(|state| {
-                    let mut due = None;
-                    let mut next = state.task.next_look(state.policy.core(), after)?;
-                    while next.at <= until && due != Some(LookKind::Long) {
-                        due = Some(next.kind);
-                        next = state.task.next_look(state.policy.core(), next.at)?;
-                    }
-                    Ok(due)
-                });
-                match kind {
-                    Ok(Ok(Some(LookKind::Long))) => due[0].push(member),
-                    Ok(Ok(Some(LookKind::Short))) => due[1].push(member),
-                    Ok(Ok(None)) => {}
-                    Ok(Err(error)) => return Err(failure(member, &error)),
-                    Err(error) => return Err(unusable(member, &error)),
-                }
-            }
-            Ok(due)
-        });
-        let due = due.map_err(|f| Class::Task.error(py, format!("{}: {}", f.task, f.message), f.code))?;
+        let due = documents::due(py, &tasks, after, until)?;
         let dict = PyDict::new(py);
         for (look, members) in ["long", "short"].into_iter().zip(&due) {
             if !members.is_empty() {
@@ -558,7 +485,7 @@ impl Fleet {
     fn compare<'py>(&self, policy: &Bound<'py, PyAny>, now: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyTuple>> {
         let py = policy.py();
         let (policy, now) = (policy_of(policy)?, time(now, "now")?);
-        let found = self.compared(py, policy, now)?;
+        let found = documents::compared(py, &self.tasks(py)?, policy, now)?;
         let all = found.iter().map(|found| difference(py, found));
         PyTuple::new(py, all.collect::<PyResult<Vec<_>>>()?)
     }
@@ -572,47 +499,26 @@ impl Fleet {
         let py = policy.py();
         let (policy, now) = (policy_of(policy)?, time(now, "now")?);
         // Whatever cannot be is found before anything is changed.
-        let found = self.compared(py, policy, now)?;
         let tasks = self.tasks(py)?;
+        let found = documents::compared(py, &tasks, policy, now)?;
         self.policy.with(py, |live| *live = policy.clone())?;
-        let moved = py.detach(|| {
-            let mut all = Vec::new();
-            for member in tasks.iter().flatten() {
-                match member.state.with_unattached(|state| state.rebind(policy)) {
-                    Ok(Ok(left)) if left == engine::Carried::default() => {}
-                    Ok(Ok(left)) => all.push((Arc::clone(&member.id), left)),
-                    Ok(Err(error)) => return Err(failure(member, &error)),
-                    Err(error) => return Err(unusable(member, &error)),
-                }
-            }
-            Ok(all)
-        });
-        let moved = moved.map_err(|f| Class::Task.error(py, format!("{}: {}", f.task, f.message), f.code))?;
+        let moved = documents::moved(py, &tasks, policy)?;
         let left = PyDict::new(py);
-        for (id, carried_along) in &moved {
-            left.set_item(&**id, carried(py, carried_along)?)?;
+        for (member, carried_along) in &moved {
+            left.set_item(&*member.id, carried(py, carried_along)?)?;
         }
         let differences = found.iter().map(|found| difference(py, found));
         let differences = PyTuple::new(py, differences.collect::<PyResult<Vec<_>>>()?)?;
         py.import("dras._data")?.getattr("Replaced")?.call1((differences, left))
     }
 
-    /// Tries out another document beside the live one of every task; ``decide`` reports ``differences``.
+    /// Tries out another document beside the live one of every task, in place of those that are tried out already; ``decide`` reports
+    /// ``differences``. Where it ends early, by Ctrl-C for example, no task has a shadow that this call began.
     #[pyo3(signature = (policy, /))]
     fn start_shadow(&self, policy: &Bound<'_, PyAny>) -> PyResult<()> {
         let py = policy.py();
         let policy = policy_of(policy)?;
-        let tasks = self.tasks(py)?;
-        let done = py.detach(|| {
-            tasks.iter().flatten().try_for_each(|member| {
-                let started = member.state.with_unattached(|state| state.start_shadow(policy));
-                match started {
-                    Ok(done) => done.map_err(|error| failure(member, &error)),
-                    Err(error) => Err(unusable(member, &error)),
-                }
-            })
-        });
-        done.map_err(|f| Class::Task.error(py, format!("{}: {}", f.task, f.message), f.code))
+        documents::start_shadows(py, &self.tasks(py)?, policy)
     }
 
     /// Ends that.
@@ -624,37 +530,53 @@ impl Fleet {
             .try_for_each(|member| member.state.with(py, |state| state.shadow = None))
     }
 
+    /// The snapshots of all tasks, by their ids, in the order of the fleet. Fleets can be pickled, too.
+    fn snapshots<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
+        let tasks = self.tasks(py)?;
+        let dict = PyDict::new(py);
+        for kept in keep::snapshots(py, &tasks)? {
+            dict.set_item(&*kept.member.id, PyBytes::new(py, &kept.bytes))?;
+        }
+        Ok(dict)
+    }
+
+    /// The fleet of what ``snapshots`` gave, or of several snapshots, under the same document or another one; and what could not go along, by the
+    /// ids of the tasks that left something behind. Handles of series are new: ask ``series`` for them.
+    ///
+    /// Raises:
+    ///     SnapshotError: the bytes of a task are no snapshot, were cut short or changed, or are those of another task.
+    ///     InputError: two are of the same task.
+    #[staticmethod]
+    #[pyo3(signature = (policy, snapshots, /))]
+    fn restore<'py>(
+        policy: &Bound<'py, PyAny>,
+        snapshots: &Bound<'py, PyAny>,
+    ) -> PyResult<(Fleet, Bound<'py, PyDict>)> {
+        let py = policy.py();
+        let policy = policy_of(policy)?;
+        let fleet = Fleet::empty(policy);
+        let dict = PyDict::new(py);
+        for (task, left) in keep::restored(py, policy, snapshots)? {
+            let task = fleet.put(py, task)?;
+            if left != engine::Carried::default() {
+                dict.set_item(&*task.id, carried(py, &left)?)?;
+            }
+        }
+        Ok((fleet, dict))
+    }
+
+    fn __reduce__<'py>(&self, py: Python<'py>) -> PyResult<(Bound<'py, PyAny>, (Policy, Bound<'py, PyTuple>))> {
+        let restore = py.import("dras._data")?.getattr("restore_fleet")?;
+        let (policy, tasks) = (self.policy(py)?, self.tasks(py)?);
+        let kept = keep::pickled(py, &policy, keep::snapshots(py, &tasks)?)?;
+        Ok((restore, (policy, kept)))
+    }
+
     fn __repr__(&self, py: Python<'_>) -> PyResult<String> {
         Ok(format!(
             "<Fleet of {} tasks, policy {:?}>",
             self.__len__(py)?,
             self.policy(py)?.core().name()
         ))
-    }
-}
-
-impl Fleet {
-    fn insert(&self, py: Python<'_>, id: &str) -> PyResult<Task> {
-        let task = Task::of(&self.policy(py)?, id).map_err(|error| task_error(py, &error))?;
-        self.put(py, task)
-    }
-
-    fn put(&self, py: Python<'_>, task: Task) -> PyResult<Task> {
-        let member = Member {
-            id: Arc::clone(&task.id),
-            state: Arc::clone(&task.state),
-        };
-        let added = self.members.with(py, |members| {
-            let new = !members.by_id.contains_key(&member.id);
-            if new {
-                members.add(member);
-            }
-            new
-        })?;
-        if added {
-            return Ok(task);
-        }
-        let message = format!("the fleet has a task \"{}\" already", shortened(&task.id));
-        Err(bad_input(py, "duplicate_task", message))
     }
 }

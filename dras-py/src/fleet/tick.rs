@@ -1,26 +1,23 @@
 //! One look at many tasks, on several threads.
 
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Duration, Instant};
+use std::sync::{Mutex, PoisonError};
 
 use dras_core::engine::{self, LookKind};
 use dras_core::units::Millis;
 use pyo3::prelude::*;
 
-use super::Member;
-use super::failure::{Failure, unusable};
+use super::failure::{Failure, not_decided, unusable};
+use super::members::Member;
 use crate::lock::guarded;
 use crate::policy::Policy;
+use crate::signals::Signals;
 
 /// Tasks that a thread takes on at once: some tens of microseconds of work.
 const BLOCK: usize = 64;
 
 /// Fleets smaller than this are looked at by the calling thread alone, which is done before another would have started.
 const ALONE: usize = 256;
-
-/// How often a long call asks whether somebody pressed Ctrl-C.
-const SIGNALS: Duration = Duration::from_millis(50);
 
 /// What looking at a part of a fleet brought.
 #[derive(Default)]
@@ -94,14 +91,7 @@ impl Tick<'_> {
                     found.kept.push((place, policy, decision.clone()));
                 }
             }
-            Ok(Err(error)) => found.failures.push((
-                place,
-                Failure {
-                    task: Arc::clone(&member.id),
-                    code: error.code(),
-                    message: error.to_string(),
-                },
-            )),
+            Ok(Err(error)) => found.failures.push((place, not_decided(member, &error))),
             Err(error) => found.failures.push((place, unusable(member, &error))),
         }
     }
@@ -127,15 +117,10 @@ impl Tick<'_> {
                                 together.lock().unwrap_or_else(PoisonError::into_inner).add(found);
                             });
                     }
-                    let mut asked = Instant::now();
+                    let mut signals = Signals::new();
                     let found = self.work(policy, || {
-                        if asked.elapsed() < SIGNALS {
-                            return true;
-                        }
                         // No lock is held here.
-                        let signal = Python::attach(|py: Python<'_>| py.check_signals());
-                        asked = Instant::now();
-                        let Err(error) = signal else { return true };
+                        let Err(error) = signals.check() else { return true };
                         self.stop.store(true, Ordering::Relaxed);
                         *interrupted.lock().unwrap_or_else(PoisonError::into_inner) = Some(error);
                         false

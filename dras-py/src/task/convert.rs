@@ -1,6 +1,7 @@
 //! What goes into a task, and what it says, between Python and the core.
 
 use std::borrow::Cow;
+use std::sync::Mutex;
 
 use dras_core::engine::{self, AttributeValue, DecideError, LookKind, ReadError};
 use dras_core::lang::Type;
@@ -43,8 +44,25 @@ pub(crate) fn read_error(py: Python<'_>, error: &ReadError) -> PyErr {
     class.error(py, error.to_string(), error.code())
 }
 
+/// The last answer to a call that brought samples, with its object.
+static LAST_ACCEPTED: Mutex<Option<(Accepted, Py<PyAny>)>> = Mutex::new(None);
+
 pub(crate) fn accepted(py: Python<'_>, a: Accepted) -> PyResult<Bound<'_, PyAny>> {
-    Data::Accepted.make(py, (a.stored, a.ignored, a.resolved, a.refused, a.unused))
+    // Scrape after scrape brings the same, and making an object takes longer than taking the samples. No lock is waited for.
+    if let Ok(last) = LAST_ACCEPTED.try_lock()
+        && let Some((found, object)) = &*last
+        && *found == a
+    {
+        return Ok(object.bind(py).clone());
+    }
+    let object = Data::Accepted.make(py, (a.stored, a.ignored, a.resolved, a.refused, a.unused))?;
+    let before = match LAST_ACCEPTED.try_lock() {
+        Ok(mut last) => last.replace((a, object.clone().unbind())),
+        Err(_) => None,
+    };
+    // Only now, with the lock free, is the one before let go: that may run Python code.
+    drop(before);
+    Ok(object)
 }
 
 pub(crate) fn read_report<'py>(py: Python<'py>, report: &engine::ReadReport) -> PyResult<Bound<'py, PyAny>> {
@@ -128,7 +146,7 @@ pub(crate) fn policy_of<'a>(value: &'a Bound<'_, PyAny>) -> PyResult<&'a Policy>
     }
 }
 
-pub(super) fn snapshot_bytes<'a>(value: &'a Bound<'_, PyAny>) -> PyResult<Cow<'a, [u8]>> {
+pub(crate) fn snapshot_bytes<'a>(value: &'a Bound<'_, PyAny>) -> PyResult<Cow<'a, [u8]>> {
     match bytes(value, "snapshot")? {
         Some(bytes) if !value.is_instance_of::<PyString>() => Ok(bytes),
         _ => Err(wrong_type(value, "snapshot", "bytes")),

@@ -1,5 +1,6 @@
 //! `dras.Task`: one running Flink job.
 
+mod column;
 mod convert;
 mod state;
 
@@ -10,10 +11,10 @@ use dras_core::metrics::{Mark, MetricId};
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict, PyTuple};
 
-use convert::{Attributes, decide_error, key_of, read_error, read_report, snapshot_bytes};
+use convert::{Attributes, decide_error, key_of, read_error, read_report};
 pub(crate) use convert::{
     accepted, attribute_value, attributes_of, carried, configuration_entries, difference, labels_of, look_kind,
-    policy_of, task_error,
+    policy_of, snapshot_bytes, task_error,
 };
 pub(crate) use state::State;
 
@@ -25,9 +26,6 @@ use crate::lock::{Shared as Lock, guarded};
 use crate::policy::Policy;
 use crate::python::Data;
 use crate::to_python::to_python;
-
-/// Columns longer than this are taken with the interpreter released.
-const LONG: usize = 2048;
 
 /// One running Flink job, as dras sees it: its attributes, the windows of its metrics, how long each rule's condition has held, and its history.
 ///
@@ -55,6 +53,14 @@ impl Task {
 
     pub(crate) fn of(policy: &Policy, id: &str) -> Result<Task, engine::TaskError> {
         Ok(Task::around(policy.clone(), engine::Task::new(policy.core(), id)?))
+    }
+
+    /// Another name of the same task.
+    pub(crate) fn again(&self) -> Task {
+        Task {
+            id: Arc::clone(&self.id),
+            state: Arc::clone(&self.state),
+        }
     }
 
     /// Calls `work` with the interpreter held.
@@ -115,7 +121,7 @@ impl Task {
 
     /// The policy that it belongs to.
     #[getter]
-    fn policy(&self, py: Python<'_>) -> PyResult<Policy> {
+    pub(crate) fn policy(&self, py: Python<'_>) -> PyResult<Policy> {
         self.state.with(py, |state| state.policy.clone())
     }
 
@@ -218,7 +224,8 @@ impl Task {
         accepted(py, taken)
     }
 
-    /// Takes many samples of one series, in any order. Arrays are read where they lie.
+    /// Takes many samples of one series, in any order. Arrays are read where they lie. Ctrl-C ends a call with millions of samples with a part of
+    /// them taken; handing over all of them again does no harm.
     ///
     /// Raises:
     ///     TaskError: the metric is unknown or holds texts, ``now`` went back, or times and values are not equally many.
@@ -238,21 +245,7 @@ impl Task {
         let instance = Task::named(instance)?;
         let (times, values) = (self::times(times, "times")?, floats(values, "values")?);
         let (times, values) = (times.as_slice(), values.as_slice());
-        let take = |state: &mut State| {
-            state.feed(&[metric], |policy, task| {
-                let metric = policy.metric_named(metric)?;
-                let instance = task.instance(policy, &instance)?;
-                task.column(policy, now, instance, metric, times, values)
-            })
-        };
-        let taken = if values.len() > LONG {
-            self.state
-                .with_detached(py, take)?
-                .map_err(|error| task_error(py, &error))?
-        } else {
-            self.with(py, take)?
-        };
-        accepted(py, taken)
+        accepted(py, column::take(self, py, now, metric, &instance, times, values)?)
     }
 
     /// Takes an event: an exception or another log line. One that is there already is recognised.
@@ -445,13 +438,16 @@ impl Task {
     fn decide(&self, py: Python<'_>, now: &Bound<'_, PyAny>, look: Option<&Bound<'_, PyAny>>) -> PyResult<Decision> {
         let (now, kind) = (time(now, "now")?, look_kind(look)?);
         // A look takes microseconds, less than it takes to release the interpreter and to ask for it again under load.
-        let decision = self.state.with(py, |state| {
-            let mut decision = engine::Decision::new(state.policy.core());
-            state.decide_into(now, kind, &mut decision)?;
+        let decided = self.state.with(py, |state| {
+            // Filled where it stays: decisions are large.
+            let mut decision = Arc::new(engine::Decision::new(state.policy.core()));
+            if let Some(decision) = Arc::get_mut(&mut decision) {
+                state.decide_into(now, kind, decision)?;
+            }
             Ok((decision, state.policy.clone()))
         })?;
-        match decision {
-            Ok((decision, policy)) => Ok(Decision::new(decision, policy)),
+        match decided {
+            Ok((decision, policy)) => Ok(Decision::shared(decision, policy)),
             Err(error) => Err(decide_error(py, &error)),
         }
     }

@@ -241,6 +241,15 @@ pub(in crate::lang) struct Part {
     pub(in crate::lang) want: u64,
 }
 
+impl Part {
+    /// The bits, and whether their opposites are meant.
+    pub(in crate::lang) fn literals(&self) -> impl Iterator<Item = (u32, bool)> {
+        let part = *self;
+        let used = (0..64).filter(move |bit| (part.mask >> bit) & 1 == 1);
+        used.map(move |bit| (part.word * 64 + bit, (part.want >> bit) & 1 == 0))
+    }
+}
+
 /// What is less usual than functions and comparisons of numbers.
 #[derive(Debug, Clone, Copy)]
 pub(in crate::lang) enum Other {
@@ -402,7 +411,7 @@ impl Program {
             }
             row.bits[0] = word;
         }
-        sum.is_finite() || all_finite(row)
+        sum.is_finite() || row.is_finite()
     }
 
     #[inline(never)]
@@ -455,12 +464,25 @@ impl Program {
                 }
             }
         }
-        sum.is_finite() || all_finite(row)
+        sum.is_finite() || row.is_finite()
     }
 
     #[inline(never)]
     fn run_others<B: Bits>(&self, graph: &Graph, row: &mut Row<'_>, others: &[Other], bits: &mut B) -> bool {
-        let mut exact: Option<Values<'_>> = None;
+        let mut values: Values<'_> = std::mem::take(&mut row.exact);
+        let done = self.run_others_with(graph, row, others, bits, &mut values);
+        row.exact = values.released();
+        done
+    }
+
+    fn run_others_with<'g, 't: 'g, B: Bits>(
+        &self,
+        graph: &'g Graph,
+        row: &mut Row<'t>,
+        others: &[Other],
+        bits: &mut B,
+        values: &mut Values<'g>,
+    ) -> bool {
         for other in others {
             match *other {
                 Other::Select {
@@ -476,11 +498,11 @@ impl Program {
                     Some(text) => bits.put(bit, graph.tests[test as usize].passes(text)),
                     None => return false,
                 },
-                Other::ExactNumber { into, body } => match self.exact_value(graph, row, &mut exact, body) {
+                Other::ExactNumber { into, body } => match self.exact_value(graph, row, values, body) {
                     Some(&Value::Number(x)) => row.numbers[into as usize] = x,
                     _ => return false,
                 },
-                Other::ExactBool { bit, body } => match self.exact_value(graph, row, &mut exact, body) {
+                Other::ExactBool { bit, body } => match self.exact_value(graph, row, values, body) {
                     Some(&Value::Bool(b)) => bits.put(bit, b),
                     _ => return false,
                 },
@@ -513,20 +535,13 @@ impl Program {
         &self,
         graph: &'t Graph,
         row: &Row<'t>,
-        values: &'v mut Option<Values<'t>>,
+        values: &'v mut Values<'t>,
         root: u32,
     ) -> Option<&'v Value<'t>> {
-        let values = values.get_or_insert_with(|| {
-            let mut values = Values::new(graph);
+        if values.is_empty() {
+            values.prepare(graph);
             values.compute(graph, row, self.exact_nodes.iter().copied());
-            values
-        });
+        }
         values.get(self.exact[root as usize])
     }
-}
-
-/// Whether all inputs and results are finite.
-#[cold]
-fn all_finite(row: &Row<'_>) -> bool {
-    row.numbers.iter().all(|x| x.is_finite())
 }

@@ -13,6 +13,12 @@ use crate::metrics::query::Across;
 /// aggregation operators: `min` and `max` skip NaN, a sum or mean with NaN is NaN, and deviations of infinities are NaN. A mean whose
 /// sum leaves the range of an f64 is still right. `scratch` is only a buffer.
 pub fn across(across: Across, values: &[f64], scratch: &mut Vec<f64>) -> Option<f64> {
+    if let ([value], Across::Avg | Across::Min | Across::Max | Across::Sum) = (values, across)
+        && value.is_finite()
+    {
+        // The usual case; adding +0 as a sum does.
+        return Some(value + 0.0);
+    }
     let truths = || order::passing(values, |value| value != 0.0) as f64;
     if across == Across::Count {
         return Some(values.len() as f64);

@@ -195,8 +195,28 @@ pub fn covered(samples: &Samples<'_>, frame: &Frame) -> Millis {
     View::new(samples).covered(frame)
 }
 
+/// [`covered`] of samples of which no two that follow each other are more than `frame.max_gap` apart: without a look at each of them.
+pub fn covered_without_gaps(samples: &Samples<'_>, frame: &Frame) -> Millis {
+    let view = View::new(samples);
+    let inside = match view.times {
+        [first, .., last] => last.wrapping_sub(*first) as u64,
+        _ => 0,
+    };
+    view.covered_with(frame, inside)
+}
+
 impl View<'_> {
     fn covered(&self, frame: &Frame) -> Millis {
+        let most = frame.max_gap.max(0) as u64;
+        let mut inside = 0_u64;
+        for (&earlier, &later) in self.times.iter().zip(self.times.iter().skip(1)) {
+            inside = inside.saturating_add((later.wrapping_sub(earlier) as u64).min(most));
+        }
+        self.covered_with(frame, inside)
+    }
+
+    /// The coverage, given what the samples cover of the time between the first and the last of them.
+    fn covered_with(&self, frame: &Frame, inside: u64) -> Millis {
         let most = frame.max_gap.max(0) as u64;
         // Ascending times differ by less than 2^64, and the difference of two's complements is exact as an unsigned number.
         let between = |earlier: Millis, later: Millis| {
@@ -214,9 +234,7 @@ impl View<'_> {
         if let (Some(anchor), Some(&first)) = (anchor, self.times.first()) {
             total += between(frame.start, first).min(between(anchor, first)).min(most);
         }
-        for (&earlier, &later) in self.times.iter().zip(self.times.iter().skip(1)) {
-            total = total.saturating_add((later.wrapping_sub(earlier) as u64).min(most));
-        }
+        total = total.saturating_add(inside);
         // With the anchor as the newest sample, part of what it covers lies before the window.
         let edge = last.saturating_add_unsigned(most).min(frame.end);
         total = total.saturating_add(between(last.max(frame.start), edge));

@@ -69,9 +69,71 @@ pub(super) fn passing(values: &[f64], mut passes: impl FnMut(f64) -> bool) -> u6
 /// Unlike Prometheus', which adds `0·∞` where the rank is whole, a neighbour of weight zero does not count; and equal neighbours give
 /// exactly their value, so that a constant never crosses a threshold that it equals.
 pub(super) fn quantile(values: &[f64], q: f64, scratch: &mut Vec<f64>) -> f64 {
+    if (0.0..=1.0).contains(&q)
+        && let Some(value) = near_an_end(values, q)
+    {
+        return value;
+    }
     scratch.clear();
     scratch.extend_from_slice(values);
     quantile_in_place(scratch, q)
+}
+
+/// How near to an end a rank must be for its value to be found in one pass.
+const NEAR: usize = 16;
+/// The most values for which it is: those that rise all the time are the dearest.
+const FEW: usize = 512;
+
+/// A quantile that lies near the largest or the smallest value, in one pass that keeps only so many of them; `None` where it does not, or where a
+/// value is NaN.
+fn near_an_end(values: &[f64], q: f64) -> Option<f64> {
+    let last = values.len().checked_sub(1).filter(|last| *last < FEW)?;
+    let rank = q * last as f64;
+    let below = rank.floor();
+    let weight = rank - below;
+    let below = below as usize;
+    // From the nearer end, the place of the neighbour that lies further from it.
+    let (lower, upper) = if last - below < NEAR {
+        let k = last - below;
+        let best = best_of(values, k, f64::NEG_INFINITY, |value, held| value > held)?;
+        (best[k], best[k.saturating_sub(1)])
+    } else if below + 1 < NEAR {
+        let best = best_of(values, below + 1, f64::INFINITY, |value, held| value < held)?;
+        (best[below], best[below + 1])
+    } else {
+        return None;
+    };
+    Some(interpolated(lower, upper, weight))
+}
+
+/// The `k + 1` best values, best first; `None` where a value is NaN. `worst` is what every number equals or beats.
+#[inline(always)]
+fn best_of(values: &[f64], k: usize, worst: f64, better: impl Fn(f64, f64) -> bool) -> Option<[f64; NEAR]> {
+    let mut best = [worst; NEAR];
+    let mut any_nan = false;
+    for &value in values {
+        any_nan |= value.is_nan();
+        if better(value, best[k]) {
+            let mut at = k;
+            while at > 0 && better(value, best[at - 1]) {
+                best[at] = best[at - 1];
+                at -= 1;
+            }
+            best[at] = value;
+        }
+    }
+    (!any_nan).then_some(best)
+}
+
+/// The value between two neighbours; `upper` does not count where `weight` is zero.
+fn interpolated(lower: f64, upper: f64, weight: f64) -> f64 {
+    if weight == 0.0 || lower == upper {
+        return lower + 0.0;
+    }
+    let between = lower * (1.0 - weight) + upper * weight;
+    // Rounding must not carry it past its neighbours. Comparisons, not `clamp`, because −∞ and +∞ make NaN here.
+    let between = if between < lower { lower } else { between };
+    (if between > upper { upper } else { between }) + 0.0
 }
 
 fn quantile_in_place(values: &mut [f64], q: f64) -> f64 {
@@ -98,13 +160,7 @@ fn quantile_in_place(values: &mut [f64], q: f64) -> f64 {
     let upper = above
         .iter()
         .fold(f64::INFINITY, |held, &value| if value < held { value } else { held });
-    if lower == upper {
-        return lower + 0.0;
-    }
-    let between = lower * (1.0 - weight) + upper * weight;
-    // Rounding must not carry it past its neighbours. Comparisons, not `clamp`, because −∞ and +∞ make NaN here.
-    let between = if between < lower { lower } else { between };
-    (if between > upper { upper } else { between }) + 0.0
+    interpolated(lower, upper, weight)
 }
 
 /// Median absolute deviation from the median of at least one value; NaN if a value is.
@@ -113,8 +169,34 @@ pub(super) fn median_deviation(values: &[f64], scratch: &mut Vec<f64>) -> f64 {
         return f64::NAN;
     }
     let median = quantile(values, 0.5, scratch);
-    for value in scratch.iter_mut() {
-        *value = (*value - median).abs();
-    }
+    scratch.clear();
+    scratch.extend(values.iter().map(|value| (value - median).abs()));
     quantile_in_place(scratch, 0.5)
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn near_an_end_it_is_the_same_quantile_as_anywhere(
+            values in prop::collection::vec(prop_oneof![8 => -50..50_i32, 1 => 0..2_i32], 1..200),
+            odd in prop::collection::vec((0..200_usize, prop_oneof![
+                Just(-0.0), Just(f64::NAN), Just(f64::INFINITY), Just(f64::NEG_INFINITY), Just(0.1)
+            ]), 0..3),
+            q in prop_oneof![0.0..=1.0_f64, 0.9..=1.0_f64, 0.0..=0.1_f64, Just(0.0), Just(1.0)],
+        ) {
+            let mut values: Vec<f64> = values.into_iter().map(|v| f64::from(v) * 0.7).collect();
+            for (at, value) in odd {
+                let at = at % values.len();
+                values[at] = value;
+            }
+            if let Some(found) = near_an_end(&values, q) {
+                prop_assert_eq!(found.to_bits(), quantile_in_place(&mut values, q).to_bits());
+            }
+        }
+    }
 }

@@ -321,7 +321,7 @@ fn rows(group: &Group, columns: &[Option<From>], blocks: &[Option<&SavedBlock<'_
         (Column::new(column.newest, folded, column.ended), cells)
     });
     let columns = columns.collect();
-    Some(Block::restore(&times, columns, group.capacity))
+    Some(Block::restore(&times, columns, group.capacity, group.max_gap))
 }
 
 /// A saved column with the rows that it belongs to.

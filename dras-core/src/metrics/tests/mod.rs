@@ -63,6 +63,32 @@ impl Task {
             .aggregate(&self.plan, AggregateId(aggregate), id, now, None, &mut self.scratch)
     }
 
+    /// Asks everything at one moment, and sees that the answers are those that each question gets by itself.
+    pub(super) fn ask_at_once(&mut self, now: Millis) {
+        let instances: Vec<InstanceId> = self.windows.instances().collect();
+        for across in [Across::Sum, Across::Max] {
+            let mut scratch = Scratch::new();
+            let mut together = Vec::new();
+            let mut moment = self.windows.at(&self.plan, now, &mut self.scratch);
+            for id in self.plan.ids() {
+                together.push(moment.reduced(id, across, Some(2), None));
+                together.extend(instances.iter().map(|instance| moment.aggregate(id, *instance, None)));
+            }
+            let mut alone = Vec::new();
+            for id in self.plan.ids() {
+                let (plan, windows) = (&self.plan, &self.windows);
+                alone.push(windows.reduced(plan, id, across, Some(2), now, None, &mut scratch));
+                for instance in &instances {
+                    alone.push(windows.aggregate(plan, id, *instance, now, None, &mut scratch));
+                }
+            }
+            let bits = |answers: Vec<Result<f64, Undefined>>| -> Vec<Result<u64, Undefined>> {
+                answers.into_iter().map(|a| a.map(f64::to_bits)).collect()
+            };
+            assert_eq!(bits(together), bits(alone));
+        }
+    }
+
     pub(super) fn reduced(&mut self, aggregate: u32, across: Across, now: Millis) -> Result<f64, Undefined> {
         self.windows.reduced(
             &self.plan,

@@ -150,6 +150,7 @@ proptest! {
                 Step::Wait(_) | Step::Advance(_) => {}
             }
         }
+        task.ask_at_once(now);
         for id in 0..task.plan.aggregates().len() as u32 {
             for instance in INSTANCES {
                 let expected = oracle.ask(&task.plan, AggregateId(id), instance, now);
@@ -255,6 +256,8 @@ proptest! {
         for mark in &marks {
             oracle.mark(*mark, Mark::Restart);
         }
+        first.ask_at_once(end);
+        second.ask_at_once(end);
         for id in 0..first.plan.aggregates().len() as u32 {
             let (a, b) = (first.ask(id, "tm", end), second.ask(id, "tm", end));
             let expected = oracle.ask(&first.plan, AggregateId(id), "tm", end);
@@ -321,6 +324,8 @@ proptest! {
                 windows.advance(plan, now).unwrap();
                 windows.observed(plan, now, MetricId(0), *t).unwrap();
             }
+            task.ask_at_once(now);
+            task.ask_at_once(*t);
             for aggregate in 0..task.plan.aggregates().len() as u32 {
                 for at in [now, *t] {
                     if let Ok(value) = task.ask(aggregate, "", at) {

@@ -1,0 +1,166 @@
+//! Evaluating allocates nothing once it goes: counted by the allocator of this test's own process.
+
+#![allow(
+    unsafe_code,
+    reason = "an allocator cannot be written without; this one counts and hands on to the system's"
+)]
+#![expect(clippy::unwrap_used, reason = "a test fails where something is wrong")]
+
+use std::alloc::{GlobalAlloc, Layout, System};
+use std::cell::Cell;
+
+use dras_core::lang::{Column, Expression, Limits, Row, Scope, Truth, Type, VariableId};
+use dras_core::units::Unit;
+
+thread_local! {
+    static ALLOCATIONS: Cell<u64> = const { Cell::new(0) };
+}
+
+struct Counting;
+
+// SAFETY: every call is handed on unchanged to the system's allocator, which keeps the contract; counting does not allocate, since the
+// counter is a constant-initialised thread-local without a destructor.
+unsafe impl GlobalAlloc for Counting {
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        ALLOCATIONS.set(ALLOCATIONS.get() + 1);
+        // SAFETY: as the caller promised.
+        unsafe { System.alloc(layout) }
+    }
+
+    unsafe fn alloc_zeroed(&self, layout: Layout) -> *mut u8 {
+        ALLOCATIONS.set(ALLOCATIONS.get() + 1);
+        // SAFETY: as the caller promised.
+        unsafe { System.alloc_zeroed(layout) }
+    }
+
+    unsafe fn realloc(&self, at: *mut u8, layout: Layout, size: usize) -> *mut u8 {
+        ALLOCATIONS.set(ALLOCATIONS.get() + 1);
+        // SAFETY: as the caller promised.
+        unsafe { System.realloc(at, layout, size) }
+    }
+
+    unsafe fn dealloc(&self, at: *mut u8, layout: Layout) {
+        // SAFETY: as the caller promised.
+        unsafe { System.dealloc(at, layout) }
+    }
+}
+
+#[global_allocator]
+static ALLOCATOR: Counting = Counting;
+
+/// How often this thread allocates in `run`.
+fn allocations(run: impl FnOnce()) -> u64 {
+    let before = ALLOCATIONS.get();
+    run();
+    ALLOCATIONS.get() - before
+}
+
+#[test]
+fn the_allocator_counts() {
+    assert_eq!(allocations(|| drop(std::hint::black_box(vec![1_u8; 100]))), 1);
+    assert_eq!(allocations(|| ()), 0);
+}
+
+const NUMBERS: [&str; 6] = ["cpu", "lag", "heap_used", "heap_max", "parallelism", "target"];
+
+fn scope() -> (Scope, [VariableId; 6], VariableId) {
+    let mut scope = Scope::new();
+    let numbers = NUMBERS.map(|name| scope.number(name, Unit::NUMBER).unwrap());
+    let text = scope.variable("exception", Type::Text).unwrap();
+    (scope, numbers, text)
+}
+
+/// One of each kind of program: atoms, operations, choices, pairs, texts, more bits than a word has.
+fn sources() -> Vec<String> {
+    let many: Vec<String> = (0..100)
+        .map(|i| format!("cpu > {} && lag < {i}", f64::from(i) / 100.0))
+        .collect();
+    [
+        "cpu > 0.8 && lag > 60000 || heap_used / heap_max > 0.9",
+        "ceil(parallelism * (cpu / target) * (1 + lag))",
+        "cpu > target ? parallelism * 2 : max(1, parallelism - 1)",
+        "(cpu > target ? parallelism : lag) > 3 || defined(heap_max)",
+        "exception =~ 'OutOfMemoryError' || exception =~ 'GC over+head'",
+        "cpu ?? lag ?? 1",
+    ]
+    .map(String::from)
+    .into_iter()
+    .chain([many.join(" || ")])
+    .collect()
+}
+
+#[test]
+fn an_evaluation_over_one_row_allocates_nothing() {
+    let (scope, numbers, text) = scope();
+    for source in sources() {
+        let rule = Expression::compile(&source, &scope, &Limits::default()).unwrap_or_else(|d| panic!("{d}"));
+        let mut row = rule.row();
+        let evaluate = |row: &mut Row<'_>, round: u32| {
+            for (index, variable) in (0..).zip(&numbers) {
+                row.set_number(*variable, f64::from(round * index) * 0.1);
+            }
+            row.set_text(
+                text,
+                if round.is_multiple_of(2) {
+                    "java.lang.OutOfMemoryError: Metaspace"
+                } else {
+                    "none"
+                },
+            );
+            match rule.ty() {
+                Type::Bool => _ = rule.condition(row).unwrap(),
+                _ => _ = rule.number(row).unwrap(),
+            }
+        };
+        // The first evaluations make what patterns remember of the texts they met.
+        (1..5).for_each(|round| evaluate(&mut row, round));
+        let counted = allocations(|| (1..100).for_each(|round| evaluate(&mut row, round)));
+        assert_eq!(counted, 0, "{source}");
+    }
+}
+
+#[test]
+fn an_evaluation_with_something_undefined_allocates_nothing() {
+    let (scope, numbers, text) = scope();
+    for source in sources() {
+        let rule = Expression::compile(&source, &scope, &Limits::default()).unwrap_or_else(|d| panic!("{d}"));
+        let mut row = rule.row();
+        let evaluate = |row: &mut Row<'_>, missing: usize| {
+            for (index, variable) in numbers.iter().enumerate() {
+                row.set_number(*variable, if index == missing { f64::NAN } else { 0.5 });
+            }
+            if missing == 0 {
+                row.set_undefined(text, dras_core::undefined::Undefined::NotAvailable);
+            }
+            _ = rule.condition(row).is_ok() || rule.number(row).is_ok();
+        };
+        // The first evaluation makes the space for values.
+        evaluate(&mut row, 0);
+        let counted = allocations(|| (0..7).for_each(|missing| evaluate(&mut row, missing)));
+        assert_eq!(counted, 0, "{source}");
+    }
+}
+
+#[test]
+fn blocks_of_columns_allocate_nothing() {
+    let (scope, numbers, _) = scope();
+    for source in sources().iter().filter(|source| !source.contains("exception")) {
+        let rule = Expression::compile(source, &scope, &Limits::default()).unwrap_or_else(|d| panic!("{d}"));
+        let of = |rows: usize| {
+            // Something is undefined in every fifth row.
+            let row = |i: usize| if i % 5 == 4 { f64::NAN } else { i as f64 * 0.01 };
+            let values: Vec<f64> = (0..rows).map(row).collect();
+            let columns = numbers.map(|variable| Column {
+                variable,
+                values: &values,
+            });
+            let (mut truths, mut results) = (vec![Truth::False; rows], vec![0.0; rows]);
+            allocations(|| match rule.ty() {
+                Type::Bool => rule.conditions(&columns, &mut truths).unwrap(),
+                _ => rule.numbers(&columns, &mut results).unwrap(),
+            })
+        };
+        // As many for a hundred blocks as for one: those of the call itself.
+        assert_eq!(of(100), of(100_000), "{source}");
+    }
+}

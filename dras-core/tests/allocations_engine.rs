@@ -1,0 +1,219 @@
+//! Looking at a task allocates nothing once it goes, whether its values are there or not: counted by the allocator of this test's own process.
+
+#![allow(
+    unsafe_code,
+    reason = "an allocator cannot be written without; this one counts and hands on to the system's"
+)]
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a test fails where something is wrong")]
+
+use std::alloc::{GlobalAlloc, Layout, System};
+use std::cell::Cell;
+
+use dras_core::engine::{Decision, LookKind, Policy, Task, decide_into};
+use dras_core::metrics::{InstanceId, Mark, MetricId};
+use dras_core::rules::{Document, DocumentLimits};
+
+thread_local! {
+    static ALLOCATIONS: Cell<u64> = const { Cell::new(0) };
+}
+
+struct Counting;
+
+// SAFETY: every call is handed on unchanged to the system's allocator, which keeps the contract; counting does not allocate, since the
+// counter is a constant-initialised thread-local without a destructor.
+unsafe impl GlobalAlloc for Counting {
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        ALLOCATIONS.set(ALLOCATIONS.get() + 1);
+        // SAFETY: as the caller promised.
+        unsafe { System.alloc(layout) }
+    }
+
+    unsafe fn alloc_zeroed(&self, layout: Layout) -> *mut u8 {
+        ALLOCATIONS.set(ALLOCATIONS.get() + 1);
+        // SAFETY: as the caller promised.
+        unsafe { System.alloc_zeroed(layout) }
+    }
+
+    unsafe fn realloc(&self, at: *mut u8, layout: Layout, size: usize) -> *mut u8 {
+        ALLOCATIONS.set(ALLOCATIONS.get() + 1);
+        // SAFETY: as the caller promised.
+        unsafe { System.realloc(at, layout, size) }
+    }
+
+    unsafe fn dealloc(&self, at: *mut u8, layout: Layout) {
+        // SAFETY: as the caller promised.
+        unsafe { System.dealloc(at, layout) }
+    }
+}
+
+#[global_allocator]
+static ALLOCATOR: Counting = Counting;
+
+/// How often this thread allocates in `run`.
+fn allocations(run: impl FnOnce()) -> u64 {
+    let before = ALLOCATIONS.get();
+    run();
+    ALLOCATIONS.get() - before
+}
+
+const FOUR: &str = r#"{"version": 1, "name": "four", "strategies": [{"use": "cpu"}, {"use": "source_delay"}, {"use": "memory"}, {"use": "oom"}],
+    "limits": {"parallelism": {"min": 1, "max": 64}}}"#;
+
+/// Metrics of a TaskManager and of a subtask, each with its level; those that count rise by it.
+const METRICS: [(&str, usize, f64, bool); 10] = [
+    ("cpu", 0, 0.5, false),
+    ("heap_used", 0, 1.2e9, false),
+    ("heap_max", 0, 2e9, false),
+    ("gc_count", 0, 2.0, true),
+    ("gc_time", 0, 60.0, true),
+    ("busy", 1, 500.0, false),
+    ("back_pressured", 1, 20.0, false),
+    ("records_in", 1, 150_000.0, true),
+    ("pending", 1, 400.0, false),
+    ("source_records", 1, 150_000.0, true),
+];
+
+const BEGIN: i64 = 1_800_000_000_000;
+const INTERVAL: i64 = 15_000;
+
+struct Job {
+    policy: Policy,
+    task: Task,
+    instances: [InstanceId; 2],
+    metrics: [MetricId; 10],
+    decision: Decision,
+    scrapes: i64,
+}
+
+impl Job {
+    fn new(text: &str, attributes: &[(&str, f64)], memory: bool) -> Job {
+        let document = Document::from_json(text, &DocumentLimits::default()).unwrap_or_else(|d| panic!("{d}"));
+        let policy = Policy::compile(&document).unwrap_or_else(|d| panic!("{d}"));
+        let mut task = Task::new(&policy, "orders").unwrap();
+        for (name, value) in attributes {
+            task.set(&policy, name, *value).unwrap();
+        }
+        if memory {
+            let size = [("taskmanager.memory.process.size", "4g")];
+            task.set_flink_configuration(&policy, size).unwrap();
+        }
+        task.mark(BEGIN - 3_600_000, Mark::Restart);
+        Job {
+            instances: ["tm-1", "source/0"].map(|name| task.instance(&policy, name).unwrap()),
+            metrics: METRICS.map(|metric| policy.metric(metric.0).unwrap()),
+            decision: Decision::new(&policy),
+            scrapes: 0,
+            policy,
+            task,
+        }
+    }
+
+    fn now(&self) -> i64 {
+        BEGIN + self.scrapes * INTERVAL
+    }
+
+    /// One scrape of everything, but for the metrics that are left out.
+    fn scrape(&mut self, without: &[&str]) {
+        self.scrapes += 1;
+        let now = self.now();
+        for (instance, id) in self.instances.iter().enumerate() {
+            for ((name, of, level, counts), metric) in METRICS.iter().zip(&self.metrics) {
+                if *of != instance || without.contains(name) {
+                    continue;
+                }
+                // A little up and down.
+                let wave = 1.0 + 0.02 * ((self.scrapes % 7) - 3) as f64;
+                let value = if *counts {
+                    level * self.scrapes as f64
+                } else {
+                    level * wave
+                };
+                self.task.row(&self.policy, now, *id, now, &[(*metric, value)]).unwrap();
+            }
+        }
+        for metric in self.policy.event_metrics() {
+            self.task.observed(&self.policy, now, metric, now).unwrap();
+        }
+    }
+
+    fn look(&mut self, kind: LookKind) {
+        let now = self.now();
+        decide_into(&self.policy, &mut self.task, now, kind, &mut self.decision).unwrap();
+    }
+
+    /// Six hours and then two more, a scrape every 15 s, a short look every minute and a long one every five; counted are the last two.
+    fn day(&mut self, without: &[&str], silent: bool) -> u64 {
+        let mut counted = 0;
+        for scrape in 0..8 * 240 {
+            let counts = scrape >= 6 * 240;
+            let allocated = allocations(|| {
+                if silent && counts {
+                    self.scrapes += 1;
+                } else {
+                    self.scrape(without);
+                }
+                if scrape % 20 == 0 {
+                    self.look(LookKind::Long);
+                } else if scrape % 4 == 0 {
+                    self.look(LookKind::Short);
+                }
+            });
+            if counts {
+                counted += allocated;
+            }
+        }
+        counted
+    }
+}
+
+const KNOWN: [(&str, f64); 4] = [
+    ("parallelism", 2.0),
+    ("task_managers", 1.0),
+    ("slots_per_task_manager", 2.0),
+    ("machine_cores", 2.0),
+];
+
+#[test]
+fn the_allocator_counts() {
+    assert_eq!(allocations(|| drop(std::hint::black_box(vec![1_u8; 100]))), 1);
+    assert_eq!(allocations(|| ()), 0);
+}
+
+#[test]
+fn looks_and_scrapes_allocate_nothing_where_everything_is_there() {
+    let mut job = Job::new(FOUR, &KNOWN, true);
+    assert_eq!(job.day(&[], false), 0);
+    assert!(!job.decision.any_undefined(), "{}", job.decision);
+}
+
+#[test]
+fn nor_where_metrics_and_attributes_are_missing() {
+    let mut job = Job::new(FOUR, &KNOWN[..2], false);
+    assert_eq!(job.day(&["cpu", "source_records", "gc_count"], false), 0);
+    assert!(job.decision.any_undefined(), "{}", job.decision);
+}
+
+#[test]
+fn nor_where_all_series_have_gone_silent() {
+    let mut job = Job::new(FOUR, &KNOWN, true);
+    assert_eq!(job.day(&[], true), 0);
+    assert!(job.decision.any_undefined(), "{}", job.decision);
+}
+
+#[test]
+fn nor_where_nothing_was_ever_known() {
+    let mut job = Job::new(FOUR, &[], false);
+    let everything = METRICS.map(|metric| metric.0);
+    assert_eq!(job.day(&everything, false), 0);
+    assert!(job.decision.any_undefined(), "{}", job.decision);
+}
+
+#[test]
+fn nor_where_everything_that_rules_ask_for_is_defined() {
+    let text = r#"{"version": 1, "strategies": [{"use": "cpu"}, {"use": "source_delay"}, {"use": "memory"}, {"use": "oom"}], "rules": [
+        {"name": "odd", "when": "task_type == 'sql' && avg(avg(cpu[5m])) > 80%", "for": "3m", "then": {"parallelism": "parallelism + 1"}}
+    ]}"#;
+    let mut job = Job::new(text, &KNOWN, true);
+    job.task.set(&job.policy, "task_type", "sql").unwrap();
+    assert_eq!(job.day(&[], false), 0);
+}
