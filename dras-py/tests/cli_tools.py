@@ -14,6 +14,7 @@ from dras.cli._program import program
 DATA = REPOSITORY / "dras-py" / "tests" / "data"
 RULES = str(DATA / "recorded.yaml")
 DIURNAL = str(DATA / "diurnal.csv")
+COMMANDS = sorted(program.commands)
 SCRIPT = str(Path(sys.executable).with_name("dras"))
 
 

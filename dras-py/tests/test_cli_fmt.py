@@ -76,6 +76,11 @@ def test_yaml() -> None:
     assert formatted(FORMATTED) == FORMATTED
 
 
+def test_blocks_whose_indentation_is_a_number() -> None:
+    text = "rules:\n  - when: |2\n        a>1\n          &&b>2\n    # stays\n    doc: x\n  - when: >2-\n\n      a>1\n\n    # stays, too\n    doc: y\n"
+    assert formatted(text) == text.replace("a>1", "a > 1").replace("&&b>2", "&& b > 2")
+
+
 def test_toml() -> None:
     text = (
         "# stays\nversion = 1\n[[rules]]\nwhen = 'cpu>80%&&x==\"a\"' # literal\nlowers = \"a>1\" # basic\nraises = '''\na>1\n  &&b>2'''\n"

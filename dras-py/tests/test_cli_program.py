@@ -10,10 +10,8 @@ from pathlib import Path
 import click
 import dras
 import pytest
-from cli_tools import SCRIPT, run, script
+from cli_tools import COMMANDS, SCRIPT, run, script
 from dras.cli._program import program
-
-COMMANDS = sorted(program.commands)
 
 
 def test_the_commands() -> None:

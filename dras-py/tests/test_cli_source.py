@@ -65,11 +65,7 @@ def test_places_of_characters_in_yaml(value: str, style: str, width: int) -> Non
     node, _, whole = follow(root, ["k", 0])
     assert whole and node.scalar == value
     at = positions(text, node, True)
-    if at is None:
-        # Blocks whose indentation is a number are not followed, and nothing else is.
-        assert node.style in ("|", ">") and text[node.start + 1].isdigit(), text
-        return
-    assert len(at) == len(value) + 1 and at == sorted(at)
+    assert at is not None and len(at) == len(value) + 1 and at == sorted(at)
     for sign, index in zip(value, at, strict=False):
         if text[index] != "\\" and not sign.isspace():
             assert text[index] == sign

@@ -96,7 +96,7 @@ def _edit(file: TextFile, node: Node, canonical: str, path: str) -> _Edit | None
     value: str = node.scalar
     at = positions(file.text, node, file.format == "yaml")
     if at is None:
-        return None if value.split() == canonical.split() else _Edit(node.span, json.dumps(canonical, ensure_ascii=False), path)
+        return None if value.split() == canonical.split() else _Edit(_written(file, node), json.dumps(canonical, ensure_ascii=False), path)
     first = len(value) - len(value.lstrip())
     last = len(value.rstrip())
     span = (at[first], at[last - 1] + _length(file, node, at, last - 1))
@@ -109,6 +109,11 @@ def _edit(file: TextFile, node: Node, canonical: str, path: str) -> _Edit | None
         parts[::2] = [part.replace("'", "''") for part in parts[::2]]
     text = "".join(parts)
     return None if text == file.text[span[0] : span[1]] else _Edit(span, text, path)
+
+
+def _written(file: TextFile, node: Node) -> Span:
+    """Where a value stands, without the empty lines and the indentation behind a block."""
+    return node.start, node.start + len(file.text[node.start : node.end].rstrip())
 
 
 def _length(file: TextFile, node: Node, at: list[int], index: int) -> int:
@@ -192,7 +197,7 @@ def _one_by_one(file: TextFile, root: Node, edits: list[_Edit]) -> str:
         canonical = dras.format(node.scalar)
         single = "'" + canonical.replace("'", "''") + "'" if file.format == "yaml" and "'" not in canonical else None
         double = json.dumps(canonical, ensure_ascii=False)
-        choices = [edit, *(_Edit(node.span, text, edit.path) for text in (single, double) if text is not None)]
+        choices = [edit, *(_Edit(_written(file, node), text, edit.path) for text in (single, double) if text is not None)]
         chosen = next((choice for choice in choices if _same(file, root, _apply(file.text, [*kept, choice]))), None)
         if chosen is None:
             raise NotKept(f"the expression at {edit.path} could not be written in its place")

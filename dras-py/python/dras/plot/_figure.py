@@ -165,7 +165,7 @@ class _Scale:
 
     def write(self, ax: Axes, whole: bool = False) -> None:
         """Writes the axis with it."""
-        ax.yaxis.set_major_locator(MaxNLocator(4, integer=whole, steps=[1, 2, 2.5, 5, 10]))
+        ax.yaxis.set_major_locator(MaxNLocator(6 if whole else 4, integer=whole, steps=[1, 2, 2.5, 5, 10]))
         ax.yaxis.set_major_formatter(FuncFormatter(self.tick))
 
 
@@ -317,7 +317,7 @@ def _finish(figure: Figure, axes: list[Axes], found: Looks, title: str) -> None:
         ax.tick_params(labelsize=8)
         for resource in found.resources:
             for at, _, _ in resource.made:
-                ax.axvline(_num(at), color=GREEN, linewidth=0.7, alpha=0.5, zorder=0)
+                ax.axvline(_num(at), color=GREEN, linewidth=0.9, alpha=0.6, zorder=1)
     bottom = axes[-1]
     locator = AutoDateLocator(tz=UTC, minticks=4, maxticks=10)  # type: ignore[no-untyped-call]
     bottom.xaxis.set_major_locator(locator)

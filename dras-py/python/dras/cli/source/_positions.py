@@ -8,13 +8,13 @@ from ._node import Node
 
 _ESCAPE = re.compile(r"\\(?:x[0-9a-fA-F]{2}|u[0-9a-fA-F]{4}|U[0-9a-fA-F]{8}|.)", re.DOTALL)
 _FOLD = re.compile(r"[ \t]*(?:\r?\n[ \t]*)+")
-_HEADER = re.compile(r"[|>][-+]?[ \t]*(?:#[^\n]*)?\r?\n")
+_HEADER = re.compile(r"[|>][-+0-9]*[ \t]*(?:#[^\n]*)?\r?\n")
 _INDENT = re.compile(r"(?:[ \t]*\r?\n)*( *)")
 
 
 def positions(text: str, node: Node, yaml: bool) -> list[int] | None:
     """For each character of the text that ``node`` holds its index in the source, and behind them that of the end; ``None`` where the author has
-    written it in a way that this does not follow, such as a block of YAML whose indentation is given as a number."""
+    written it in a way that this does not follow."""
     value = node.scalar
     if not isinstance(value, str):
         return None
@@ -68,7 +68,9 @@ def _block(text: str, node: Node, value: str) -> list[int] | None:
         return None
     at = header.end()
     first = _INDENT.match(text, at)
-    indent = len(first.group(1)) if first else 0
+    # What the first line with anything in it has more than the value is indentation, whether YAML found it or its author gave it as a number.
+    own = _INDENT.match(value)
+    indent = max(len(first.group(1)) - len(own.group(1)), 0) if first and own else 0
     found: list[int] = []
     fresh = True
     for sign in value:
