@@ -49,7 +49,7 @@ PY := target/python
 PY_BIN := $(CURDIR)/$(PY)/venv/bin
 PIP := -m pip --disable-pip-version-check --quiet install
 
-.PHONY: wheel test-python lint-python lock-python
+.PHONY: wheel test-python lint-python bench-python lock-python
 test: test-python
 lint: lint-python
 
@@ -69,6 +69,7 @@ test-python: wheel ## the Python package as installed: alone in an empty environ
 	@$(PYTHON) -m venv --clear $(PY)/empty
 	@$(PY)/empty/bin/python $(PIP) --no-index --no-deps $(PY)/wheels/*.whl
 	@for example in one_task custom_rule; do $(PY)/empty/bin/python dras-py/examples/$$example.py >/dev/null || exit 1; done
+	@$(PY)/empty/bin/dras --version 2>&1 | grep --quiet "pip install 'dras\[cli\]'"
 	@echo "== pytest"
 	@$(PY_BIN)/python $(PIP) --no-index --no-deps --force-reinstall $(PY)/wheels/*.whl
 	@cd dras-py && $(PY_BIN)/pytest --quiet tests
@@ -78,13 +79,23 @@ test-python: wheel ## the Python package as installed: alone in an empty environ
 
 lint-python: $(PY)/venv/.ready ## format, lints and types of the Python files
 	@echo "== Python"
-	@$(PY_BIN)/ruff format --quiet --check dras-py
-	@$(PY_BIN)/ruff check --quiet --no-cache dras-py
+	@$(PY_BIN)/ruff format --quiet --config dras-py/pyproject.toml --check dras-py benches/python
+	@$(PY_BIN)/ruff check --quiet --no-cache --config dras-py/pyproject.toml dras-py benches/python
 	@cd dras-py && $(PY_BIN)/mypy --no-incremental python/dras
+
+$(PY)/bench/.ready: benches/python/peers.txt
+	@$(PYTHON) -m venv --clear $(PY)/bench
+	@$(PY)/bench/bin/python $(PIP) --require-hashes --only-binary :all: -r $<
+	@touch $@
+
+bench-python: wheel $(PY)/bench/.ready ## the Python package beside Rust, other rule libraries and plain Python
+	@$(PY)/bench/bin/python $(PIP) --no-index --no-deps --force-reinstall $(PY)/wheels/*.whl
+	@$(PY)/bench/bin/python benches/python/peers.py
 
 lock-python: $(PY)/venv/.ready ## pin the Python tools anew, with hashes (needs PyPI)
 	@$(PY_BIN)/python $(PIP) uv
 	@$(PY_BIN)/uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes --no-header -o dras-py/requirements/test.txt dras-py/requirements/test.in
+	@$(PY_BIN)/uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes --no-header -o benches/python/peers.txt benches/python/peers.in
 
 # --- the npm package (dras-node) -------------------------------------------------------------------------------------------------------------
 .PHONY: node test-node docs-node bench-node
