@@ -7,8 +7,8 @@ use dras_core::engine::LookKind;
 use dras_core::metrics::ingest::MAX_NAME_BYTES;
 use dras_core::metrics::{IngestError, InstanceId, Kind, MetricId};
 use dras_core::units::Millis;
-use napi::bindgen_prelude::{AsyncTask, BigInt64ArraySlice, Float64ArraySlice, Uint8ArraySlice, Uint32ArraySlice};
 use napi::Result;
+use napi::bindgen_prelude::{AsyncTask, BigInt64ArraySlice, Float64ArraySlice, Uint8ArraySlice, Uint32ArraySlice};
 use napi_derive::napi;
 use serde_json::{Value, json};
 
@@ -74,15 +74,12 @@ impl Members {
         let mut gone = Vec::new();
         for (handle, place) in self.series.iter_mut().enumerate() {
             let Some(series) = place else { continue };
-            match number_metric(&to.policy, &old.name(series.metric)) {
-                Ok(metric) => {
-                    series.metric = metric;
-                    series.handle = Mutex::new(None);
-                }
-                Err(_) => {
-                    *place = None;
-                    gone.push(handle as u32);
-                }
+            if let Ok(metric) = number_metric(&to.policy, &old.name(series.metric)) {
+                series.metric = metric;
+                series.handle = Mutex::new(None);
+            } else {
+                *place = None;
+                gone.push(handle as u32);
             }
         }
         gone
