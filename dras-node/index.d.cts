@@ -712,6 +712,8 @@ export class Task {
   dispose(): void;
   /** For `using`: the same as `dispose`. */
   [Symbol.dispose](): void;
+  /** One line for people. */
+  toString(): string;
 }
 
 /** What of a task's state could not go along to another document. */
@@ -1279,6 +1281,8 @@ export class Fleet implements Iterable<Task> {
   dispose(): void;
   /** For `using`: the same as `dispose`. */
   [Symbol.dispose](): void;
+  /** One line for people. */
+  toString(): string;
 }
 
 /** What one policy comes to at a look. */

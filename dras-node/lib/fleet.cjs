@@ -1,5 +1,6 @@
 'use strict';
 
+const { inspect } = require('node:util');
 const native = require('./native.cjs');
 const { translate, DrasError, InputError, StateError } = require('./errors.cjs');
 const { freeze } = require('./freeze.cjs');
@@ -266,6 +267,14 @@ class Fleet {
 
   [Symbol.dispose]() {
     this.dispose();
+  }
+
+  toString() {
+    return `fleet of ${this.size} tasks under the ${this.#policy}`;
+  }
+
+  [inspect.custom]() {
+    return `Fleet { ${this.size} tasks, ${this.#policy} }`;
   }
 }
 

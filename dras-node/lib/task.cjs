@@ -420,6 +420,10 @@ class Task {
     this.#native.dispose();
   }
 
+  toString() {
+    return `task ${JSON.stringify(this.id)} under the ${this.#policy}`;
+  }
+
   [Symbol.dispose]() {
     this.dispose();
   }

@@ -75,6 +75,10 @@ fn attribute(policy: &Policy, name: &str, value: Given) -> Result<Option<Attribu
     }
 }
 
+/// The garbage collector is not told of more than this for one task, in bytes: it comes whenever it was told of some tens of megabytes more, and windows
+/// of weeks take much only when they are full.
+const MOST_WEIGHT: usize = 1 << 16;
+
 /// A value of an attribute.
 type Given = Either4<f64, bool, String, Null>;
 
@@ -96,7 +100,7 @@ impl ObjectFinalize for NativeTask {
 impl NativeTask {
     /// The garbage collector sees a small object where there are many kilobytes; it is told, so that it comes in time.
     fn around(env: Env, policy: &NativePolicy, task: Task, carried: Option<Carried>) -> Result<NativeTask> {
-        let weight = policy.loaded.policy.plan().bytes_per_task(1) as i64;
+        let weight = policy.loaded.policy.plan().bytes_per_task(1).min(MOST_WEIGHT) as i64;
         env.adjust_external_memory(weight)?;
         Ok(NativeTask {
             shared: Shared::new(&policy.loaded, task),
