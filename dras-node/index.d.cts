@@ -169,6 +169,16 @@ export interface MetricInfo {
   readonly used: boolean;
 }
 
+/** Where the value of a parameter comes from. */
+export interface OriginInfo {
+  /** Who says it: the document, a strategy, or the document for a strategy. */
+  readonly from: 'document' | 'template' | 'override';
+  /** Where it stands there. */
+  readonly path: string;
+  /** The strategy, and where it is used. */
+  readonly [more: string]: unknown;
+}
+
 /** A parameter of a policy. */
 export interface ParameterInfo {
   /** Its name in expressions: `cpu.high`. */
@@ -182,7 +192,7 @@ export interface ParameterInfo {
   /** One sentence for readers. */
   readonly doc: string;
   /** Where its value comes from. */
-  readonly origin: { readonly from: 'document' | 'template' | 'override'; readonly path: string; readonly [more: string]: unknown };
+  readonly origin: OriginInfo;
 }
 
 /** The least and most of a resource, both included: subtasks as a number, bytes as a text such as `2GiB`. */
@@ -194,41 +204,64 @@ export interface BoundsData {
 }
 
 /** Bounds that no decision leaves: of resources, and of all processes of a task together. */
-export type LimitsData = { readonly [resource in Resource]?: BoundsData } & {
-  readonly total?: {
-    /** The most TaskManagers. */
-    readonly task_managers?: number;
-    /** The most CPU cores. */
-    readonly cores?: number;
-    /** The most process memory, such as `64GiB`. */
-    readonly memory?: string;
-  };
-};
+export type LimitsData = Readonly<Partial<Record<Resource, BoundsData>>> & TotalData;
+
+/** Bounds of all processes of a task together. */
+export interface TotalData {
+  /** The most of each, where there is one. */
+  readonly total?: QuotaData;
+}
+
+/** The most that all processes of a task have together. */
+export interface QuotaData {
+  /** The most TaskManagers. */
+  readonly task_managers?: number;
+  /** The most CPU cores. */
+  readonly cores?: number;
+  /** The most process memory, such as `64GiB`. */
+  readonly memory?: string;
+}
+
+/** A time without restarts: each day, or as a cron pattern. */
+export interface ExcludedData {
+  /** From when to when each day: `22:00-06:00`. */
+  readonly daily?: string;
+  /** On which days: `mon-fri`. */
+  readonly weekdays?: readonly string[];
+  /** The minutes that are excluded: `* 9-17 * * mon-fri`. */
+  readonly cron?: string;
+  /** The time zone of the IANA database; UTC where it is left out. */
+  readonly zone?: string;
+  /** Whether urgent changes are made nevertheless. */
+  readonly urgent_pass?: boolean;
+}
 
 /** What holds changes back, as documents write it; durations are texts such as `5m`. */
 export interface GuardsData {
-  /** Quiet after a change. */
-  readonly cool_down?: { readonly up?: string; readonly down?: string; readonly urgent?: string };
-  /** For how long recommendations are remembered. */
-  readonly stabilisation?: { readonly up?: string; readonly down?: string };
+  /** Quiet after a change, by direction. */
+  readonly cool_down?: Readonly<Partial<Record<'up' | 'down' | 'urgent', string>>>;
+  /** For how long recommendations are remembered, by direction. */
+  readonly stabilisation?: Readonly<Partial<Record<'up' | 'down', string>>>;
   /** How far one change goes, as a share of what the task has: 1 is at most twice as much. */
-  readonly largest_step?: { readonly up?: number; readonly down?: number; readonly urgent?: number };
+  readonly largest_step?: Readonly<Partial<Record<'up' | 'down' | 'urgent', number>>>;
   /** Times without restarts. */
-  readonly excluded?: readonly {
-    readonly daily?: string;
-    readonly weekdays?: readonly string[];
-    readonly cron?: string;
-    readonly zone?: string;
-    readonly urgent_pass?: boolean;
-  }[];
+  readonly excluded?: readonly ExcludedData[];
   /** The most restarts for changes in any 24 hours. */
   readonly restarts_per_day?: number;
   /** What waits while data is missing. */
   readonly freeze_on_missing?: 'down' | 'all' | 'off';
   /** When adding resources brought nothing. */
-  readonly ineffective?: { readonly least_gain?: number; readonly for?: string };
-  /** Down and up again within this time. */
-  readonly oscillation?: { readonly within?: string };
+  readonly ineffective?: IneffectiveData;
+  /** Within which time down and up again is an oscillation. */
+  readonly oscillation?: Readonly<Partial<Record<'within', string>>>;
+}
+
+/** When adding resources brought nothing, so that the rule waits. */
+export interface IneffectiveData {
+  /** The least share of the promised gain. */
+  readonly least_gain?: number;
+  /** How long the rule waits. */
+  readonly for?: string;
 }
 
 /** An attribute that rules of a policy may use. */
@@ -341,6 +374,18 @@ export class Library {
   policy(name: string): Policy;
 }
 
+/** One value of a document, and who says it. */
+export interface SaidValue {
+  /** Where it stands in the flat document. */
+  path: string;
+  /** The value, as JSON. */
+  value: string;
+  /** The document that says it. */
+  document: string;
+  /** Where it stands there. */
+  at: string;
+}
+
 /** A document with everything that it inherits. As a string it is a table of all values. */
 export interface ResolvedDocument {
   /** Its name. */
@@ -350,7 +395,7 @@ export interface ResolvedDocument {
   /** The documents that were applied, in this order. */
   readonly documents: string[];
   /** Every value, and who says it. */
-  readonly values: { path: string; value: string; document: string; at: string }[];
+  readonly values: SaidValue[];
   /** One line, or more, for people. */
   toString(): string;
 }
@@ -369,6 +414,16 @@ export class Assigner {
   check(library: Library): Diagnostic[];
 }
 
+/** An assignment that could not be decided. */
+export interface UndefinedAssignment {
+  /** Its index. */
+  index: number;
+  /** The document that it would give. */
+  document: string;
+  /** What was not known. */
+  reason: string;
+}
+
 /** The document for a task. As a string it is the whole story. */
 export interface Assigned {
   /** Its name; `null` where no condition is true and there is no default. */
@@ -378,7 +433,7 @@ export interface Assigned {
   /** The parts of the condition with their values. */
   readonly why: string[];
   /** The assignments that could not be decided. */
-  readonly undefined: { index: number; document: string; reason: string }[];
+  readonly undefined: UndefinedAssignment[];
   /** One line, or more, for people. */
   toString(): string;
 }
@@ -606,7 +661,7 @@ export class Task {
    * Makes a task of a snapshot, under the same document or another one; what does not go along is said.
    * @throws {@link SnapshotError} where the bytes are none, were cut short or changed, or come from another version.
    */
-  static restore(policy: Policy, snapshot: Uint8Array | ArrayBuffer): { task: Task; carried: Carried };
+  static restore(policy: Policy, snapshot: Uint8Array | ArrayBuffer): RestoredTask;
   /** The platform's name for it. */
   readonly id: string;
   /** The policy that it belongs to. */
@@ -716,6 +771,14 @@ export class Task {
   toString(): string;
 }
 
+/** A task of a snapshot. */
+export interface RestoredTask {
+  /** The task. */
+  task: Task;
+  /** What does not go along to the policy that it was restored under. */
+  carried: Carried;
+}
+
 /** What of a task's state could not go along to another document. */
 export interface Carried {
   /** Attributes that the document does not have, or has with another type. */
@@ -762,6 +825,56 @@ export interface PromiseOfRule {
   promised: number;
 }
 
+/** An instruction that nobody has reported on. */
+export interface PendingInstruction {
+  /** Its key. */
+  key: string;
+  /** When it was first given, in ms since the epoch. */
+  at: number;
+  /** What it asks for. */
+  steps: ResourceStep[];
+  /** The rules that want it. */
+  rules: string[];
+  /** The entries of Flink's configuration that change with it. */
+  entries: [key: string, value: string][];
+  /** What the rules promise of it. */
+  promises: PromiseOfRule[];
+}
+
+/** What an applied action was to bring, and has brought. */
+export interface Effect {
+  /** What was promised. */
+  promise: PromiseOfRule;
+  /** When the action was applied, in ms since the epoch. */
+  at: number;
+  /** The share of the promised gain that was there when it was judged; `null` before that. */
+  gain: number | null;
+  /** Until when the rule waits because that was too little. */
+  waits_until: number | null;
+}
+
+/** A size of a resource that was not enough. */
+export interface RanOut {
+  /** The resource. */
+  resource: Resource;
+  /** What the task had of it. */
+  size: number;
+  /** Until when nothing takes it down to that again, in ms since the epoch. */
+  until: number;
+}
+
+/** What was recommended for a resource, look by look. */
+export interface Recommendations {
+  /** The resource. */
+  resource: Resource;
+  /** Since when there has been one at every look. */
+  since: number;
+  /** When the last one was. */
+  last: number;
+  /** Times and targets, oldest first; of equal ones in a row, the newest. */
+  log: [at: number, target: number][];
+}
+
 /** What happened to a task. */
 export interface History {
   /** How often resources changed, or were tried to. */
@@ -769,15 +882,15 @@ export interface History {
   /** Oldest first. */
   records: HistoryRecord[];
   /** The instruction that nobody has reported on. */
-  pending: { key: string; at: number; steps: ResourceStep[]; rules: string[]; entries: [key: string, value: string][]; promises: PromiseOfRule[] } | null;
+  pending: PendingInstruction | null;
   /** When resources last changed, or were tried to. */
   last_change: number | null;
-  /** What applied actions were to bring, and have brought: `gain` is the share of the promise, and until `waits_until` the rule waits. */
-  effects: { promise: PromiseOfRule; at: number; gain: number | null; waits_until: number | null }[];
-  /** Sizes that were not enough; nothing takes the resource down to one before `until`. */
-  ran_out: { resource: Resource; size: number; until: number }[];
-  /** What was recommended look by look: times and targets, oldest first. */
-  recommendations: { resource: Resource; since: number; last: number; log: [at: number, target: number][] }[];
+  /** What applied actions were to bring, and have brought. */
+  effects: Effect[];
+  /** Sizes that were not enough. */
+  ran_out: RanOut[];
+  /** What was recommended, look by look. */
+  recommendations: Recommendations[];
   /** What the task had at the last look. */
   known: [resource: Resource, amount: number][];
 }
@@ -815,12 +928,28 @@ export type Guard =
   | 'quota'
   | 'refused';
 
+/** A guard that holds a change. */
+export interface HeldBy {
+  /** The guard. */
+  readonly guard: Guard;
+  /** How much longer, in ms; `null` where no end is known. */
+  readonly left: number | null;
+}
+
 /** A change that would be made but for guards. */
 export interface Held extends Change {
   /** The guards, and how much longer they hold in ms; `null` where no end is known. */
-  readonly by: readonly { readonly guard: Guard; readonly left: number | null }[];
+  readonly by: readonly HeldBy[];
   /** More about it. */
   readonly why: string | null;
+}
+
+/** A direction of change that a guard holds. */
+export interface HeldDirection {
+  /** The direction. */
+  readonly direction: 'up' | 'down' | 'urgent';
+  /** How much longer, in ms; `null` where no end is known. */
+  readonly left: number | null;
 }
 
 /** A guard that holds directions of change. */
@@ -828,7 +957,7 @@ export interface GuardState {
   /** The guard. */
   readonly guard: Guard;
   /** The directions that it holds, and how much longer in ms; `null` where no end is known. */
-  readonly holds: readonly { readonly direction: 'up' | 'down' | 'urgent'; readonly left: number | null }[];
+  readonly holds: readonly HeldDirection[];
 }
 
 /** Something that people should be told. */
@@ -1048,9 +1177,23 @@ export interface ResourceRequirements {
   /** The call, with its body. */
   readonly call: RestCall;
   /** The body alone. */
-  readonly body: Readonly<Record<string, { readonly parallelism: { readonly lowerBound: number; readonly upperBound: number } }>>;
-  /** What every vertex gets, and why that is not simply what the job gets. */
-  readonly vertices: readonly { readonly id: string; readonly from: number; readonly to: number; readonly note: string | null }[];
+  readonly body: Readonly<Record<string, VertexRequirements>>;
+  /** What every vertex gets. */
+  readonly vertices: readonly VertexStep[];
+}
+
+/** What a vertex needs, as Flink writes it. */
+export interface VertexRequirements {
+  /** Its parallelism. */
+  readonly parallelism: Readonly<Record<'lowerBound' | 'upperBound', number>>;
+}
+
+/** The parallelism of a vertex, before and after. */
+export interface VertexStep extends Step {
+  /** Its id in Flink. */
+  readonly id: string;
+  /** Why it does not simply get what the job gets. */
+  readonly note: string | null;
 }
 
 /** Entries of a Flink configuration to set and to remove. */
@@ -1065,16 +1208,58 @@ export interface ConfigurationEntries {
   readonly flinkConf: string;
 }
 
+/** Stops the job with a savepoint. */
+export interface StopStep {
+  /** Which step it is. */
+  readonly step: 'stop';
+  /** The call to make; its answer names the trigger. */
+  readonly call: RestCall;
+}
+
+/** Waits until the savepoint is there. */
+export interface AwaitSavepointStep {
+  /** Which step it is. */
+  readonly step: 'await_savepoint';
+  /** The call to repeat, with the trigger's id in its path. */
+  readonly call: RestCall;
+  /** The field of the answer that says whether it is done. */
+  readonly status: string;
+  /** The field with the savepoint's location. */
+  readonly location: string;
+  /** The field that says why it failed. */
+  readonly failure: string;
+}
+
+/** Changes the configuration. */
+export interface ConfigureStep {
+  /** Which step it is. */
+  readonly step: 'configure';
+  /** Entries to set, and keys to remove. */
+  readonly entries: Pick<ConfigurationEntries, 'set' | 'remove'>;
+  /** Whether processes have to be started anew, since their memory changes. */
+  readonly new_processes: boolean;
+}
+
+/** Starts the job from the savepoint. */
+export interface StartStep {
+  /** Which step it is. */
+  readonly step: 'start';
+  /** The key of Flink's configuration that takes the savepoint's location. */
+  readonly savepoint_key: string;
+  /** The field of the request to run a JAR that takes it. */
+  readonly savepoint_field: string;
+  /** The parallelism to start with, where it changes. */
+  readonly parallelism?: number;
+}
+
 /** One step of a restart with a savepoint. */
-export type RestartStep =
-  | { readonly step: 'stop'; readonly call: RestCall }
-  | { readonly step: 'await_savepoint'; readonly call: RestCall; readonly status: string; readonly location: string; readonly failure: string }
-  | {
-      readonly step: 'configure';
-      readonly entries: { readonly set: Readonly<Record<string, string>>; readonly remove: readonly string[] };
-      readonly new_processes: boolean;
-    }
-  | { readonly step: 'start'; readonly savepoint_key: string; readonly savepoint_field: string; readonly parallelism?: number };
+export type RestartStep = StopStep | AwaitSavepointStep | ConfigureStep | StartStep;
+
+/** A JSON merge patch of a `FlinkDeployment`. */
+export interface DeploymentPatch {
+  /** What changes in its `spec`. */
+  spec: Record<string, unknown>;
+}
 
 /** How a new parallelism spreads over vertices: those that follow the job's, or all in proportion. */
 export type Scaling = 'follow_job' | 'proportional';
@@ -1127,7 +1312,7 @@ export class Instruction implements InstructionData {
   flinkDeploymentPatch(
     deployment?: object,
     options?: { job?: Body; scaling?: Scaling; autoscaler?: 'refuse' | 'disable'; allowStateless?: boolean },
-  ): { spec: Record<string, unknown> };
+  ): DeploymentPatch;
   /** One line for people. */
   toString(): string;
   /** All of it as plain data. */
@@ -1240,7 +1425,7 @@ export class Fleet implements Iterable<Task> {
   /** The same on the worker pool, for answers of many megabytes; `signal` as for {@link Fleet.ingestAsync}. @throws {@link ReadError}, {@link TaskError} */
   readPrometheusAsync(metric: string, body: Body, options: { label: string; now: Time; signal?: AbortSignal | undefined }): Promise<FleetReport>;
   /** The tasks for which a look is due after `after` and not after `until`, by time. */
-  due(after: Time, until: Time): { task: string; at: number; look: Look }[];
+  due(after: Time, until: Time): DueLook[];
   /**
    * Looks at all tasks, or at those named, on the worker pool, with as many threads as there are cores, or `threads`. Decisions that matter are kept, with
    * `keep: 'all'` all of them.
@@ -1269,7 +1454,7 @@ export class Fleet implements Iterable<Task> {
    * of metrics that the other policy does not have. Shadows end.
    * @throws as {@link Fleet.differences}, and with the reason of `signal`; nothing is changed then.
    */
-  replacePolicy(policy: Policy, options: { now: Time } & PoolOptions): Promise<{ carried: Record<string, Carried>; differences: Difference[] }>;
+  replacePolicy(policy: Policy, options: { now: Time } & PoolOptions): Promise<Replaced>;
   /**
    * Tries out another policy beside the live one of every task, as {@link Task.startShadow} does; {@link FleetDecisions.differences} says where it comes to
    * something else. Where it fails, no task has a shadow.
@@ -1283,6 +1468,14 @@ export class Fleet implements Iterable<Task> {
   [Symbol.dispose](): void;
   /** One line for people. */
   toString(): string;
+}
+
+/** Tasks that were put under another policy. */
+export interface Replaced {
+  /** What could not go along, by task. */
+  carried: Record<string, Carried>;
+  /** What is decided otherwise now. */
+  differences: Difference[];
 }
 
 /** What one policy comes to at a look. */
@@ -1305,6 +1498,12 @@ export interface Difference {
   readonly live: Verdict;
   /** What the other one comes to. */
   readonly other: Verdict;
+}
+
+/** A look that is due. */
+export interface DueLook extends NextLook {
+  /** The task's id. */
+  task: string;
 }
 
 /** What one look at a fleet came to: the decisions that matter, in the order of the fleet. */
@@ -1361,7 +1560,7 @@ export class Recording {
   /** The task's id. */
   readonly task: string;
   /** The first and the last time of a sample or event, in ms since the epoch; `null` where there is none. */
-  readonly span: { from: number; to: number } | null;
+  readonly span: TimeSpan | null;
   /**
    * Adds samples in the metric's declared unit, in any order; NaN is "asked, not available". Arrays are copied. A document that does not have the metric
    * leaves them out.
@@ -1387,6 +1586,14 @@ export class Recording {
   dispose(): void;
   /** For `using`: the same as `dispose`. */
   [Symbol.dispose](): void;
+}
+
+/** From a time to another one, both included. */
+export interface TimeSpan {
+  /** The first, in ms since the epoch. */
+  from: number;
+  /** The last, in ms since the epoch. */
+  to: number;
 }
 
 /** A replay in numbers. */
@@ -1455,6 +1662,14 @@ export function replay(policy: Policy, recording: Recording, options?: ReplayOpt
 
 // -------------------------------------------------------------------------------------------------------------------- about the language
 
+/** An example of a function. */
+export interface ExampleInfo {
+  /** The expression. */
+  readonly source: string;
+  /** Its value. */
+  readonly result: string;
+}
+
 /** A function of the expression language. */
 export interface FunctionInfo {
   /** Its name. */
@@ -1466,25 +1681,40 @@ export interface FunctionInfo {
   /** What it does. */
   readonly doc: string;
   /** Expressions with their results. */
-  readonly examples: readonly { readonly source: string; readonly result: string }[];
+  readonly examples: readonly ExampleInfo[];
 }
 
 /** All functions of the expression language. */
 export function functions(): readonly FunctionInfo[];
 
-/** All codes of diagnostics. */
-export function errorCodes(): readonly {
+/** A code of diagnostics. */
+export interface ErrorCodeInfo {
+  /** The code: `E0201`. */
   readonly code: string;
+  /** Whether it refuses the text, warns, or only remarks. */
   readonly severity: 'error' | 'warning' | 'info';
+  /** What it is about, in a few words. */
   readonly title: string;
+  /** Its cause and cure. */
   readonly explanation: string;
-}[];
+}
+
+/** All codes of diagnostics. */
+export function errorCodes(): readonly ErrorCodeInfo[];
 
 /** The canonical form of an expression. @throws {@link ExpressionError} */
 export function formatExpression(source: string): string;
 
+/** What a quantity is worth. */
+export interface ParsedQuantity {
+  /** Its value in seconds, bytes or plain numbers. */
+  value: number;
+  /** `s`, `B`, `number` … as in {@link Expression.type}. */
+  unit: string;
+}
+
 /** What a text such as `5m`, `2GiB` or `80%` is worth in seconds, bytes or plain numbers. @throws {@link InputError} */
-export function parseQuantity(text: string): { value: number; unit: string };
+export function parseQuantity(text: string): ParsedQuantity;
 
 /** The JSON Schema of rule documents. */
 export function schema(): Readonly<Record<string, unknown>>;
@@ -1535,6 +1765,16 @@ export type Component =
 /** What Flink makes of a memory configuration, to the byte. @throws {@link InputError} where Flink would not start with it, with what it would say. */
 export function deriveMemory(process: Process, configuration: Readonly<Record<string, string | number | boolean>>): MemoryBreakdown;
 
+/** A memory configuration, and what Flink makes of it. */
+export interface MemoryPlan {
+  /** The entries to set. */
+  entries: Record<string, string>;
+  /** What Flink makes of the present configuration; `null` where it would not start with it. */
+  before: MemoryBreakdown | null;
+  /** What Flink makes of the new one. */
+  after: MemoryBreakdown;
+}
+
 /**
  * The smallest configuration in which components are at least as large as asked, in the style of the present one.
  * @param targets - Bytes by component.
@@ -1546,4 +1786,4 @@ export function planMemory(
   configuration: Readonly<Record<string, string | number | boolean>>,
   targets: Readonly<Partial<Record<Component, number>>>,
   options?: { total?: number; step?: number },
-): { entries: Record<string, string>; before: MemoryBreakdown | null; after: MemoryBreakdown };
+): MemoryPlan;
