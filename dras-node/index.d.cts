@@ -1212,7 +1212,7 @@ export interface ConfigurationEntries {
 export interface StopStep {
   /** Which step it is. */
   readonly step: 'stop';
-  /** The call to make; its answer names the trigger. */
+  /** The call to make. The trigger's id in its body follows from the instruction, so that a second call is recognised. */
   readonly call: RestCall;
 }
 
@@ -1220,13 +1220,13 @@ export interface StopStep {
 export interface AwaitSavepointStep {
   /** Which step it is. */
   readonly step: 'await_savepoint';
-  /** The call to repeat, with the trigger's id in its path. */
+  /** The call to repeat until it is done. */
   readonly call: RestCall;
-  /** The field of the answer that says whether it is done. */
+  /** Where the answer says whether it is done, as a JSON pointer: `/status/id`. */
   readonly status: string;
-  /** The field with the savepoint's location. */
+  /** Where it says the savepoint's location. */
   readonly location: string;
-  /** The field that says why it failed. */
+  /** Where it says why it failed. */
   readonly failure: string;
 }
 
