@@ -12,6 +12,8 @@
     unsafe_code,
     reason = "what the macros of napi write; nothing here is unsafe by hand"
 )]
+// In tests nothing is registered with Node, so that nobody calls the exports.
+#![cfg_attr(test, allow(dead_code, reason = "called from JavaScript only"))]
 
 mod cancel;
 mod convert;
