@@ -120,7 +120,7 @@ def _span(document: Document, path: str, d: dras.Diagnostic) -> Span | None:
         found = d.span or _index(document.text, d.line, d.column)
         if found is None:
             return None
-        return found if document.root is document.places else _moved(document, found)
+        return found if document.root is document.places and d.span is not None else _moved(document, found)
     # In strategies: `strategies[0]: cpu: rules[1]`.
     own = path.partition(": ")[0]
     node, member, _ = follow(document.root, steps_of(own))
