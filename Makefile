@@ -72,6 +72,7 @@ test-python: wheel ## the Python package as installed: alone in an empty environ
 	@$(PYTHON) -m venv --clear $(PY)/empty
 	@$(PY)/empty/bin/python $(PIP) --no-index --no-deps $(PY)/wheels/*.whl
 	@for example in one_task custom_rule; do $(PY)/empty/bin/python dras-py/examples/$$example.py >/dev/null || exit 1; done
+	@$(PY)/empty/bin/dras --version 2>&1 | grep --quiet "pip install 'dras\[cli\]'"
 	@echo "== pytest"
 	@$(PY_BIN)/python $(PIP) --no-index --no-deps --force-reinstall $(PY)/wheels/*.whl
 	@cd dras-py && $(PY_BIN)/pytest --quiet tests

@@ -316,6 +316,7 @@ fn pages_are_there_that_others_link_to() {
         "CONTRIBUTING.md",
         "CHANGELOG.md",
         "docs/README.md",
+        "docs/command-line.md",
         "docs/language.md",
         "docs/windows.md",
         "docs/documents.md",
