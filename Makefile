@@ -49,7 +49,7 @@ PY := target/python
 PY_BIN := $(CURDIR)/$(PY)/venv/bin
 PIP := -m pip --disable-pip-version-check --quiet install
 
-.PHONY: wheel test-python lint-python bench-python lock-python
+.PHONY: wheel wheel-free-threaded test-python lint-python docs-python bench-python lock-python
 test: test-python
 lint: lint-python
 
@@ -63,6 +63,9 @@ wheel: $(PY)/venv/.ready ## the Python wheel, as target/python/wheels/dras-*.whl
 	@echo "== wheel"
 	@rm -rf $(PY)/wheels
 	@cd dras-py && $(PY_BIN)/maturin build --quiet --release --locked --out ../$(PY)/wheels
+
+wheel-free-threaded: $(PY)/venv/.ready ## the wheel for CPython 3.14 without the global lock, which need not be installed, as target/python/free-threaded/dras-*.whl
+	@cd dras-py && $(PY_BIN)/maturin build --quiet --release --locked --no-default-features --interpreter python3.14t --out ../$(PY)/free-threaded
 
 test-python: wheel ## the Python package as installed: alone in an empty environment, pytest, types, stubs
 	@echo "== the wheel alone in an empty environment"
@@ -83,6 +86,16 @@ lint-python: $(PY)/venv/.ready ## format, lints and types of the Python files
 	@$(PY_BIN)/ruff check --quiet --no-cache --config dras-py/pyproject.toml dras-py benches/python
 	@cd dras-py && $(PY_BIN)/mypy --no-incremental python/dras
 
+$(PY)/docs/.ready: dras-py/requirements/docs.txt
+	@$(PYTHON) -m venv --clear $(PY)/docs
+	@$(PY)/docs/bin/python $(PIP) --require-hashes --only-binary :all: -r $<
+	@touch $@
+
+docs: docs-python
+docs-python: wheel $(PY)/docs/.ready ## the API reference of the Python package, as target/doc/dras-py/index.html
+	@$(PY)/docs/bin/python $(PIP) --no-index --no-deps --force-reinstall $(PY)/wheels/*.whl
+	@$(PY)/docs/bin/python dras-py/scripts/api_reference.py target/doc/dras-py
+
 $(PY)/bench/.ready: benches/python/peers.txt
 	@$(PYTHON) -m venv --clear $(PY)/bench
 	@$(PY)/bench/bin/python $(PIP) --require-hashes --only-binary :all: -r $<
@@ -95,6 +108,7 @@ bench-python: wheel $(PY)/bench/.ready ## the Python package beside Rust, other 
 lock-python: $(PY)/venv/.ready ## pin the Python tools anew, with hashes (needs PyPI)
 	@$(PY_BIN)/python $(PIP) uv
 	@$(PY_BIN)/uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes --no-header -o dras-py/requirements/test.txt dras-py/requirements/test.in
+	@$(PY_BIN)/uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes --no-header -o dras-py/requirements/docs.txt dras-py/requirements/docs.in
 	@$(PY_BIN)/uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes --no-header -o benches/python/peers.txt benches/python/peers.in
 
 # --- the npm package (dras-node) -------------------------------------------------------------------------------------------------------------

@@ -20,6 +20,9 @@ export type Quantity = number | bigint | string;
 /** Plain data, as JSON has it. `undefined` is as if it were not there. */
 export type Json = null | boolean | number | bigint | string | readonly Json[] | { readonly [key: string]: Json | undefined };
 
+/** A duration: milliseconds, or a text such as `"5m"`. */
+export type Duration = number | string;
+
 /** A document, or something like it: plain data, or JSON as text or UTF-8. */
 export type Source = string | Uint8Array | object;
 
@@ -56,8 +59,8 @@ export const version: string;
 export interface Diagnostic {
   /** The stable code, e.g. `E0201`; {@link errorCodes} explains each. */
   readonly code: string;
-  /** Whether it refuses the text, or only warns. */
-  readonly severity: 'error' | 'warning';
+  /** Whether it refuses the text, warns, or only remarks. */
+  readonly severity: 'error' | 'warning' | 'info';
   /** What is wrong, in one line. */
   readonly message: string;
   /** Where in the rule document, e.g. `rules[2].when`; empty for an expression that stands alone. */
@@ -166,6 +169,66 @@ export interface MetricInfo {
   readonly used: boolean;
 }
 
+/** A parameter of a policy. */
+export interface ParameterInfo {
+  /** Its name in expressions: `cpu.high`. */
+  readonly name: string;
+  /** Its value, as documents write it. */
+  readonly value: number | boolean | string;
+  /** The values that it may be set to: `10% … 100%`. */
+  readonly range?: string;
+  /** The value that a strategy has for it. */
+  readonly default?: number | boolean | string;
+  /** One sentence for readers. */
+  readonly doc: string;
+  /** Where its value comes from. */
+  readonly origin: { readonly from: 'document' | 'template' | 'override'; readonly path: string; readonly [more: string]: unknown };
+}
+
+/** The least and most of a resource, both included: subtasks as a number, bytes as a text such as `2GiB`. */
+export interface BoundsData {
+  readonly min?: number | string;
+  readonly max?: number | string;
+}
+
+/** Bounds that no decision leaves: of resources, and of all processes of a task together. */
+export type LimitsData = { readonly [resource in Resource]?: BoundsData } & {
+  readonly total?: {
+    /** The most TaskManagers. */
+    readonly task_managers?: number;
+    /** The most CPU cores. */
+    readonly cores?: number;
+    /** The most process memory, such as `64GiB`. */
+    readonly memory?: string;
+  };
+};
+
+/** What holds changes back, as documents write it; durations are texts such as `5m`. */
+export interface GuardsData {
+  /** Quiet after a change. */
+  readonly cool_down?: { readonly up?: string; readonly down?: string; readonly urgent?: string };
+  /** For how long recommendations are remembered. */
+  readonly stabilisation?: { readonly up?: string; readonly down?: string };
+  /** How far one change goes, as a share of what the task has: 1 is at most twice as much. */
+  readonly largest_step?: { readonly up?: number; readonly down?: number; readonly urgent?: number };
+  /** Times without restarts. */
+  readonly excluded?: readonly {
+    readonly daily?: string;
+    readonly weekdays?: readonly string[];
+    readonly cron?: string;
+    readonly zone?: string;
+    readonly urgent_pass?: boolean;
+  }[];
+  /** The most restarts for changes in any 24 hours. */
+  readonly restarts_per_day?: number;
+  /** What waits while data is missing. */
+  readonly freeze_on_missing?: 'down' | 'all' | 'off';
+  /** When adding resources brought nothing. */
+  readonly ineffective?: { readonly least_gain?: number; readonly for?: string };
+  /** Down and up again within this time. */
+  readonly oscillation?: { readonly within?: string };
+}
+
 /** An attribute that rules of a policy may use. */
 export interface AttributeInfo {
   /** Its name in expressions. */
@@ -205,13 +268,26 @@ export class Policy {
   readonly metrics: readonly MetricInfo[];
   /** The attributes. */
   readonly attributes: readonly AttributeInfo[];
+  /** The parameters, with the values that count and where these come from. */
+  readonly parameters: readonly ParameterInfo[];
   /** The least and most of each resource, as in the document. */
-  readonly limits: Readonly<Record<string, unknown>>;
-  /** What holds changes back, as in the document. */
-  readonly guards: Readonly<Record<string, unknown>>;
+  readonly limits: LimitsData;
+  /** What holds changes back, as in the document: what is not there has its default. */
+  readonly guards: GuardsData;
   /** What is odd about the document, though it compiles. */
   readonly warnings: readonly Diagnostic[];
-  /** The bytes that the windows of a task may take, known before anything runs. */
+  /** The document that it was made of; of a document of a library, with everything that it inherits. */
+  readonly document: Readonly<Record<string, unknown>>;
+  /**
+   * What is odd about the rules beside each other: conditions that are never or always true, rules that contradict or repeat each other, thresholds in the
+   * wrong order, rules that go up and down for ever at a constant load; each with an example where there is one.
+   * @param options - `retention`: how far back samples can be had; windows that reach further are reported.
+   */
+  lint(options?: { retention?: Duration | undefined }): readonly Diagnostic[];
+  /**
+   * The bytes that the windows of a task may take, known before anything runs.
+   * @param taskManagers - How many TaskManagers it has, from 0 to 1,000,000; 1 where it is left out.
+   */
   bytesPerTask(taskManagers?: number): number;
   toString(): string;
 }
@@ -345,16 +421,21 @@ export class Expression {
   /**
    * The same over a row: one number for each variable, in the order in which they were declared; truth values are 0 and 1, NaN is undefined. The
    * fastest way for one evaluation; use the array again.
-   * @throws {@link InputError} where the row is not as long as there are variables.
+   * @throws {@link InputError} where the row is not as long as there are variables, or its memory is gone; {@link InputTypeError} where it is no
+   * `Float64Array`, or where the expression is, or uses, a text.
    */
   evaluateRow(row: Float64Array): number | boolean | undefined;
   /**
    * Its values for many rows: row `i` has the `i`-th value of each column. Columns are read where they lie.
    *
    * A condition gives bytes, {@link FALSE}, {@link TRUE} or {@link UNDEFINED}. A number gives a `Float64Array`, NaN where it is undefined.
-   * @throws {@link InputError} where columns are not equally long, or their memory is gone.
+   * @param columns - Arrays by the names of variables. A variable without a column is undefined in every row; other names are not looked at.
+   * @param into - The array that the results are written to, a `Uint8Array` for a condition and a `Float64Array` for a number, as long as the columns and in
+   * a buffer of its own; a new one where it is left out. It is what is given back.
+   * @throws {@link InputError} where columns are not equally long, or their memory is gone; {@link InputTypeError} where one is no `Float64Array`, or
+   * the expression is a text.
    */
-  evaluateColumns(columns: Readonly<Record<string, Float64Array>>): Uint8Array | Float64Array;
+  evaluateColumns<Into extends Uint8Array | Float64Array = Uint8Array | Float64Array>(columns: Readonly<Record<string, Float64Array>>, into?: Into): Into;
   /** The value of every part of it. Costs far more than evaluating. */
   explain(values: Readonly<Record<string, Value>>): Explanation;
   toString(): string;
@@ -586,8 +667,28 @@ export class Task {
   failed(instruction: Instruction | string, reason: string, options: At): void;
   /** Everything about the task, as bytes for {@link Task.restore}; portable between machines and between Rust, Python and Node. */
   snapshot(): Buffer;
-  /** Puts the task under another document, and says what does not go along. */
+  /**
+   * Puts the task under another document, with its samples, attributes and history, and says what does not go along. A shadow ends. A task of a fleet
+   * moves with {@link Fleet.replacePolicy}.
+   */
   replacePolicy(policy: Policy): Carried;
+  /** What another document would decide otherwise, if both looked at the task now; `null` where nothing. Nothing is changed. @throws {@link TaskError} */
+  difference(policy: Policy, now: Time): Difference | null;
+  /**
+   * Tries out another document beside the live one: it is fed the same samples from now on, looks when {@link Task.decide} does, and changes nothing. An
+   * earlier shadow ends.
+   */
+  startShadow(policy: Policy): void;
+  /** Ends that. */
+  stopShadow(): void;
+  /** Makes the document that is tried out the live one, with all that it has seen. @throws {@link InputError} where there is none. */
+  promoteShadow(): void;
+  /** The document that is tried out, if one is. */
+  readonly shadow: Policy | null;
+  /** What it came to at the last look; `null` before the first one. */
+  readonly shadowDecision: Decision | null;
+  /** Where that was something else than what the live document came to. */
+  readonly shadowDifference: Difference | null;
   /** Frees its memory at once; every later call throws a {@link StateError}. Without it the memory goes with the object. */
   dispose(): void;
   [Symbol.dispose](): void;
@@ -624,6 +725,15 @@ export interface HistoryRecord {
   entries?: [key: string, value: string][];
 }
 
+/** What a rule promised of its action. */
+export interface PromiseOfRule {
+  rule: string;
+  /** The value of what it lowers or raises, at the decision. */
+  before: number;
+  /** The value that it will have if the action works as it should. */
+  promised: number;
+}
+
 /** What happened to a task. */
 export interface History {
   /** How often resources changed, or were tried to. */
@@ -631,10 +741,17 @@ export interface History {
   /** Oldest first. */
   records: HistoryRecord[];
   /** The instruction that nobody has reported on. */
-  pending: { key: string; at: number; steps: ResourceStep[]; rules: string[] } | null;
+  pending: { key: string; at: number; steps: ResourceStep[]; rules: string[]; entries: [key: string, value: string][]; promises: PromiseOfRule[] } | null;
   /** When resources last changed, or were tried to. */
   last_change: number | null;
-  [more: string]: unknown;
+  /** What applied actions were to bring, and have brought: `gain` is the share of the promise, and until `waits_until` the rule waits. */
+  effects: { promise: PromiseOfRule; at: number; gain: number | null; waits_until: number | null }[];
+  /** Sizes that were not enough; nothing takes the resource down to one before `until`. */
+  ran_out: { resource: Resource; size: number; until: number }[];
+  /** What was recommended look by look: times and targets, oldest first. */
+  recommendations: { resource: Resource; since: number; last: number; log: [at: number, target: number][] }[];
+  /** What the task had at the last look. */
+  known: [resource: Resource, amount: number][];
 }
 
 // ------------------------------------------------------------------------------------------------------------------------- decisions
@@ -948,6 +1065,14 @@ export interface TaskFailure {
   readonly error: DrasError;
 }
 
+/** How work is done on the worker pool. */
+export interface PoolOptions {
+  /** How many threads do it, from 1 to 256; as many as there are cores where it is left out. */
+  threads?: number | undefined;
+  /** When it aborts, the promise is rejected with its reason. */
+  signal?: AbortSignal | undefined;
+}
+
 /** What a call for many tasks came to. */
 export interface FleetReport {
   accepted: Accepted;
@@ -994,11 +1119,21 @@ export class Fleet implements Iterable<Task> {
   get(id: string): Task | undefined;
   /** Its tasks. */
   [Symbol.iterator](): IterableIterator<Task>;
-  /** The handle of a series of a task, for {@link Fleet.ingest}. @throws {@link InputError}, {@link TaskError} */
+  /**
+   * Sets one attribute of many tasks, and gives the tasks that refuse their value.
+   * @param values - Values by id, as an object or a `Map`; they are as for {@link Task.set}.
+   * @throws {@link InputError} where the fleet has no such task; nothing is set then.
+   */
+  set(attribute: string, values: Readonly<Record<string, AttributeValue>> | ReadonlyMap<string, AttributeValue>): TaskFailure[];
+  /**
+   * The handle of a series of a task, for {@link Fleet.ingest}: a whole number that is good until the task is removed.
+   * @param instance - The name of a TaskManager or subtask; without it the series is of the task itself.
+   * @throws {@link InputError}, {@link TaskError}
+   */
   series(task: string, metric: string, instance?: string): number;
   /**
    * Takes samples of many series: for each a handle, a time (or one for all) and a value. Samples of one series that stand one after the other are taken
-   * together. Arrays are read where they lie.
+   * together. Arrays are read where they lie, and the call is done when it returns.
    * @throws {@link InputError} where a handle is none, or columns are not equally long; nothing is taken then.
    */
   ingest(
@@ -1007,8 +1142,22 @@ export class Fleet implements Iterable<Task> {
     values: Float64Array,
     options: { now: Time },
   ): FleetReport;
+  /**
+   * The same on the worker pool, with as many threads as there are cores, or `threads` (1 to 256). Arrays are copied first, and may be used again at once.
+   *
+   * When `signal` aborts, the promise is rejected with its reason. What was taken by then stays, and taking it again changes nothing.
+   * @throws as {@link Fleet.ingest}.
+   */
+  ingestAsync(
+    series: Uint32Array | readonly number[],
+    times: Time | BigInt64Array | Float64Array,
+    values: Float64Array,
+    options: { now: Time; threads?: number | undefined; signal?: AbortSignal | undefined },
+  ): Promise<FleetReport>;
   /** Reads one answer of Prometheus about many tasks; the value of `label` is a series' task. @throws {@link ReadError}, {@link TaskError} */
   readPrometheus(metric: string, body: Body, options: { label: string; now: Time }): FleetReport;
+  /** The same on the worker pool, for answers of many megabytes; `signal` as for {@link Fleet.ingestAsync}. @throws {@link ReadError}, {@link TaskError} */
+  readPrometheusAsync(metric: string, body: Body, options: { label: string; now: Time; signal?: AbortSignal | undefined }): Promise<FleetReport>;
   /** The tasks for which a look is due after `after` and not after `until`, by time. */
   due(after: Time, until: Time): { task: string; at: number; look: Look }[];
   /**
@@ -1029,11 +1178,25 @@ export class Fleet implements Iterable<Task> {
       signal?: AbortSignal | undefined;
     },
   ): Promise<FleetDecisions>;
-  /** What another policy would decide otherwise, if all tasks were looked at now. Nothing is changed. @throws {@link TaskError} */
-  differences(policy: Policy, now: Time): Difference[];
-  /** Puts all tasks under another policy, and says what is decided otherwise now. Handles of series are to be asked for again. @throws {@link TaskError} */
-  replacePolicy(policy: Policy, options: { now: Time }): { carried: Record<string, Carried>; differences: Difference[] };
-  /** Frees the memory of all its tasks at once. */
+  /**
+   * What another policy would decide otherwise, if all tasks were looked at now; on the worker pool. Nothing is changed.
+   * @throws {@link TaskError} where `now` went back for a task; {@link StateError} where one was disposed of.
+   */
+  differences(policy: Policy, now: Time, options?: PoolOptions): Promise<Difference[]>;
+  /**
+   * Puts all tasks under another policy, or none, and says what is decided otherwise now and what could not go along. Handles of series stay, but for those
+   * of metrics that the other policy does not have. Shadows end.
+   * @throws as {@link Fleet.differences}, and with the reason of `signal`; nothing is changed then.
+   */
+  replacePolicy(policy: Policy, options: { now: Time } & PoolOptions): Promise<{ carried: Record<string, Carried>; differences: Difference[] }>;
+  /**
+   * Tries out another policy beside the live one of every task, as {@link Task.startShadow} does; {@link FleetDecisions.differences} says where it comes to
+   * something else. Where it fails, no task has a shadow.
+   */
+  startShadow(policy: Policy, options?: PoolOptions): Promise<void>;
+  /** Ends that. */
+  stopShadow(): void;
+  /** Frees the memory of all its tasks at once; every later call throws a {@link StateError}. Work on the pool that is under way reports it. */
   dispose(): void;
   [Symbol.dispose](): void;
 }
@@ -1074,6 +1237,8 @@ export class FleetDecisions implements Iterable<Decision> {
   readonly length: number;
   /** The tasks that could not be looked at. */
   readonly errors: readonly TaskFailure[];
+  /** The tasks whose shadow came to something else. */
+  readonly differences: readonly Difference[];
   /** What to do. */
   readonly instructions: Instruction[];
   /** The decision at a place. */
@@ -1083,6 +1248,120 @@ export class FleetDecisions implements Iterable<Decision> {
   /** The decisions, made one by one. */
   [Symbol.iterator](): IterableIterator<Decision>;
 }
+
+// ----------------------------------------------------------------------------------------------------------------------------- replay
+
+/**
+ * What was measured and known of one task over some time, for {@link replay}.
+ *
+ * @example
+ * ```js
+ * import { Policy, Recording, replay } from 'dras';
+ * const recording = new Recording('orders');
+ * const begin = Date.parse('2027-01-15T08:00:00Z');
+ * const times = Float64Array.from({ length: 480 }, (_, i) => begin + i * 15_000);
+ * recording.set({ parallelism: 4, task_managers: 1 }, begin);
+ * recording.series('cpu', times, new Float64Array(480).fill(0.95), { instance: 'tm-1' });
+ * const { summary } = await replay(new Policy({ version: 1, strategies: [{ use: 'cpu' }] }), recording);
+ * console.log(summary.looks, summary.with_changes);
+ * ```
+ */
+export class Recording {
+  /** @param task - The task's id. */
+  constructor(task: string, options?: { labels?: Readonly<Record<string, string>> | undefined });
+  /** The task's id. */
+  readonly task: string;
+  /** The first and the last time of a sample or event, in ms since the epoch; `null` where there is none. */
+  readonly span: { from: number; to: number } | null;
+  /**
+   * Adds samples in the metric's declared unit, in any order; NaN is "asked, not available". Arrays are copied. A document that does not have the metric
+   * leaves them out.
+   * @param options - `instance`: the name of a TaskManager or subtask; without it the samples are of the task itself.
+   * @throws {@link InputError} where times and values are not equally many, or the memory of an array is gone.
+   */
+  series(metric: string, times: BigInt64Array | Float64Array, values: Float64Array, options?: { instance?: string | undefined }): void;
+  /** Adds an event: an exception or another log line. */
+  event(metric: string, message: string, options: { at: Time; instance?: string | undefined }): void;
+  /** Adds a restart or a change of resources. */
+  mark(mark: 'restart' | 'change', at: Time): void;
+  /**
+   * Says what attributes were from a time on. A recording knows no document: numbers are in the unit that the document will declare (seconds and bytes for
+   * built-in attributes), and texts are texts.
+   */
+  set(attributes: Readonly<Record<string, number | bigint | boolean | string | undefined>>, at: Time): void;
+  /** Says with what Flink configuration the task ran from a time on. */
+  setFlinkConfiguration(
+    configuration: Readonly<Record<string, string | number | boolean>> | ReadonlyMap<string, string | number | boolean>,
+    at: Time,
+  ): void;
+  /** Frees its memory at once, or when the last replay of it ends; every later call throws a {@link StateError}. */
+  dispose(): void;
+  [Symbol.dispose](): void;
+}
+
+/** A replay in numbers. */
+export interface ReplaySummary {
+  /** Looks, short ones included. */
+  readonly looks: number;
+  /** Looks at which a rule could not be answered for lack of data. */
+  readonly undefined: number;
+  /** Looks at which something was to change. */
+  readonly with_changes: number;
+  /** Instructions that were different from the one before. */
+  readonly instructions: number;
+  /** Instructions that were taken as applied. */
+  readonly applied: number;
+  /** Applied instructions that took a resource back where it came from within an hour. */
+  readonly reversals: number;
+  /** Looks with alerts. */
+  readonly with_alerts: number;
+  /** How often each guard held a change back. */
+  readonly held: Readonly<Partial<Record<Guard, number>>>;
+  /** How often each rule fired. */
+  readonly fired: Readonly<Record<string, number>>;
+  /** From the first look to the last, in ms. */
+  readonly span: number;
+  /** Applied instructions for each day; `null` where it spans no time. */
+  readonly restarts_per_day: number | null;
+}
+
+/** What a replay came to: a summary, and decisions, oldest first. */
+export class Replay implements Iterable<Decision> {
+  private constructor();
+  /** The replay in numbers. */
+  readonly summary: ReplaySummary;
+  /** How many decisions are here. */
+  readonly length: number;
+  /** The decision at a place. */
+  decision(index: number): Decision | undefined;
+  /** The decisions, made one by one. */
+  [Symbol.iterator](): IterableIterator<Decision>;
+}
+
+/** How to replay. */
+export interface ReplayOptions {
+  /** The first look is due after this; the beginning of the recording where it is left out. */
+  from?: Time | undefined;
+  /** The last look is not after this; the end of the recording where it is left out. */
+  to?: Time | undefined;
+  /** Each instruction is taken as applied after this time; without it, none is, and the task has what the recording says. */
+  follow?: Duration | undefined;
+  /** Which decisions are kept: those that matter, or all of them. */
+  keep?: 'matters' | 'all' | undefined;
+  /** When it aborts, the promise is rejected with its reason. */
+  signal?: AbortSignal | undefined;
+  /** Is told now and then which share is done, and 1 at the end. What it throws ends the replay, and rejects the promise. */
+  onProgress?: ((share: number) => void) | undefined;
+}
+
+/**
+ * Looks at a recording as often as the document's `timing` says, as a platform would have; on the worker pool.
+ *
+ * The recorded metrics stay what they were: a replay shows when and why a document acts and what its guards hold back, and is no model of what another
+ * parallelism would have done to the job.
+ * @throws {@link TaskError} where the recording is empty, has no metric of the document, or an attribute of another type than the document says.
+ */
+export function replay(policy: Policy, recording: Recording, options?: ReplayOptions): Promise<Replay>;
 
 // -------------------------------------------------------------------------------------------------------------------- about the language
 
@@ -1102,7 +1381,7 @@ export function functions(): readonly FunctionInfo[];
 /** All codes of diagnostics. */
 export function errorCodes(): readonly {
   readonly code: string;
-  readonly severity: 'error' | 'warning';
+  readonly severity: 'error' | 'warning' | 'info';
   readonly title: string;
   readonly explanation: string;
 }[];

@@ -101,9 +101,19 @@ fn main() {
         })),
     );
 
+    let cpu = policy.metric("cpu").unwrap();
+    found.insert(
+        "row".to_owned(),
+        json!(least(1, || {
+            now += 1;
+            // By name, as a caller of the bindings has it.
+            let instance = task.instance(&policy, "tm-1").unwrap();
+            black_box(task.row(&policy, now, instance, now, &[(cpu, 0.93)]).unwrap());
+        })),
+    );
+
     let times: Vec<i64> = (0..SAMPLES as i64).map(|i| NOW - (SAMPLES as i64 - i) * 2).collect();
     let values = vec![50.0; SAMPLES];
-    let cpu = policy.metric("cpu").unwrap();
     found.insert(
         "ingest".to_owned(),
         json!(least(SAMPLES, || {

@@ -3,9 +3,15 @@
 //
 //   node --expose-gc peers.mjs
 //
+// Columns are compared with the same work in Rust, which `cargo bench --bench host` of this workspace does in the same run (CARGO can name another cargo).
+//
 // Times are the best of several rounds, in ns an evaluation. Nothing is asserted about them.
 
+import { execFileSync } from 'node:child_process';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
+import { cpus, tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { Environment } from '@marcbachmann/cel-js';
 import { Parser } from 'expr-eval';
 import { compileExpression } from 'filtrex';
@@ -43,11 +49,23 @@ const cases = {
     source: 'cpu > 0.8 && lag > 60000 || heap_used / heap_max > 0.9',
     ranges: { cpu: [0, 1], lag: [0, 120_000], heap_used: [0, 4e9], heap_max: [3.5e9, 4.5e9] },
     native: (v) => (v.cpu > 0.8 && v.lag > 60000) || v.heap_used / v.heap_max > 0.9,
+    fill: (row, v) => {
+      row[0] = v.cpu;
+      row[1] = v.lag;
+      row[2] = v.heap_used;
+      row[3] = v.heap_max;
+    },
   },
   E2: {
     source: 'ceil(parallelism * (cpu / target) * (1 + reserve))',
     ranges: { parallelism: [1, 64], cpu: [0, 1], target: [0.5, 0.9], reserve: [0, 0.5] },
     native: (v) => Math.ceil(v.parallelism * (v.cpu / v.target) * (1 + v.reserve)),
+    fill: (row, v) => {
+      row[0] = v.parallelism;
+      row[1] = v.cpu;
+      row[2] = v.target;
+      row[3] = v.reserve;
+    },
   },
   E3: {
     source: E3,
@@ -58,6 +76,18 @@ const cases = {
       (v.records_out < 6000 && v.threads > 100 && v.cpu < 0.3 && v.heap <= 0.5) ||
       (v.lag > 30000 && v.busy < 800 && v.gc > 0.2 && v.restarts > 1) ||
       (v.backpressure < 0.5 && v.records_in < 5000 && v.records_out > 3000 && v.threads < 300),
+    fill: (row, v) => {
+      row[0] = v.cpu;
+      row[1] = v.heap;
+      row[2] = v.lag;
+      row[3] = v.busy;
+      row[4] = v.gc;
+      row[5] = v.restarts;
+      row[6] = v.backpressure;
+      row[7] = v.records_in;
+      row[8] = v.records_out;
+      row[9] = v.threads;
+    },
   },
   E4: {
     source: "exception =~ 'OutOfMemoryError' || exception =~ 'GC overhead'",
@@ -80,8 +110,9 @@ const engines = {
     const names = Object.keys(cases[name].ranges);
     const expression = new Expression(cases[name].source, names);
     const row = new Float64Array(names.length);
+    const { fill } = cases[name];
     return (v) => {
-      for (let i = 0; i < names.length; i++) row[i] = v[names[i]];
+      fill(row, v);
       return expression.evaluateRow(row);
     };
   },
@@ -110,7 +141,9 @@ const engines = {
     const engine = new jexl.Jexl();
     engine.addFunction('ceil', Math.ceil);
     engine.addFunction('has', (text, part) => text.includes(part));
-    const source = name === 'E4' ? "has(exception, 'OutOfMemoryError') || has(exception, 'GC overhead')" : cases[name].source;
+    // `&&` binds no tighter than `||` in jexl.
+    const grouped = cases[name].source.split('||').map((all) => (all.includes('&&') ? `(${all})` : all)).join('||');
+    const source = name === 'E4' ? "has(exception, 'OutOfMemoryError') || has(exception, 'GC overhead')" : grouped;
     const expression = engine.compile(source);
     return (v) => expression.evalSync(v);
   },
@@ -181,6 +214,7 @@ const table = (title, columns, lines) => {
   console.log();
 };
 
+console.log(`Node ${process.versions.node}, ${cpus().length} × ${cpus()[0]?.model ?? 'unknown processor'}\n`);
 const names = Object.keys(cases);
 const results = {};
 for (const [engine, make] of Object.entries(engines)) {
@@ -235,18 +269,46 @@ const loops = {
     }
   },
 };
+const rust = inRust();
 const columnTimes = ['E1', 'E2', 'E3'].map((name) => {
   const columns = Object.fromEntries(Object.entries(cases[name].ranges).map(([key, range]) => [key, Float64Array.from({ length: N }, () => between(range))]));
   const expression = new Expression(cases[name].source, Object.keys(columns));
   const into = name === 'E2' ? new Float64Array(N) : new Uint8Array(N);
   loops[name](columns, into);
   if (!expression.evaluateColumns(columns).every((x, i) => x === into[i])) throw new Error(`columns: ${name}`);
-  return [time(() => expression.evaluateColumns(columns).length, [0]) / N, time(() => loops[name](columns, into) ?? 1, [0]) / N];
+  const result = name === 'E2' ? new Float64Array(N) : new Uint8Array(N);
+  return [
+    time(() => expression.evaluateColumns(columns, result).length, [0]) / N,
+    time(() => expression.evaluateColumns(columns).length, [0]) / N,
+    rust[`columns ${name}`],
+    time(() => loops[name](columns, into) ?? 1, [0]) / N,
+  ];
 });
 table('ns a row, columns of 100,000', ['E1', 'E2', 'E3'], [
-  ['dras, columns', ...columnTimes.map((t) => show(t[0]))],
-  ['loop over typed arrays', ...columnTimes.map((t) => show(t[1]))],
+  ['dras, columns into an array that is there', ...columnTimes.map((t) => show(t[0]))],
+  ['dras, columns', ...columnTimes.map((t) => show(t[1]))],
+  ['the same in Rust', ...columnTimes.map((t) => show(t[2]))],
+  ['loop over typed arrays in JavaScript', ...columnTimes.map((t) => show(t[3]))],
 ]);
+table('times Rust', ['E1', 'E2', 'E3'], [
+  ['dras, columns into an array that is there', ...columnTimes.map((t) => (t[0] / t[2]).toFixed(2))],
+  ['dras, columns', ...columnTimes.map((t) => (t[1] / t[2]).toFixed(2))],
+]);
+
+/** What the same work takes in Rust, in ns, by its name. */
+function inRust() {
+  const folder = mkdtempSync(join(tmpdir(), 'dras-bench-'));
+  try {
+    const given = join(folder, 'cases.json');
+    const columns = Object.entries(cases).filter(([name]) => name !== 'E4');
+    writeFileSync(given, JSON.stringify(Object.fromEntries(columns.map(([name, { source, ranges }]) => [name, { source, ranges }]))));
+    const args = ['bench', '--quiet', '--locked', '-p', 'dras-benches', '--bench', 'host', '--', given];
+    const text = execFileSync(process.env.CARGO ?? 'cargo', args, { cwd: new URL('../..', import.meta.url), encoding: 'utf8' });
+    return JSON.parse(text.trim().split('\n').at(-1));
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
+}
 
 // What a call costs, and what is around a decision.
 const policy = new Policy({
@@ -266,8 +328,8 @@ const values = new Float64Array(240).fill(0.5);
 const overhead = [
   ['evaluateRow of `x > 0`', time(() => nothing.evaluateRow(one), [0])],
   ['Task.row, two metrics', time(() => feed(task, (now += 15_000)).stored, [0])],
-  ['Task.column, a sample (240 in a call)', time(() => new Task(policy, 't').column('cpu', times, values, { now: NOW }).stored, [0]) / 240],
-  ['Task.decide, nothing to do', time(() => task.decide(now).matters, [0])],
+  ['Task.column, a sample (240 in a call, a new task each time)', time(() => new Task(policy, 't').column('cpu', times, values, { now: NOW }).stored, [0]) / 240],
+  [`Task.decide, nothing to do (in Rust, another document: ${show(rust.decide)})`, time(() => task.decide(now).matters, [0])],
   ['Decision.toJSON', time((d) => JSON.stringify(task.decide(now)).length, [0])],
 ];
 const fleet = new Fleet(policy);

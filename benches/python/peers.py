@@ -154,6 +154,8 @@ def with_rule_engine(name: str) -> Callable[[Row], Any]:
     import rule_engine
 
     source = words(name)
+    if name == "E2":
+        source = "(parallelism * (cpu / target) * (1 + reserve)).ceiling"
     if name == "E4":
         source = "exception =~~ 'OutOfMemoryError' or exception =~~ 'GC overhead'"
     return rule_engine.Rule(source).evaluate  # type: ignore[no-any-return]
@@ -361,7 +363,7 @@ def columns_and_calls() -> None:
     line(
         "one scrape of one metric",
         least(lambda: task.row(values, now=next(clock), instance="tm-1"), 1),
-        None,
+        rust["row"],
     )
     line(
         "a trivial call (Decision.at)",

@@ -34,6 +34,12 @@ impl NativeDecision {
         self.decision.task().to_owned()
     }
 
+    /// The fingerprint of the policy that decided.
+    #[napi(catch_unwind)]
+    pub fn fingerprint(&self) -> String {
+        format!("{:016x}", self.decision.policy().fingerprint())
+    }
+
     /// When the look was taken.
     #[napi(catch_unwind)]
     pub fn at(&self) -> f64 {

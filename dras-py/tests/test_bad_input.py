@@ -1,4 +1,4 @@
-"""What people hand over by mistake, to every method that takes anything: an exception of the package's own classes, and the object works as before."""
+"""What people hand over by mistake, to whatever takes something: an exception of the package's own classes, and the object works as before."""
 
 from __future__ import annotations
 
@@ -122,7 +122,7 @@ def calls(given: Any) -> Iterator[tuple[str, Callable[[], object]]]:
     assert instruction is not None
     fleet = dras.Fleet(policy, ["orders"])
     handle = fleet.series("orders", "cpu", "tm-1")
-    for name, call in {
+    yield from {
         "Policy": lambda: dras.Policy(given),
         "Template": lambda: dras.Template(given),
         "Policy.lint": lambda: policy.lint(retention=given),
@@ -220,8 +220,7 @@ def calls(given: Any) -> Iterator[tuple[str, Callable[[], object]]]:
         "configuration": lambda: instruction.configuration(given),
         "restart_with_savepoint": lambda: instruction.restart_with_savepoint(given),
         "flink_deployment_patch": lambda: instruction.flink_deployment_patch(given),
-    }.items():
-        yield name, call
+    }.items()
 
 
 @pytest.mark.parametrize("given", ODD, ids=lambda given: f"{type(given).__name__}-{str(given)[:20]!a}")
@@ -291,7 +290,7 @@ def test_buffers_that_were_released(task: dras.Task, tmp_path: Path) -> None:
         floats.release()
         mapped.close()
     with pytest.raises(dras.DrasError):
-        task.column("cpu", TIMES, mapped, now=NOW)  # type: ignore[arg-type]
+        task.column("cpu", TIMES, mapped, now=NOW)
     assert task.decide(NOW).at == NOW
 
 
@@ -318,7 +317,7 @@ def test_read_only_buffers_are_read(task: dras.Task) -> None:
     assert task.column("cpu", memoryview(array.array("q", TIMES)).toreadonly(), values, now=NOW, instance="tm-2").stored == 20
     empty = bytes(0)
     with pytest.raises(dras.InputTypeError):
-        task.column("cpu", TIMES, empty, now=NOW)  # type: ignore[arg-type]
+        task.column("cpu", TIMES, empty, now=NOW)
 
 
 @pytest.mark.parametrize(
@@ -492,12 +491,13 @@ def test_use_after_the_end(policy: dras.Policy) -> None:
     handle = fleet.series("orders", "cpu", "tm-1")
     orders = fleet["orders"]
     fleet.remove("orders")
-    for call, code in [
+    gone: list[tuple[Callable[[], object], str]] = [
         (lambda: fleet.ingest([handle], NOW, [1.0], now=NOW), "unknown_series"),
         (lambda: fleet["orders"], "unknown_task"),
         (lambda: fleet.remove("orders"), "unknown_task"),
         (lambda: fleet.decide(NOW, tasks=["orders"]), "unknown_task"),
-    ]:
+    ]
+    for call, code in gone:
         with pytest.raises(dras.InputError) as caught:
             call()
         assert caught.value.code == code
@@ -505,14 +505,14 @@ def test_use_after_the_end(policy: dras.Policy) -> None:
     assert orders.decide(NOW).changes and fleet.decide(NOW).looked == 1
     # What objects gave outlives them.
     decision = orders.decide(NOW + MINUTE)
-    del fleet, orders, policy
+    del gone, orders, policy
     assert decision.policy.name == "etl" and decision.explain() and decision.to_dict()
 
 
 def test_objects_take_no_attributes(policy: dras.Policy, task: dras.Task) -> None:
     for thing in (policy, task, dras.Fleet(policy), HOT, task.decide(NOW)):
         with pytest.raises(AttributeError):
-            thing.me = thing  # type: ignore[attr-defined]
+            setattr(thing, "me", thing)  # noqa: B010
 
 
 def test_nothing_can_be_made_without_its_constructor() -> None:

@@ -95,6 +95,64 @@ def test_a_shadow_without_a_metric_is_fed_the_others(task: dras.Task) -> None:
     assert task.shadow_difference is not None
 
 
+def test_a_fleet_is_kept(policy: dras.Policy) -> None:
+    fleet = dras.Fleet(policy, ["orders", "bills", "mails"])
+    fleet.set("parallelism", dict.fromkeys(fleet, 4))
+    fleet.set("task_managers", dict.fromkeys(fleet, 1))
+    handles = np.array([fleet.series(id, "cpu", "tm-1") for id in fleet])
+    for t in TIMES:
+        fleet.ingest(handles, t, [90.0, 50.0, 95.0], now=t)
+    kept = fleet.snapshots()
+    assert list(kept) == ["orders", "bills", "mails"] and kept["bills"] == fleet["bills"].snapshot()
+    decided = [d.to_json() for d in fleet.decide(NOW, keep="all")]
+    for given in (kept, list(kept.values()), (bytearray(one) for one in kept.values())):
+        again, left = dras.Fleet.restore(policy, given)
+        assert left == {} and again.ids == fleet.ids and again.policy == policy
+        assert [d.to_json() for d in again.decide(NOW, keep="all")] == decided
+    handle = again.series("orders", "cpu", "tm-1")
+    assert again.ingest([handle], NOW + SECOND, [90.0], now=NOW + SECOND).accepted.stored == 1
+    # Under another document, and what it does not know.
+    fleet["bills"].set(backlog=5)
+    other, left = dras.Fleet.restore(dras.Policy({"version": 1, "strategies": [{"use": "cpu"}]}), fleet.snapshots())
+    assert left["bills"].attributes_dropped == ("backlog",) and other.policy.name != "etl"
+    whole = kept["orders"]
+    refused: list[tuple[Any, str | None]] = [
+        ({**kept, "orders": whole[:-1]}, None),
+        ({**kept, "orders": kept["bills"]}, "task"),
+        ({"orders": b""}, None),
+        ([whole, whole], "duplicate_task"),
+    ]
+    for bad, code in refused:
+        with pytest.raises((dras.SnapshotError, dras.InputError)) as caught:
+            dras.Fleet.restore(policy, bad)
+        assert code is None or caught.value.code == code
+        assert '"orders"' in str(caught.value)
+
+
+def test_fleets_are_pickled(policy: dras.Policy) -> None:
+    fleet = dras.Fleet(policy, ["orders", "bills"])
+    fleet.set("parallelism", dict.fromkeys(fleet, 4))
+    fleet.set("backlog", dict.fromkeys(fleet, 5000))
+    fleet["bills"].rebind(dras.Policy(CAUTIOUS))
+    pickled = pickle.dumps(fleet)
+    assert pickled.count(b'"name":"etl"') == 1, "the document is in it once, and not with every task"
+    copied = copy.deepcopy(fleet)
+    decided = [d.to_json() for d in fleet.decide(NOW)]
+    for again in (pickle.loads(pickled), copied):
+        assert again.ids == ("orders", "bills") and [again[id].policy.name for id in again] == ["etl", "cautious"]
+        assert [d.to_json() for d in again.decide(NOW)] == decided
+
+
+def test_a_task_is_added_to_a_fleet(fed: dras.Task, policy: dras.Policy) -> None:
+    fleet = dras.Fleet(policy)
+    restored, _ = dras.Task.restore(policy, fed.snapshot())
+    added = fleet.add(restored, attributes={"backlog": 5000})
+    assert restored.attributes["backlog"] == 5000 == added.attributes["backlog"], "the task itself, not a copy"
+    assert fleet.ids == ("orders",) and fleet.decide(NOW)["orders"].changes[0].to == 8
+    with pytest.raises(dras.InputError):
+        fleet.add(fed)
+
+
 def test_a_fleet_moves_to_another_document(policy: dras.Policy) -> None:
     fleet = dras.Fleet(policy, ["orders", "bills"])
     fleet.set("parallelism", dict.fromkeys(fleet, 4))

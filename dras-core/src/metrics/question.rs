@@ -103,9 +103,8 @@ impl<'s> Series<'s> {
     }
 
     fn has_ended(&self, at: Millis) -> bool {
-        let ended = self.instance.ended.max(self.block.columns[self.column].ended);
         let newest = || self.block.newest_upto(self.column, at);
-        ended > Millis::MIN && ended <= at && newest().is_none_or(|t| t <= ended)
+        self.block.columns[self.column].has_ended(self.instance.ended, at, newest)
     }
 }
 
@@ -550,7 +549,7 @@ impl<'q> Question<'q> {
         let events = self.limited(log.between(bounds.left, bounds.right));
         let none = self.why_no_event();
         if events.is_empty() {
-            return self.of_no_events(none);
+            return of_no_events(self.aggregate.reduce, none);
         }
         let age = |event: &(Millis, Box<str>)| self.now.saturating_sub(event.0) as f64 / 1000.0;
         let mut passes = |text: &str| match (&self.aggregate.test, &mut test) {
@@ -621,45 +620,24 @@ impl<'q> Question<'q> {
 
     /// Why a window has no events: there were none, or nobody asked.
     pub(super) fn why_no_event(&self) -> Undefined {
-        let Source::Events(slot) = self.source else {
-            return Undefined::NoSample;
-        };
-        let until = self.windows.observed[usize::from(slot)];
-        let fresh = self.edges().right.saturating_sub(self.spec.staleness);
-        if until > Millis::MIN && until >= fresh {
-            Undefined::NoSample
-        } else {
-            Undefined::NotObserved
+        match self.source {
+            Source::Events(slot) => self.windows.why_no_event(slot, self.spec.staleness, self.edges().right),
+            Source::Raw { .. } | Source::Panes { .. } => Undefined::NoSample,
         }
     }
 
-    /// The same where no instance has an event: as of one instance without events, but that of no instance there is nothing to count.
-    fn reduced_without_events(&self, across: Across, scratch: &mut Scratch) -> Result<f64, Undefined> {
-        let value = self.of_no_events(scratch.shared.why_no_event(self))?;
+    /// The value over instances where none has an event: as of one instance without events, but that of no instance there is nothing to count.
+    pub(super) fn without_events(&self, across: Across, work: &mut Vec<f64>) -> Result<f64, Undefined> {
+        let value = of_no_events(self.aggregate.reduce, self.why_no_event())?;
         match across {
             Across::Count => Ok(0.0),
-            _ => finite(kernels::across(across, &[value], &mut scratch.work), self.spec),
-        }
-    }
-
-    /// The value of a window without events. `none` says why there are none: nothing went wrong, or nobody asked.
-    fn of_no_events(&self, none: Undefined) -> Result<f64, Undefined> {
-        match self.aggregate.reduce {
-            Reduce::Count | Reduce::Any if none != Undefined::NotObserved => Ok(0.0),
-            Reduce::Count | Reduce::Any | Reduce::Age | Reduce::AgeOfFirst | Reduce::All | Reduce::Share => Err(none),
-            // The newest text is no number; `latest_text` has it.
-            _ => Err(Undefined::NotANumber),
+            _ => finite(kernels::across(across, &[value], work), self.spec),
         }
     }
 
     /// The metric.
     pub(super) fn metric(&self) -> MetricId {
         self.aggregate.metric
-    }
-
-    /// Whether the window ends at the look.
-    pub(super) fn ends_at_look(&self) -> bool {
-        self.at == self.now && !matches!(self.aggregate.window.span, Span::Previous(_))
     }
 
     /// Whether the instances that count are those of which the metric is live at the look. Of windows in the past, they are those of then; and of
@@ -679,7 +657,7 @@ impl<'q> Question<'q> {
     ) -> Result<f64, Undefined> {
         let events = matches!(self.source, Source::Events(_));
         if events && live.range().is_empty() {
-            return self.reduced_without_events(across, scratch);
+            return self.without_events(across, &mut scratch.work);
         }
         let mut values = std::mem::take(&mut scratch.across);
         values.clear();
@@ -714,7 +692,7 @@ impl<'q> Question<'q> {
         };
         let have = values.len() as u32;
         let result = if live == 0 {
-            Err(scratch.shared.why_not_live(self))
+            Err(self.why_not_live())
         } else {
             // An instance none of whose events is in the window says nothing about the others.
             let expected = if events || counts_instances {
@@ -754,6 +732,28 @@ impl<'q> Question<'q> {
             },
             None => Undefined::NoInstance,
         }
+    }
+}
+
+impl Windows {
+    /// Why a window up to `right` has no events: there were none, or nobody asked.
+    fn why_no_event(&self, slot: u16, staleness: Millis, right: Millis) -> Undefined {
+        let until = self.observed[usize::from(slot)];
+        if until > Millis::MIN && until >= right.saturating_sub(staleness) {
+            Undefined::NoSample
+        } else {
+            Undefined::NotObserved
+        }
+    }
+}
+
+/// The value of a window without events. `none` says why there are none: nothing went wrong, or nobody asked.
+fn of_no_events(reduce: Reduce, none: Undefined) -> Result<f64, Undefined> {
+    match reduce {
+        Reduce::Count | Reduce::Any if none != Undefined::NotObserved => Ok(0.0),
+        Reduce::Count | Reduce::Any | Reduce::Age | Reduce::AgeOfFirst | Reduce::All | Reduce::Share => Err(none),
+        // The newest text is no number; `latest_text` has it.
+        _ => Err(Undefined::NotANumber),
     }
 }
 
@@ -821,7 +821,7 @@ impl Tally {
 }
 
 /// A value that is a number. Infinities pass only where the metric keeps them.
-pub(super) fn finite(value: Option<f64>, spec: &MetricSpec) -> Result<f64, Undefined> {
+fn finite(value: Option<f64>, spec: &MetricSpec) -> Result<f64, Undefined> {
     match value {
         Some(v) if v.is_finite() => Ok(v),
         Some(v) if v.is_nan() => Err(Undefined::NotAvailable),

@@ -32,10 +32,10 @@ nothing has to be closed. Subinterpreters cannot load the package (:class:`LoadE
 
 from __future__ import annotations
 
+from collections.abc import Iterable as _Iterable
 from collections.abc import Mapping as _Mapping
 from importlib.metadata import PackageNotFoundError as _PackageNotFoundError
 from importlib.metadata import version as _version
-from typing import TYPE_CHECKING as _TYPE_CHECKING
 
 from ._data import (
     Accepted,
@@ -88,6 +88,7 @@ from ._data import (
     Verdict,
     VertexStep,
 )
+from ._load import refuse_subinterpreters
 from .errors import (
     CompileError,
     Diagnostic,
@@ -107,6 +108,7 @@ from .errors import (
 )
 
 try:
+    refuse_subinterpreters()
     from ._dras import (
         Assigner,
         Decision,
@@ -131,13 +133,11 @@ try:
     )
 except ImportError as _error:
     raise LoadError(
-        f"the native part of dras cannot be loaded: {_error}. It loads in the main interpreter of CPython 3.11 and later, on the platform of its wheel; "
-        "in subinterpreters it does not: use threads, or processes",
+        f"the native part of dras cannot be loaded: {_error}. It loads in the main interpreter of CPython 3.11 and later, on the platform of its "
+        "wheel; in subinterpreters it does not: use threads, or processes",
         "load",
     ) from _error
-
-if _TYPE_CHECKING:
-    from collections.abc import Iterable as _Iterable
+del refuse_subinterpreters
 
 try:
     __version__ = _version("dras")
