@@ -284,6 +284,11 @@ def test_in_several_threads() -> None:
     assert len(found) == 3 and len(set(found)) == 1
 
 
+def test_a_notebook_shows_it() -> None:
+    shown = FIGURE._repr_png_()  # type: ignore[attr-defined]
+    assert shown.startswith(b"\x89PNG") and isinstance(FIGURE, Figure)
+
+
 def test_legends_cover_nothing() -> None:
     drawn(FIGURE)
     boxes = {ax: ax.get_window_extent() for ax in FIGURE.axes}
