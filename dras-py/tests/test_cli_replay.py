@@ -201,6 +201,16 @@ def test_prometheus(tmp_path: Path) -> None:
     assert result.exit_code == 2 and "METRIC=" in result.stderr
 
 
+def test_infinities_of_prometheus_are_no_news(tmp_path: Path) -> None:
+    body = answer()
+    for series in body["data"]["result"]:
+        series["values"][50][1] = "+Inf"
+        series["values"][51][1] = "NaN"
+    (tmp_path / "all.json").write_text(json.dumps(body), encoding="utf-8")
+    found = decisions(str(tmp_path / "all.json"), *ARGS)
+    assert found[-1]["summary"]["looks"] == 107 and "inf" not in json.dumps(found).lower().replace("info", "")
+
+
 def test_series_are_told_by_the_conditions_of_queries(tmp_path: Path) -> None:
     policy = dras.Policy(
         {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import doctest
 import io
 import math
 import subprocess
@@ -68,6 +69,11 @@ def drawn(figure: Figure) -> bytes:
     out = io.BytesIO()
     figure.savefig(out, format="png")
     return out.getvalue()
+
+
+def test_its_docstring() -> None:
+    done = doctest.testmod(dras.plot)
+    assert done.attempted > 5 and done.failed == 0
 
 
 def test_what_there_is() -> None:
