@@ -78,7 +78,7 @@ test-python: wheel ## the Python package as installed: alone in an empty environ
 	@cd dras-py && $(PY_BIN)/pytest --quiet tests
 	@echo "== types and stubs"
 	@cd dras-py && $(PY_BIN)/mypy --no-incremental tests examples
-	@cd dras-py && $(PY_BIN)/python -m mypy.stubtest dras --allowlist tests/stubtest-allowlist.txt
+	@cd dras-py && $(PY_BIN)/python -m mypy.stubtest dras --mypy-config-file pyproject.toml --allowlist tests/stubtest-allowlist.txt
 
 lint-python: $(PY)/venv/.ready ## format, lints and types of the Python files
 	@echo "== Python"
@@ -94,7 +94,7 @@ $(PY)/docs/.ready: dras-py/requirements/docs.txt
 docs: docs-python
 docs-python: wheel $(PY)/docs/.ready ## the API reference of the Python package, as target/doc/dras-py/index.html
 	@$(PY)/docs/bin/python $(PIP) --no-index --no-deps --force-reinstall $(PY)/wheels/*.whl
-	@$(PY)/docs/bin/python dras-py/scripts/api_reference.py target/doc/dras-py
+	@$(PY)/docs/bin/python dras-py/scripts/api_reference.py target/doc/dras-py dras.plot
 
 $(PY)/bench/.ready: benches/python/peers.txt
 	@$(PYTHON) -m venv --clear $(PY)/bench

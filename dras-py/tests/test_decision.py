@@ -101,7 +101,7 @@ def test_memory_of_processes() -> None:
     [memory] = task.decide(NOW).memory
     assert memory.process == "task_manager" and memory.from_ == 2 * 1024**3 and memory.to > memory.from_
     assert set(memory.entries) == {"taskmanager.memory.process.size"}
-    assert "⇒ task_heap 806.4 MiB: taken" in task.decide(NOW + 1)._repr_html_(), "memory as people write it"
+    assert "⇒ task_heap 806.4MiB: taken" in task.decide(NOW + 1)._repr_html_(), "memory as people write it"
 
 
 def test_notebooks(decision: dras.Decision) -> None:

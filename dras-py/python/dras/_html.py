@@ -37,8 +37,8 @@ def _amount(resource: str, value: float) -> str:
         return f"{value:g}"
     for unit, size in (("GiB", 1024**3), ("MiB", 1024**2), ("KiB", 1024)):
         if value >= size:
-            return f"{value / size:.4g} {unit}"
-    return f"{value:g} B"
+            return f"{value / size:.4g}{unit}"
+    return f"{value:g}B"
 
 
 def _amounts(step: Change | ResourceStep) -> str:
