@@ -4,8 +4,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 
 use dras_core::metrics::Accepted;
-use dras_core::metrics::sources::prometheus::{self, PrometheusAnswer};
 use dras_core::metrics::sources::SourceLimits;
+use dras_core::metrics::sources::prometheus::{self, PrometheusAnswer};
 use dras_core::units::Millis;
 use napi::{Env, Result, Task};
 use serde_json::json;
@@ -108,7 +108,9 @@ impl<'a> Columns<'a> {
 
 fn take(members: &Members, now: Millis, stretch: &Stretch<'_>, taken: &mut Taken) {
     // A task that was taken out meanwhile has no series any more.
-    let Some(series) = members.series(stretch.handle) else { return };
+    let Some(series) = members.series(stretch.handle) else {
+        return;
+    };
     let Some(task) = members.task(series.place) else { return };
     let live = members.policy.policy.fingerprint();
     let done = task.with(|state| {
@@ -222,7 +224,9 @@ pub(crate) fn take_answer(
             continue;
         };
         let done = task.with(|state| {
-            let read = state.feed(&[(metric, false)], |policy, task| task.take_prometheus(policy, now, metric, part));
+            let read = state.feed(&[(metric, false)], |policy, task| {
+                task.take_prometheus(policy, now, metric, part)
+            });
             read.map_err(read_error)
         });
         match done.and_then(|done| done) {
@@ -237,10 +241,14 @@ pub(crate) fn take_answer(
     taken.notes.sort_unstable();
     taken.notes.dedup();
     if without > 0 {
-        taken.notes.insert(0, format!("{without} series have no label `{label}`"));
+        taken
+            .notes
+            .insert(0, format!("{without} series have no label `{label}`"));
     }
     if strangers > 0 {
-        taken.notes.push(format!("{strangers} tasks in the answer are not in the fleet"));
+        taken
+            .notes
+            .push(format!("{strangers} tasks in the answer are not in the fleet"));
     }
     Ok(taken)
 }
@@ -265,7 +273,14 @@ impl Task for ReadMany {
                 return Err(cancelled());
             }
             let answer = answer(&self.body)?;
-            take_answer(&self.members, self.now, &self.metric, &self.label, answer, Some(&self.cancel))
+            take_answer(
+                &self.members,
+                self.now,
+                &self.metric,
+                &self.label,
+                answer,
+                Some(&self.cancel),
+            )
         })?
     }
 

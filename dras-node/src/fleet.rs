@@ -7,8 +7,8 @@ use dras_core::engine::LookKind;
 use dras_core::metrics::ingest::MAX_NAME_BYTES;
 use dras_core::metrics::{IngestError, InstanceId, Kind, MetricId};
 use dras_core::units::Millis;
-use napi::bindgen_prelude::{AsyncTask, BigInt64ArraySlice, Float64ArraySlice, Uint8ArraySlice, Uint32ArraySlice};
 use napi::Result;
+use napi::bindgen_prelude::{AsyncTask, BigInt64ArraySlice, Float64ArraySlice, Uint8ArraySlice, Uint32ArraySlice};
 use napi_derive::napi;
 use serde_json::{Value, json};
 

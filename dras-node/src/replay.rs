@@ -215,7 +215,11 @@ impl Run {
             let share = (decision.at().saturating_sub(from) as f64 / span).clamp(0.0, 1.0);
             self.progress.store(share.to_bits(), Ordering::Relaxed);
             ended |= self.cancel.load(Ordering::Relaxed);
-            if ended { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+            if ended {
+                ControlFlow::Break(())
+            } else {
+                ControlFlow::Continue(())
+            }
         });
         if ended {
             return Err(cancelled());

@@ -51,7 +51,11 @@ impl State {
     }
 
     /// Where another document would decide otherwise now. Nothing is changed.
-    pub(crate) fn difference(&self, other: &Policy, now: Millis) -> std::result::Result<Option<Difference>, DecideError> {
+    pub(crate) fn difference(
+        &self,
+        other: &Policy,
+        now: Millis,
+    ) -> std::result::Result<Option<Difference>, DecideError> {
         let mut found = differences(&self.loaded.policy, other, [&self.task], now)?;
         Ok(found.pop())
     }
@@ -104,7 +108,9 @@ impl State {
         };
         let live = loaded.policy.fingerprint();
         beside.shadow.feed(&loaded.policy, task, |policy, task| {
-            let has = |(name, events): &(&str, bool)| policy.metric(name).is_some_and(|id| holds(policy, id, *events).is_ok());
+            let has = |(name, events): &(&str, bool)| {
+                policy.metric(name).is_some_and(|id| holds(policy, id, *events).is_ok())
+            };
             if policy.fingerprint() == live || metrics.iter().all(has) {
                 act(policy, task)
             } else {
@@ -139,7 +145,10 @@ impl State {
     }
 
     fn row_of_both(&mut self, now: Millis, instance: u32, at: Millis) -> std::result::Result<Accepted, Fault> {
-        let (live, instance) = (self.loaded.policy.clone(), numbered(&mut self.instances, instance)?.0.to_owned());
+        let (live, instance) = (
+            self.loaded.policy.clone(),
+            numbered(&mut self.instances, instance)?.0.to_owned(),
+        );
         let catalogue = live.plan().catalogue();
         let row = std::mem::take(&mut self.row);
         let mut has: Vec<(MetricId, f64)> = Vec::with_capacity(row.len());

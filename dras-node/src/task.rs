@@ -2,10 +2,14 @@
 
 use std::sync::Arc;
 
-use dras_core::engine::{AttributeValue, Carried, DecideError, Decision, Policy, ReadError, ReadReport, Task, TaskError};
+use dras_core::engine::{
+    AttributeValue, Carried, DecideError, Decision, Policy, ReadError, ReadReport, Task, TaskError,
+};
 use dras_core::lang::Type;
 use dras_core::metrics::Accepted;
-use napi::bindgen_prelude::{BigInt64ArraySlice, Buffer, Either4, Float64ArraySlice, Null, ObjectFinalize, Uint8ArraySlice};
+use napi::bindgen_prelude::{
+    BigInt64ArraySlice, Buffer, Either4, Float64ArraySlice, Null, ObjectFinalize, Uint8ArraySlice,
+};
 use napi::{Env, Error, Result};
 use napi_derive::napi;
 use serde_json::{Map, Value, json};
@@ -268,7 +272,8 @@ impl NativeTask {
         let done = self.shared.with(|state| {
             let metric = state.loaded.metric(metric)?;
             let name = state.loaded.name(metric);
-            let told = |policy: &Policy, task: &mut Task| task.observed(policy, now, policy.metric_named(&name)?, until);
+            let told =
+                |policy: &Policy, task: &mut Task| task.observed(policy, now, policy.metric_named(&name)?, until);
             Ok::<_, Fault>(state.feed(&[(&name, true)], told)?)
         })?;
         done.map_err(Error::from)
@@ -335,7 +340,10 @@ impl NativeTask {
         metrics: &[(&str, bool)],
         work: impl FnMut(&Policy, &mut Task) -> std::result::Result<ReadReport, ReadError>,
     ) -> Result<String> {
-        let report = self.shared.with(|state| state.feed(metrics, work))?.map_err(read_error)?;
+        let report = self
+            .shared
+            .with(|state| state.feed(metrics, work))?
+            .map_err(read_error)?;
         to_json(&report_json(&report))
     }
 
@@ -458,9 +466,7 @@ impl NativeTask {
     #[napi(catch_unwind)]
     pub fn difference(&self, other: &NativePolicy, now: f64) -> Result<String> {
         let now = time(now, "now")?;
-        let found = self
-            .shared
-            .look(|state| state.difference(&other.loaded.policy, now))?;
+        let found = self.shared.look(|state| state.difference(&other.loaded.policy, now))?;
         to_json(&found)
     }
 

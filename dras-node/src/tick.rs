@@ -71,7 +71,9 @@ impl Tick {
             match done {
                 Ok((decision, loaded, difference)) => {
                     found.count(&decision);
-                    found.differences.extend(difference.map(|difference| (place, difference)));
+                    found
+                        .differences
+                        .extend(difference.map(|difference| (place, difference)));
                     if self.all || decision.matters() {
                         found.decisions.push((place, loaded, decision));
                     } else {
