@@ -112,7 +112,7 @@ lock-python: $(PY)/venv/.ready ## pin the Python tools anew, with hashes (needs 
 	@$(PY_BIN)/uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes --no-header -o benches/python/peers.txt benches/python/peers.in
 
 # --- the npm package (dras-node) -------------------------------------------------------------------------------------------------------------
-.PHONY: node test-node docs-node bench-node
+.PHONY: node pack-node test-node docs-node bench-node
 NPM ?= npm
 
 dras-node/node_modules/.package-lock.json: dras-node/package-lock.json
@@ -122,6 +122,9 @@ dras-node/node_modules/.package-lock.json: dras-node/package-lock.json
 node: dras-node/node_modules/.package-lock.json ## build the addon of the npm package
 	cd dras-node && $(NPM) run --silent build
 
+pack-node: node ## the npm package and the one with the addon for this machine, as target/npm/dras-*.tgz
+	node dras-node/scripts/pack.mjs target/npm
+
 test: test-node
 test-node: node ## pack the npm package, install it in an empty folder, and test it there
 	node dras-node/scripts/test.mjs
@@ -130,6 +133,6 @@ docs: docs-node
 docs-node: dras-node/node_modules/.package-lock.json ## the documentation of the npm package, as target/doc/dras-node/index.html
 	cd dras-node && $(NPM) run --silent docs
 
-bench-node: node ## the npm package against other rule engines for Node
+bench-node: node ## the npm package beside Rust, other rule engines for Node and plain JavaScript
 	cd benches/node && $(NPM) ci --ignore-scripts --no-audit --no-fund --loglevel=error
 	node --expose-gc benches/node/peers.mjs

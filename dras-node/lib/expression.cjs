@@ -41,6 +41,8 @@ class Expression {
   #space;
   #said;
   #call;
+  /** The same where something is not there or is a text. */
+  #callAny;
   /** Whether somebody is filling the space: a getter among the values may evaluate as well. */
   #filling = false;
   #places;
@@ -58,6 +60,7 @@ class Expression {
       info = JSON.parse(this.#native.info());
       // Rows of numbers do not hold texts.
       this.#call = info.texts || info.type === 'text' ? null : this.#native.evaluator(this.#space);
+      this.#callAny = this.#native.anyEvaluator(this.#space, this.#said);
     } catch (error) {
       throw translate(error);
     }
@@ -129,10 +132,14 @@ class Expression {
   }
 
   evaluate(values) {
-    const call = this.#call;
-    if (call === null || this.#filling) return this.#own(values, (row, said, texts) => this.#native.evaluate(row, said, texts) ?? undefined);
     const texts = [];
     let plain;
+    if (this.#filling) {
+      // Inside of another evaluation: in rows of its own, which stand in the space for a moment.
+      const [row, said] = [new Float64Array(this.#names.length), new Uint8Array(this.#names.length)];
+      this.#fill(values, row, said, texts);
+      return this.#aside(row, said, texts);
+    }
     this.#filling = true;
     try {
       plain = this.#fill(values, this.#space, this.#said, texts);
@@ -140,9 +147,24 @@ class Expression {
       this.#filling = false;
     }
     try {
-      return plain ? call() : (this.#native.evaluate(this.#space, this.#said, texts) ?? undefined);
+      return plain && this.#call !== null ? this.#call() : this.#callAny(...texts);
     } catch (error) {
       throw translate(error);
+    }
+  }
+
+  /** Evaluates while the space is being filled for somebody else. */
+  #aside(row, said, texts) {
+    const kept = [new Float64Array(this.#space), new Uint8Array(this.#said)];
+    this.#space.set(row);
+    this.#said.set(said);
+    try {
+      return this.#callAny(...texts);
+    } catch (error) {
+      throw translate(error);
+    } finally {
+      this.#space.set(kept[0]);
+      this.#said.set(kept[1]);
     }
   }
 
@@ -156,8 +178,8 @@ class Expression {
     if (call === null) {
       throw new InputTypeError('the expression is, or has, a text; rows of numbers are for conditions and numbers', 'type');
     }
+    if (this.#filling) return this.#aside(row, new Uint8Array(length).fill(NUMBER), []);
     try {
-      if (this.#filling) return this.#native.evaluate(new Float64Array(row), new Uint8Array(length).fill(NUMBER), []) ?? undefined;
       for (let i = 0; i < length; i++) space[i] = row[i];
       return call();
     } catch (error) {

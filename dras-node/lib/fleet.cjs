@@ -1,5 +1,6 @@
 'use strict';
 
+const { inspect } = require('node:util');
 const native = require('./native.cjs');
 const { translate, DrasError, InputError, StateError } = require('./errors.cjs');
 const { freeze } = require('./freeze.cjs');
@@ -267,6 +268,14 @@ class Fleet {
   [Symbol.dispose]() {
     this.dispose();
   }
+
+  toString() {
+    return `fleet of ${this.size} tasks under the ${this.#policy}`;
+  }
+
+  [inspect.custom]() {
+    return `Fleet { ${this.size} tasks, ${this.#policy} }`;
+  }
 }
 
 class FleetDecisions {
@@ -295,7 +304,7 @@ class FleetDecisions {
       // The task may have come under another policy since.
       const task = this.#tasks[this.#native.place(index)];
       const by = decision.fingerprint();
-      this.#made[index] = new Decision(decision, task.policy.fingerprint === by ? task.policy : this.#policy);
+      this.#made[index] = new Decision(decision, task.policy.fingerprint === by ? task.policy : this.#policy, task.id);
     }
     return this.#made[index];
   }

@@ -111,11 +111,11 @@ function word(value, what, words) {
 
 const look = (value) => (value === undefined ? false : word(value, 'look', ['long', 'short']) === 'short');
 
-/** A whole number that is not negative. */
-function count(value, what, most = 0xffffffff) {
+/** A whole number in a range. */
+function count(value, what, most = 0xffffffff, least = 0) {
   if (typeof value !== 'number') throw wrongType(value, what, 'a number');
-  if (!Number.isInteger(value) || value < 0 || value > most) {
-    throw new InputError(`${what} is ${value}; it must be a whole number from 0 to ${most}`, 'number');
+  if (!Number.isInteger(value) || value < least || value > most) {
+    throw new InputError(`${what} is ${value}; it must be a whole number from ${least} to ${most}`, 'number');
   }
   return value;
 }
@@ -185,8 +185,7 @@ const keep = (value) => (value === undefined ? false : word(value, 'keep', ['mat
 /** A number of threads; 0 is as many as there are cores. */
 function threads(value) {
   if (value === undefined) return 0;
-  if (value === 0) throw new InputError('threads must be at least 1', 'number');
-  return count(value, 'threads', 256);
+  return count(value, 'threads', 256, 1);
 }
 
 /** A `Float64Array`. */

@@ -101,19 +101,21 @@ class Recording {
 class Replay {
   #native;
   #policy;
+  #task;
   #made = [];
 
-  constructor(replay, policy) {
+  constructor(replay, policy, task) {
     if (!(replay instanceof native.NativeReplay)) throw new TypeError('replays are made by replay');
     this.#native = replay;
     this.#policy = policy;
+    this.#task = task;
     Object.defineProperty(this, 'summary', { value: freeze(JSON.parse(replay.summary())), enumerable: true });
     Object.defineProperty(this, 'length', { value: replay.length(), enumerable: true });
   }
 
   decision(index) {
     if (!Number.isInteger(index) || index < 0 || index >= this.length) return undefined;
-    this.#made[index] ??= new Decision(this.#native.decision(index), this.#policy);
+    this.#made[index] ??= new Decision(this.#native.decision(index), this.#policy, this.#task);
     return this.#made[index];
   }
 
@@ -159,7 +161,7 @@ async function replay(policy, recording, options = undefined) {
     }
   });
   if (thrown !== undefined) throw thrown.error;
-  return new Replay(done, policy);
+  return new Replay(done, policy, recording.task);
 }
 
 module.exports = { Recording, Replay, replay };

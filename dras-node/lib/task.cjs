@@ -141,7 +141,7 @@ class Task {
 
   get shadowDecision() {
     const decision = this.#do(() => this.#native.shadowDecision());
-    return decision === null ? null : new Decision(decision, this.#shadow);
+    return decision === null ? null : new Decision(decision, this.#shadow, this.id);
   }
 
   get shadowDifference() {
@@ -368,7 +368,7 @@ class Task {
     const short = options === undefined ? false : input.look(input.options(options, ['look'], 'decide').look);
     const at = input.time(now, 'now');
     try {
-      return new Decision(this.#native.decide(at, short), this.#policy);
+      return new Decision(this.#native.decide(at, short), this.#policy, this.id);
     } catch (error) {
       throw translate(error);
     }
@@ -418,6 +418,10 @@ class Task {
 
   dispose() {
     this.#native.dispose();
+  }
+
+  toString() {
+    return `task ${JSON.stringify(this.id)} under the ${this.#policy}`;
   }
 
   [Symbol.dispose]() {

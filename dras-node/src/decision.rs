@@ -28,12 +28,6 @@ impl NativeDecision {
 
 #[napi]
 impl NativeDecision {
-    /// The task's id.
-    #[napi(catch_unwind)]
-    pub fn task(&self) -> String {
-        self.decision.task().to_owned()
-    }
-
     /// The fingerprint of the policy that decided.
     #[napi(catch_unwind)]
     pub fn fingerprint(&self) -> String {

@@ -7,8 +7,8 @@ use dras_core::lang::{self, Column, Limits, Row, Scope, Truth, Type, Value, Vari
 use dras_core::names::check_name;
 use dras_core::undefined::Undefined;
 use dras_core::units::{Unit, WireUnit};
-use napi::bindgen_prelude::{Either3, Float64Array, Float64ArraySlice, Function};
-use napi::{Either, Env, Result};
+use napi::bindgen_prelude::{Either3, Either4, Float64Array, Float64ArraySlice, Function, Uint8Array};
+use napi::{Env, Result};
 use napi_derive::napi;
 use serde_json::json;
 
@@ -73,6 +73,9 @@ mod said {
 
 /// What an evaluation over numbers gives: a truth value or a number, or nothing where it is undefined.
 type Answer = Either3<bool, f64, ()>;
+
+/// The same where there may be texts.
+type AnyAnswer = Either4<bool, f64, String, ()>;
 
 /// Memory of a `Uint8Array` that is written to.
 type Bytes<'a> = &'a mut [u8];
@@ -164,22 +167,20 @@ impl NativeExpression {
         }))
     }
 
-    /// Its value, where something is not there or is a text; `null` where it is undefined.
+    /// The same where something is not there or is a text: `said` says how each value is, and the texts are the function's arguments, in the order of
+    /// the variables.
     #[napi(catch_unwind)]
-    pub fn evaluate(
+    pub fn any_evaluator<'env>(
         &self,
-        values: &[f64],
-        said: &[u8],
-        texts: Vec<String>,
-    ) -> Result<Option<Either<f64, Either<bool, String>>>> {
-        let expression = &self.compiled.expression;
-        let mut row = expression.row();
-        self.compiled.said(values, said, &texts, &mut row)?;
-        Ok(match expression.evaluate(&mut row) {
-            Value::Number(x) => Some(Either::A(x)),
-            Value::Bool(b) => Some(Either::B(Either::A(b))),
-            Value::Text(text) => Some(Either::B(Either::B(text.into_owned()))),
-            Value::Undefined(_) => None,
+        env: &'env Env,
+        space: Float64Array,
+        said: Uint8Array,
+    ) -> Result<Function<'env, (), AnyAnswer>> {
+        let compiled = Rc::clone(&self.compiled);
+        env.create_function_from_closure("evaluate", move |context| {
+            let texts = (0..context.length()).map(|i| context.get::<String>(i));
+            let texts: Vec<String> = texts.collect::<Result<_>>()?;
+            compiled.any_answer(&space, &said, &texts)
         })
     }
 
@@ -251,6 +252,17 @@ impl Compiled {
         Ok(match self.expression.ty() {
             Type::Bool => self.expression.condition(&mut row).map_or(Either3::C(()), Either3::A),
             _ => self.expression.number(&mut row).map_or(Either3::C(()), Either3::B),
+        })
+    }
+
+    fn any_answer(&self, values: &[f64], said: &[u8], texts: &[String]) -> Result<AnyAnswer> {
+        let mut row = self.expression.row();
+        self.said(values, said, texts, &mut row)?;
+        Ok(match self.expression.evaluate(&mut row) {
+            Value::Bool(b) => Either4::A(b),
+            Value::Number(x) => Either4::B(x),
+            Value::Text(text) => Either4::C(text.into_owned()),
+            Value::Undefined(_) => Either4::D(()),
         })
     }
 

@@ -74,15 +74,12 @@ impl Members {
         let mut gone = Vec::new();
         for (handle, place) in self.series.iter_mut().enumerate() {
             let Some(series) = place else { continue };
-            match number_metric(&to.policy, &old.name(series.metric)) {
-                Ok(metric) => {
-                    series.metric = metric;
-                    series.handle = Mutex::new(None);
-                }
-                Err(_) => {
-                    *place = None;
-                    gone.push(handle as u32);
-                }
+            if let Ok(metric) = number_metric(&to.policy, &old.name(series.metric)) {
+                series.metric = metric;
+                series.handle = Mutex::new(None);
+            } else {
+                *place = None;
+                gone.push(handle as u32);
             }
         }
         gone

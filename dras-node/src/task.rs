@@ -75,6 +75,10 @@ fn attribute(policy: &Policy, name: &str, value: Given) -> Result<Option<Attribu
     }
 }
 
+/// The garbage collector is not told of more than this for one task, in bytes: it comes whenever it was told of some tens of megabytes more, and windows
+/// of weeks take much only when they are full.
+const MOST_WEIGHT: usize = 1 << 16;
+
 /// A value of an attribute.
 type Given = Either4<f64, bool, String, Null>;
 
@@ -95,8 +99,8 @@ impl ObjectFinalize for NativeTask {
 
 impl NativeTask {
     /// The garbage collector sees a small object where there are many kilobytes; it is told, so that it comes in time.
-    fn around(env: &Env, policy: &NativePolicy, task: Task, carried: Option<Carried>) -> Result<NativeTask> {
-        let weight = policy.loaded.policy.plan().bytes_per_task(1) as i64;
+    fn around(env: Env, policy: &NativePolicy, task: Task, carried: Option<Carried>) -> Result<NativeTask> {
+        let weight = policy.loaded.policy.plan().bytes_per_task(1).min(MOST_WEIGHT) as i64;
         env.adjust_external_memory(weight)?;
         Ok(NativeTask {
             shared: Shared::new(&policy.loaded, task),
@@ -121,7 +125,7 @@ pub(crate) fn decide_error(error: DecideError) -> Error {
 impl NativeTask {
     /// A task without attributes and samples.
     #[napi(constructor, catch_unwind)]
-    pub fn new(env: &Env, policy: &NativePolicy, id: String) -> Result<NativeTask> {
+    pub fn new(env: Env, policy: &NativePolicy, id: String) -> Result<NativeTask> {
         let task = Task::new(&policy.loaded.policy, &id).map_err(task_error)?;
         NativeTask::around(env, policy, task, None)
     }
@@ -438,7 +442,7 @@ impl NativeTask {
 
     /// A task of a snapshot.
     #[napi(factory, catch_unwind)]
-    pub fn restore(env: &Env, policy: &NativePolicy, bytes: Uint8ArraySlice<'_>) -> Result<NativeTask> {
+    pub fn restore(env: Env, policy: &NativePolicy, bytes: Uint8ArraySlice<'_>) -> Result<NativeTask> {
         let (task, carried) = Task::restore(&policy.loaded.policy, &bytes).map_err(task_error)?;
         NativeTask::around(env, policy, task, Some(carried))
     }

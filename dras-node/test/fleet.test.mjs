@@ -30,6 +30,12 @@ test('a fleet decides as its tasks do, on any number of threads', async () => {
   }
 });
 
+test('tasks and fleets say what they are', () => {
+  const fleet = new Fleet(policy(), ['a', 'b']);
+  assert.match(String(fleet), /^fleet of 2 tasks under the policy "etl"/);
+  assert.match(String(fleet.get('a')), /^task "a" under the policy "etl"/);
+});
+
 test('all decisions are kept where that is asked for', async () => {
   const decisions = await fleetOf(20).decide(NOW, { keep: 'all', tasks: ['job-3', 'job-10', 'job-3'] });
   assert.deepEqual([...decisions].map((d) => [d.task, d.matters]), [['job-3', false], ['job-10', true]]);
