@@ -87,7 +87,8 @@ fn columns(source: &str, ranges: &[(&str, f64, f64)]) -> f64 {
 }
 
 fn main() {
-    let given = std::env::args().skip(1).find(|a| a.ends_with(".json"));
+    // Cargo hands over options of its own.
+    let given = std::env::args().skip(1).find(|argument| !argument.starts_with('-'));
     let policy = Policy::from_json(DOCUMENT, &DocumentLimits::default()).unwrap();
     let mut found = Map::new();
 
