@@ -51,6 +51,10 @@ def decision(d: Decision) -> str:
     parts = [f'<div class="dras"><b>{headline}</b>']
     parts += [f'<div style="color:#c62828">⚠ {escape(alert.rule)}: {escape(alert.text)}</div>' for alert in d.alerts]
     parts += [f"<div>somebody else changed {escape(s.resource)} {_amounts(s)}</div>" for s in d.external]
+    for m in d.memory:
+        before = "" if m.from_ is None else f"{_amount('memory', m.from_)} → "
+        entries = ", ".join(f"<code>{escape(key)}: {escape(value)}</code>" for key, value in m.entries.items())
+        parts.append(f"<div>{m.process.replace('_', ' ')}: {before}{_amount('memory', m.to)}, with {entries}</div>")
 
     rules = []
     for rule in d.rules:
