@@ -370,7 +370,7 @@ impl Checker<'_> {
         let d = if x > 1.0 && x <= 100.0 && hi == 1.0 && !text.ends_with('%') {
             d.help(format!("write `{text}%`"))
         } else {
-            d
+            d.help(format!("write a constant between {lo} and {hi}"))
         };
         self.report(d);
         None
