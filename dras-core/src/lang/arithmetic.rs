@@ -76,6 +76,11 @@ impl Fn1 {
         }
     }
 
+    /// Whether the result can be finite although the operand is not.
+    pub(crate) const fn hides(self) -> [bool; 1] {
+        [matches!(self, Fn1::Exp | Fn1::Sign)]
+    }
+
     pub(crate) fn why_undefined(self, x: f64) -> Undefined {
         match self {
             Fn1::Sqrt | Fn1::Ln | Fn1::Log2 | Fn1::Log10 if x <= 0.0 => Undefined::OutsideDomain,
@@ -130,6 +135,16 @@ impl Fn2 {
                     f64::NAN
                 }
             }
+        }
+    }
+
+    /// For each operand, whether the result can be finite although that operand is not.
+    pub(crate) const fn hides(self) -> [bool; 2] {
+        match self {
+            Fn2::Add | Fn2::Subtract | Fn2::Multiply => [false, false],
+            // x / ∞ is 0, and x % ∞ is x.
+            Fn2::Divide | Fn2::Remainder => [false, true],
+            _ => [true, true],
         }
     }
 

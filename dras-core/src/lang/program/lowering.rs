@@ -1,6 +1,7 @@
 //! Graph → program.
 
 use std::collections::HashMap;
+use std::sync::OnceLock;
 
 use super::super::graph::{Compare, Graph, GraphId, Input, Op, Place};
 use super::super::row::{NO_NUMBER, VariableSlot};
@@ -507,6 +508,7 @@ impl<'g> Lowering<'g> {
             bits: self.bits,
             outputs,
             variables: by_variable,
+            column_steps: OnceLock::new(),
         }
     }
 }

@@ -8,9 +8,12 @@
 
 mod lowering;
 
+use std::sync::OnceLock;
+
 use lowering::Lowering;
 
 use super::arithmetic::{Fn1, Fn2, Fn3};
+use super::columns::Steps;
 use super::exact::Values;
 use super::graph::{Graph, GraphId};
 use super::row::{OWN, Row, VariableSlot};
@@ -319,6 +322,8 @@ pub(crate) struct Program {
     pub(in crate::lang) bits: u32,
     outputs: Vec<(GraphId, Output)>,
     variables: Vec<VariableSlot>,
+    /// The same for columns, made when it is first run over some.
+    column_steps: OnceLock<Steps>,
 }
 
 impl Program {
@@ -351,6 +356,10 @@ impl Program {
 
     pub(in crate::lang) fn constant(&self, register: Register) -> f64 {
         self.start[register as usize]
+    }
+
+    pub(in crate::lang) fn column_steps(&self) -> &Steps {
+        self.column_steps.get_or_init(|| Steps::new(self))
     }
 
     pub(in crate::lang) fn registers(&self) -> usize {
