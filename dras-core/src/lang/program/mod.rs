@@ -120,13 +120,30 @@ macro_rules! define_code {
             fn apply(&self, numbers: &[f64], last: f64, sums: &mut [f64; 3]) -> f64 {
                 let [a, b, c] = self.operands.map(|register| register as usize);
                 let a = if self.chained { last } else { numbers[a] };
-                let b = numbers[b];
-                sums[0] += a;
-                sums[1] += b;
+                // Where the result can be finite though an operand is not, that is added up, too.
                 match self.code {
-                    $(Code::$one => Fn1::$one.apply(a),)*
-                    $(Code::$two => Fn2::$two.apply(a, b),)*
-                    $(Code::$three => Fn3::$three.apply(a, b, numbers[c]),)*
+                    $(Code::$one => {
+                        if const { Fn1::$one.hides()[0] } {
+                            sums[0] += a;
+                        }
+                        Fn1::$one.apply(a)
+                    })*
+                    $(Code::$two => {
+                        let b = numbers[b];
+                        if const { Fn2::$two.hides()[0] } {
+                            sums[0] += a;
+                        }
+                        if const { Fn2::$two.hides()[1] } {
+                            sums[1] += b;
+                        }
+                        Fn2::$two.apply(a, b)
+                    })*
+                    $(Code::$three => {
+                        let (b, c) = (numbers[b], numbers[c]);
+                        sums[0] += a + c;
+                        sums[1] += b;
+                        Fn3::$three.apply(a, b, c)
+                    })*
                 }
             }
         }
@@ -203,7 +220,7 @@ fn test_all(atoms: &[Atoms], numbers: &[f64]) -> (u64, f64) {
     (hits, (sums[0] + sums[1]) + (sums[2] + sums[3]))
 }
 
-/// Computes; also gives the sum of all results and of the first two operands of everything.
+/// Computes; also gives the sum of all results and of the operands that a result may hide.
 #[inline(never)]
 fn compute(ops: &[NumberOp], numbers: &mut [f64]) -> f64 {
     let (mut sums, mut last) = ([0.0; 3], 0.0);
@@ -215,7 +232,7 @@ fn compute(ops: &[NumberOp], numbers: &mut [f64]) -> f64 {
     sums[0] + sums[1] + sums[2]
 }
 
-/// The test `register ≥ bound` of a register that no other atom stands beside.
+/// The test `register ≥ bound` of a register that few other atoms stand beside.
 #[derive(Debug, Clone, Copy)]
 pub(in crate::lang) struct Single {
     pub(in crate::lang) bound: f64,
@@ -309,7 +326,7 @@ pub(crate) struct Program {
     /// The register file to begin with: inputs, constants, zeros up to a multiple of [`TOGETHER`], temporaries, and zeros so that [`TOGETHER`]
     /// registers can be read from each.
     start: Vec<f64>,
-    /// The inputs that no atom of the first stage looks at, and no operation as one of its first two operands.
+    /// The inputs that no atom of the first stage looks at, and no operation takes.
     untested: Vec<Register>,
     /// Inputs that some output needs.
     pub(crate) needed: Vec<bool>,
@@ -401,8 +418,12 @@ impl Program {
             sum += compute(&stage.ops, numbers);
         }
         if stage.compares {
-            let (mut word, tested) = test_all(&stage.atoms, numbers);
-            sum += tested;
+            let mut word = 0;
+            if !stage.atoms.is_empty() {
+                let (hits, tested) = test_all(&stage.atoms, numbers);
+                word = hits;
+                sum += tested;
+            }
             for single in &stage.singles {
                 let value = numbers[single.register as usize];
                 word.put(single.bit, value >= single.bound);
