@@ -227,13 +227,19 @@ fn windows() {
         },
     );
 
-    for (samples, target) in [(20, 80.0), (240, 700.0)] {
+    let targets = [
+        (20, Target::Nanos(80.0)),
+        (60, Target::None),
+        (240, Target::Nanos(700.0)),
+        (5760, Target::None),
+    ];
+    for (samples, target) in targets {
         let fixture = Fixture::filled(samples);
         let mut scratch = Scratch::new();
         line(
             &format!("five aggregates over {samples} samples"),
             METRICS,
-            Target::Nanos(target),
+            target,
             None,
             &mut || {
                 let (f, mut sum) = (black_box(&fixture), 0.0);
@@ -265,7 +271,10 @@ fn engine() {
     for (name, text, task_managers, target) in [
         ("look of the cpu strategy", CPU, 1, Target::None),
         ("look of the cpu strategy", CPU, 4, Target::None),
+        ("look of 1 rule", many_rules(1).as_str(), 1, Target::None),
+        ("look of 10 rules", many_rules(10).as_str(), 1, Target::None),
         ("look of 100 rules", text.as_str(), 1, Target::None),
+        ("look of 1000 rules", many_rules(1000).as_str(), 1, Target::None),
     ] {
         let mut fixture = EngineFixture::new(text, task_managers, 0.5);
         let mut decision = Decision::new(&fixture.policy);

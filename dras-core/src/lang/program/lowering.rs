@@ -553,7 +553,8 @@ fn together(atoms: impl ExactSizeIterator<Item = (Register, f64, u32)>) -> (Vec<
         rest = others;
         // Numbers that were just set one by one are slow to fetch as a vector; that pays for many of them only; measured.
         if group.len() < TOGETHER - 1 {
-            let single = |&(_, _, register, bound, bit): &(u32, u32, Register, f64, u32)| Single { bound, register, bit };
+            let single =
+                |&(_, _, register, bound, bit): &(u32, u32, Register, f64, u32)| Single { bound, register, bit };
             singles.extend(group.iter().map(single));
             continue;
         }

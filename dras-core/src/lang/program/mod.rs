@@ -117,31 +117,30 @@ macro_rules! define_code {
 
         impl NumberOp {
             #[inline(always)]
-            fn apply(&self, numbers: &[f64], last: f64, sums: &mut [f64; 3]) -> f64 {
+            fn apply(&self, numbers: &[f64], last: f64, sum: &mut f64) -> f64 {
                 let [a, b, c] = self.operands.map(|register| register as usize);
                 let a = if self.chained { last } else { numbers[a] };
                 // Where the result can be finite though an operand is not, that is added up, too.
                 match self.code {
                     $(Code::$one => {
                         if const { Fn1::$one.hides()[0] } {
-                            sums[0] += a;
+                            *sum += a;
                         }
                         Fn1::$one.apply(a)
                     })*
                     $(Code::$two => {
                         let b = numbers[b];
                         if const { Fn2::$two.hides()[0] } {
-                            sums[0] += a;
+                            *sum += a;
                         }
                         if const { Fn2::$two.hides()[1] } {
-                            sums[1] += b;
+                            *sum += b;
                         }
                         Fn2::$two.apply(a, b)
                     })*
                     $(Code::$three => {
                         let (b, c) = (numbers[b], numbers[c]);
-                        sums[0] += a + c;
-                        sums[1] += b;
+                        *sum += a + b + c;
                         Fn3::$three.apply(a, b, c)
                     })*
                 }
@@ -223,13 +222,13 @@ fn test_all(atoms: &[Atoms], numbers: &[f64]) -> (u64, f64) {
 /// Computes; also gives the sum of all results and of the operands that a result may hide.
 #[inline(never)]
 fn compute(ops: &[NumberOp], numbers: &mut [f64]) -> f64 {
-    let (mut sums, mut last) = ([0.0; 3], 0.0);
+    let (mut sum, mut last) = (0.0, 0.0);
     for op in ops {
-        last = op.apply(numbers, last, &mut sums);
+        last = op.apply(numbers, last, &mut sum);
         numbers[op.into as usize] = last;
-        sums[2] += last;
+        sum += last;
     }
-    sums[0] + sums[1] + sums[2]
+    sum
 }
 
 /// The test `register ≥ bound` of a register that few other atoms stand beside.
