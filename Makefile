@@ -3,7 +3,7 @@ CARGO ?= cargo
 export CARGO_TERM_COLOR ?= auto
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test bench lint fmt docs advisories
+.PHONY: help demo test bench bench-table lint fmt docs advisories
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -14,8 +14,19 @@ demo: ## replay a recorded Flink job and show what was decided and why (ARGS=…
 test: ## all tests of the workspace, doc-tests included
 	$(CARGO) test --locked --workspace
 
-bench: ## all benchmarks (criterion; ARGS=… is passed on)
-	$(CARGO) bench --locked --workspace -- $(ARGS)
+# Criterion first, then counts of instructions (where valgrind is installed), fleets, and at the end the tables with ratios to what is written by
+# hand: dras, and the other engines. Those have a workspace of their own, so that nothing else needs what they depend on.
+PEERS := benches/peers
+bench: ## all benchmarks, at the end tables with ratios (ARGS=… picks among those of criterion)
+	$(CARGO) bench --locked -p dras-benches --bench language --bench windows --bench snapshot --bench engine -- $(ARGS)
+	$(CARGO) bench --locked -p dras-benches --bench instructions --bench fleet
+	$(CARGO) bench --locked --manifest-path $(PEERS)/Cargo.toml --target-dir target/peers --features unsafe-vars --bench peers --no-run
+	$(CARGO) bench --locked -p dras-benches --bench summary
+	$(CARGO) bench --locked --manifest-path $(PEERS)/Cargo.toml --target-dir target/peers --features unsafe-vars --bench peers
+
+bench-table: ## the tables with ratios alone, without criterion
+	$(CARGO) bench --locked -p dras-benches --bench summary
+	$(CARGO) bench --locked --manifest-path $(PEERS)/Cargo.toml --target-dir target/peers --features unsafe-vars --bench peers
 
 lint: ## format, clippy, rustdoc, architecture, dependencies; warnings are errors
 	@echo "== format"
