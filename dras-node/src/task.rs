@@ -75,6 +75,9 @@ fn attribute(policy: &Policy, name: &str, value: Given) -> Result<Option<Attribu
     }
 }
 
+/// About what a task takes besides its windows, in bytes.
+const WITHOUT_WINDOWS: usize = 1 << 13;
+
 /// The garbage collector is not told of more than this for one task, in bytes: it comes whenever it was told of some tens of megabytes more, and windows
 /// of weeks take much only when they are full.
 const MOST_WEIGHT: usize = 1 << 16;
@@ -100,7 +103,8 @@ impl ObjectFinalize for NativeTask {
 impl NativeTask {
     /// The garbage collector sees a small object where there are many kilobytes; it is told, so that it comes in time.
     fn around(env: Env, policy: &NativePolicy, task: Task, carried: Option<Carried>) -> Result<NativeTask> {
-        let weight = policy.loaded.policy.plan().bytes_per_task(1).min(MOST_WEIGHT) as i64;
+        let windows = policy.loaded.policy.plan().bytes_per_task(1);
+        let weight = windows.saturating_add(WITHOUT_WINDOWS).min(MOST_WEIGHT) as i64;
         env.adjust_external_memory(weight)?;
         Ok(NativeTask {
             shared: Shared::new(&policy.loaded, task),
