@@ -3,7 +3,7 @@ CARGO ?= cargo
 export CARGO_TERM_COLOR ?= auto
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test bench lint fmt docs advisories
+.PHONY: help demo test bench bench-table lint fmt docs advisories
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -14,8 +14,19 @@ demo: ## replay a recorded Flink job and show what was decided and why (ARGS=…
 test: ## all tests of the workspace, doc-tests included
 	$(CARGO) test --locked --workspace
 
-bench: ## all benchmarks (criterion; ARGS=… is passed on)
-	$(CARGO) bench --locked --workspace -- $(ARGS)
+# Criterion first, then counts of instructions (where valgrind is installed), fleets, and at the end the tables with ratios to what is written by
+# hand: dras, and the other engines. Those have a workspace of their own, so that nothing else needs what they depend on.
+PEERS := benches/peers
+bench: ## all benchmarks, at the end tables with ratios (ARGS=… picks among those of criterion)
+	$(CARGO) bench --locked -p dras-benches --bench language --bench windows --bench snapshot --bench engine -- $(ARGS)
+	$(CARGO) bench --locked -p dras-benches --bench instructions --bench fleet
+	$(CARGO) bench --locked --manifest-path $(PEERS)/Cargo.toml --target-dir target/peers --features unsafe-vars --bench peers --no-run
+	$(CARGO) bench --locked -p dras-benches --bench summary
+	$(CARGO) bench --locked --manifest-path $(PEERS)/Cargo.toml --target-dir target/peers --features unsafe-vars --bench peers
+
+bench-table: ## the tables with ratios alone, without criterion
+	$(CARGO) bench --locked -p dras-benches --bench summary
+	$(CARGO) bench --locked --manifest-path $(PEERS)/Cargo.toml --target-dir target/peers --features unsafe-vars --bench peers
 
 lint: ## format, clippy, rustdoc, architecture, dependencies; warnings are errors
 	@echo "== format"
@@ -49,7 +60,7 @@ PY := target/python
 PY_BIN := $(CURDIR)/$(PY)/venv/bin
 PIP := -m pip --disable-pip-version-check --quiet install
 
-.PHONY: wheel test-python lint-python bench-python lock-python
+.PHONY: wheel wheel-free-threaded test-python lint-python docs-python bench-python lock-python
 test: test-python
 lint: lint-python
 
@@ -64,6 +75,9 @@ wheel: $(PY)/venv/.ready ## the Python wheel, as target/python/wheels/dras-*.whl
 	@rm -rf $(PY)/wheels
 	@cd dras-py && $(PY_BIN)/maturin build --quiet --release --locked --out ../$(PY)/wheels
 
+wheel-free-threaded: $(PY)/venv/.ready ## the wheel for CPython 3.14 without the global lock, which need not be installed, as target/python/free-threaded/dras-*.whl
+	@cd dras-py && $(PY_BIN)/maturin build --quiet --release --locked --no-default-features --interpreter python3.14t --out ../$(PY)/free-threaded
+
 test-python: wheel ## the Python package as installed: alone in an empty environment, pytest, types, stubs
 	@echo "== the wheel alone in an empty environment"
 	@$(PYTHON) -m venv --clear $(PY)/empty
@@ -75,13 +89,23 @@ test-python: wheel ## the Python package as installed: alone in an empty environ
 	@cd dras-py && $(PY_BIN)/pytest --quiet tests
 	@echo "== types and stubs"
 	@cd dras-py && $(PY_BIN)/mypy --no-incremental tests examples
-	@cd dras-py && $(PY_BIN)/python -m mypy.stubtest dras --allowlist tests/stubtest-allowlist.txt
+	@cd dras-py && $(PY_BIN)/python -m mypy.stubtest dras --mypy-config-file pyproject.toml --allowlist tests/stubtest-allowlist.txt
 
 lint-python: $(PY)/venv/.ready ## format, lints and types of the Python files
 	@echo "== Python"
 	@$(PY_BIN)/ruff format --quiet --config dras-py/pyproject.toml --check dras-py benches/python
 	@$(PY_BIN)/ruff check --quiet --no-cache --config dras-py/pyproject.toml dras-py benches/python
 	@cd dras-py && $(PY_BIN)/mypy --no-incremental python/dras
+
+$(PY)/docs/.ready: dras-py/requirements/docs.txt
+	@$(PYTHON) -m venv --clear $(PY)/docs
+	@$(PY)/docs/bin/python $(PIP) --require-hashes --only-binary :all: -r $<
+	@touch $@
+
+docs: docs-python
+docs-python: wheel $(PY)/docs/.ready ## the API reference of the Python package, as target/doc/dras-py/index.html
+	@$(PY)/docs/bin/python $(PIP) --no-index --no-deps --force-reinstall $(PY)/wheels/*.whl
+	@$(PY)/docs/bin/python dras-py/scripts/api_reference.py target/doc/dras-py dras.plot
 
 $(PY)/bench/.ready: benches/python/peers.txt
 	@$(PYTHON) -m venv --clear $(PY)/bench
@@ -95,6 +119,7 @@ bench-python: wheel $(PY)/bench/.ready ## the Python package beside Rust, other 
 lock-python: $(PY)/venv/.ready ## pin the Python tools anew, with hashes (needs PyPI)
 	@$(PY_BIN)/python $(PIP) uv
 	@$(PY_BIN)/uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes --no-header -o dras-py/requirements/test.txt dras-py/requirements/test.in
+	@$(PY_BIN)/uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes --no-header -o dras-py/requirements/docs.txt dras-py/requirements/docs.in
 	@$(PY_BIN)/uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes --no-header -o benches/python/peers.txt benches/python/peers.in
 
 # --- the npm package (dras-node) -------------------------------------------------------------------------------------------------------------

@@ -8,15 +8,22 @@
 use std::hint::black_box;
 
 use dras_benches::engine::{CPU, Fixture as EngineFixture, document, many_rules};
+use dras_benches::fleet::{FOUR, Fleet, MAXIMA};
 use dras_benches::language::{E1, E2, E3, E4, Example, ROWS, bind, compile_e4, e4, exceptions};
+use dras_benches::memory::{self, Counting};
+use dras_benches::replays::{every_minute, looks_a_second, recording};
 use dras_benches::windows::{Fixture, INTERVAL, METRICS};
 use dras_benches::{Random, nanos};
 use dras_core::engine::{Decision, LookKind, Policy, decide_into};
 use dras_core::lang::{Column, Expression, Limits, Row, Scope, Truth, Type};
 use dras_core::metrics::Scratch;
 
+#[global_allocator]
+static ALLOCATOR: Counting = Counting;
+
 const ROUNDS: usize = 41;
-const COLUMN: usize = 1 << 20;
+/// Rows of columns that stay in the cache of a core, or nearly so, and of columns that do not.
+const COLUMNS: [usize; 2] = [1 << 16, 1 << 20];
 
 fn median(mut values: Vec<f64>) -> f64 {
     values.sort_by(f64::total_cmp);
@@ -31,13 +38,16 @@ enum Target {
     None,
 }
 
+/// Arguments pick the lines that contain all of them.
+fn wanted(name: &str) -> bool {
+    std::env::args()
+        .skip(1)
+        .all(|a| a.starts_with('-') || name.contains(&a))
+}
+
 /// Measures `ours`, which does `units` things in one call, beside `native`, and prints a line.
 fn line(name: &str, units: usize, target: Target, native: Option<&mut dyn FnMut()>, ours: &mut dyn FnMut()) {
-    // An argument picks the lines that contain it.
-    if std::env::args()
-        .skip(1)
-        .any(|a| !a.starts_with('-') && !name.contains(&a))
-    {
+    if !wanted(name) {
         return;
     }
     let mut none = || ();
@@ -108,8 +118,8 @@ fn scalar<const N: usize, T: Default + Clone>(
     );
 }
 
-fn conditions<const N: usize>(example: &Example<N, bool>, target: f64) {
-    let data = example.columns(COLUMN);
+fn conditions<const N: usize>(example: &Example<N, bool>, target: f64, rows: usize) {
+    let data = example.columns(rows);
     let (rule, ids) = example.compile();
     let columns: Vec<Column<'_>> = ids
         .iter()
@@ -119,10 +129,10 @@ fn conditions<const N: usize>(example: &Example<N, bool>, target: f64) {
             values,
         })
         .collect();
-    let (mut theirs, mut ours) = (vec![false; COLUMN], vec![Truth::False; COLUMN]);
+    let (mut theirs, mut ours) = (vec![false; rows], vec![Truth::False; rows]);
     line(
-        &format!("{} over columns of {COLUMN} rows", example.name),
-        COLUMN,
+        &format!("{} over columns of {rows} rows", example.name),
+        rows,
         Target::Ratio(target),
         Some(&mut || (example.native_columns)(black_box(&data), black_box(&mut theirs))),
         &mut || rule.conditions(black_box(&columns), black_box(&mut ours)).unwrap(),
@@ -154,8 +164,10 @@ fn language() {
         },
     );
 
-    conditions(&E1, 1.3);
-    conditions(&E3, 2.0);
+    for rows in COLUMNS {
+        conditions(&E1, 1.3, rows);
+        conditions(&E3, 2.0, rows);
+    }
 
     let limits = Limits::default();
     let mut text_scope = Scope::new();
@@ -184,7 +196,7 @@ fn windows() {
     line(
         "ingest by row of 10, per sample",
         METRICS,
-        Target::Nanos(15.0),
+        Target::None,
         None,
         &mut || fixture.scrape(black_box(&values)),
     );
@@ -215,21 +227,25 @@ fn windows() {
         },
     );
 
-    for (samples, target) in [(20, 80.0), (240, 700.0)] {
+    let targets = [
+        (20, Target::Nanos(80.0)),
+        (60, Target::None),
+        (240, Target::Nanos(700.0)),
+        (5760, Target::None),
+    ];
+    for (samples, target) in targets {
         let fixture = Fixture::filled(samples);
         let mut scratch = Scratch::new();
         line(
             &format!("five aggregates over {samples} samples"),
             METRICS,
-            Target::Nanos(target),
+            target,
             None,
             &mut || {
                 let (f, mut sum) = (black_box(&fixture), 0.0);
+                let mut moment = f.windows.at(&f.plan, f.now, &mut scratch);
                 for id in f.aggregates.iter().flatten() {
-                    sum += f
-                        .windows
-                        .aggregate(&f.plan, *id, f.instance, f.now, None, &mut scratch)
-                        .unwrap();
+                    sum += moment.aggregate(*id, f.instance, None).unwrap();
                 }
                 black_box(sum);
             },
@@ -253,9 +269,12 @@ fn engine() {
         },
     );
     for (name, text, task_managers, target) in [
-        ("look of the cpu strategy", CPU, 1, Target::Nanos(2e3)),
+        ("look of the cpu strategy", CPU, 1, Target::None),
         ("look of the cpu strategy", CPU, 4, Target::None),
+        ("look of 1 rule", many_rules(1).as_str(), 1, Target::None),
+        ("look of 10 rules", many_rules(10).as_str(), 1, Target::None),
         ("look of 100 rules", text.as_str(), 1, Target::None),
+        ("look of 1000 rules", many_rules(1000).as_str(), 1, Target::None),
     ] {
         let mut fixture = EngineFixture::new(text, task_managers, 0.5);
         let mut decision = Decision::new(&fixture.policy);
@@ -277,6 +296,15 @@ fn engine() {
             },
         );
     }
+    let mut fleet = Fleet::full(FOUR, 1, true);
+    let mut decision = Decision::new(&fleet.policy);
+    line(
+        "look, four strategies, ten metrics",
+        1,
+        Target::Nanos(2e3),
+        None,
+        &mut || fleet.look(LookKind::Long, black_box(&mut decision)),
+    );
     let mut fixture = EngineFixture::new(CPU, 4, 0.5);
     let mut decision = Decision::new(&fixture.policy);
     decide_into(
@@ -296,6 +324,35 @@ fn engine() {
     );
 }
 
+/// A line of what is not measured call by call.
+fn plain(name: &str, measured: impl FnOnce() -> (String, &'static str, bool)) {
+    if !wanted(name) {
+        return;
+    }
+    let (ours, target, held) = measured();
+    let held = if held { "yes" } else { "no" };
+    println!(
+        "| {name:<40} | {:>8} | {ours:>9} | {:>5} | {:>9} | {:>5} | {target:>10} | {held:<4} |",
+        "", "", "", ""
+    );
+}
+
+fn fleet() {
+    plain("tick of 100,000 tasks, two threads", || {
+        let look = Fleet::full(FOUR, 100_000, true).tick(5).look;
+        (show(look * 1e9), "≤ 200 ms", look <= 0.2)
+    });
+    plain("bytes a task, with maxima of 7 days", || {
+        let mut fleet = Fleet::full(MAXIMA, 1, false);
+        let bytes = memory::growth(|| fleet.grow(101)) / 100;
+        (format!("{:.1} KB", bytes as f64 / 1e3), "≤ 9 KB", bytes <= 9000)
+    });
+    plain("looks/s of a replay, two threads", || {
+        let rate = looks_a_second(&every_minute(FOUR), &recording(), 2);
+        (format!("{:.2} M", rate / 1e6), "≥ 1 M", rate >= 1e6)
+    });
+}
+
 fn main() {
     // `cargo test --benches` runs it, too; there it has nothing to say.
     if std::env::args().any(|a| a == "--test") {
@@ -310,4 +367,5 @@ fn main() {
     language();
     windows();
     engine();
+    fleet();
 }

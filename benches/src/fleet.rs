@@ -1,6 +1,8 @@
 //! Tasks as a fleet has them: the four strategies over ten metrics, a scrape every 15 s.
 
-use dras_core::engine::{Policy, Task};
+use std::time::Instant;
+
+use dras_core::engine::{Decision, LookKind, Policy, Task, decide_into};
 use dras_core::metrics::{InstanceId, Mark, MetricId};
 
 use crate::Random;
@@ -57,8 +59,23 @@ pub struct Fleet {
     pub members: Vec<Member>,
     /// The time of the newest scrape.
     pub now: i64,
-    metrics: [[MetricId; 5]; 2],
+    metrics: Known,
 }
+
+/// The metrics of each instance, as far as the document knows them.
+type Known = [[Option<MetricId>; 5]; 2];
+
+/// How long a tick takes on two threads, in seconds.
+#[derive(Debug, Clone, Copy)]
+pub struct Tick {
+    /// A long look at all tasks.
+    pub look: f64,
+    /// A scrape of all tasks.
+    pub scrape: f64,
+}
+
+/// Scrapes between two long looks.
+const BETWEEN: usize = 20;
 
 impl Fleet {
     /// What the platform says of every task.
@@ -78,7 +95,7 @@ impl Fleet {
     /// configuration is known.
     pub fn new(text: &str, tasks: usize, scrapes: usize, memory: bool) -> Fleet {
         let policy = policy(text);
-        let metric = |(name, _, _): Metric| policy.metric(name).unwrap();
+        let metric = |(name, _, _): Metric| policy.metric(name);
         let metrics = [OF_TASK_MANAGER.map(metric), OF_SUBTASK.map(metric)];
         let now = BEGIN + scrapes as i64 * INTERVAL;
         let mut one = member(&policy, 0, memory);
@@ -112,9 +129,64 @@ impl Fleet {
         }
     }
 
-    /// The handles of the metrics, for [`Member::scrape`].
-    pub fn metrics(&self) -> [[MetricId; 5]; 2] {
-        self.metrics
+    /// As [`new`](Self::new), with windows and panes that are full enough, after looks as they are due.
+    pub fn full(text: &str, tasks: usize, memory: bool) -> Fleet {
+        let mut fleet = Fleet::new(text, 1, 0, memory);
+        let mut decision = Decision::new(&fleet.policy);
+        for _ in 0..30 {
+            fleet.look(LookKind::Long, &mut decision);
+            (0..BETWEEN).for_each(|_| fleet.scrape());
+        }
+        fleet.grow(tasks);
+        fleet
+    }
+
+    /// A look at every task.
+    pub fn look(&mut self, kind: LookKind, decision: &mut Decision) {
+        for member in &mut self.members {
+            decide_into(&self.policy, &mut member.task, self.now, kind, decision).unwrap();
+        }
+    }
+
+    /// Medians of so many long looks on two threads, and of the last scrapes before them.
+    pub fn tick(&mut self, rounds: usize) -> Tick {
+        let (policy, metrics) = (&self.policy, &self.metrics);
+        let half = self.members.len().div_ceil(2);
+        let (mut looks, mut scrapes) = (Vec::new(), Vec::new());
+        for _ in 0..rounds {
+            let mut scrape = 0.0;
+            for _ in 0..BETWEEN {
+                self.now += INTERVAL;
+                let (now, begin) = (self.now, Instant::now());
+                std::thread::scope(|scope| {
+                    for part in self.members.chunks_mut(half) {
+                        scope.spawn(move || part.iter_mut().for_each(|member| member.scrape(policy, metrics, now)));
+                    }
+                });
+                scrape = begin.elapsed().as_secs_f64();
+            }
+            scrapes.push(scrape);
+            let (now, begin) = (self.now, Instant::now());
+            std::thread::scope(|scope| {
+                for part in self.members.chunks_mut(half) {
+                    scope.spawn(move || {
+                        let mut decision = Decision::new(policy);
+                        for member in part {
+                            decide_into(policy, &mut member.task, now, LookKind::Long, &mut decision).unwrap();
+                        }
+                    });
+                }
+            });
+            looks.push(begin.elapsed().as_secs_f64());
+        }
+        let median = |mut times: Vec<f64>| {
+            times.sort_by(f64::total_cmp);
+            times[times.len() / 2]
+        };
+        Tick {
+            look: median(looks),
+            scrape: median(scrapes),
+        }
     }
 }
 
@@ -139,17 +211,27 @@ fn member(policy: &Policy, index: usize, memory: bool) -> Member {
 }
 
 impl Member {
-    /// One scrape: a row of the TaskManager, a row of the subtask, and that there were no exceptions.
-    pub fn scrape(&mut self, policy: &Policy, metrics: &[[MetricId; 5]; 2], now: i64) {
+    /// One scrape: a row of the TaskManager, a row of the subtask, and that there were no exceptions. Metrics that the document does not know are
+    /// left out.
+    fn scrape(&mut self, policy: &Policy, metrics: &Known, now: i64) {
         for (instance, specs) in [OF_TASK_MANAGER, OF_SUBTASK].iter().enumerate() {
-            let mut row = [(metrics[instance][0], 0.0); 5];
-            for (at, (cell, (_, level, counts))) in row.iter_mut().zip(specs).enumerate() {
+            let known = |at: usize| metrics[instance][at];
+            let Some(some) = (0..specs.len()).find_map(known) else {
+                continue;
+            };
+            let (mut row, mut cells) = ([(some, 0.0); 5], 0);
+            for (at, (_, level, counts)) in specs.iter().enumerate() {
                 let value = level * self.random.between(0.95, 1.05);
                 let total = &mut self.totals[instance][at];
                 *total = if *counts { *total + value.round() } else { value };
-                *cell = (metrics[instance][at], *total);
+                if let Some(metric) = known(at) {
+                    row[cells] = (metric, *total);
+                    cells += 1;
+                }
             }
-            self.task.row(policy, now, self.instances[instance], now, &row).unwrap();
+            self.task
+                .row(policy, now, self.instances[instance], now, &row[..cells])
+                .unwrap();
         }
         for metric in policy.event_metrics() {
             self.task.observed(policy, now, metric, now).unwrap();

@@ -10,6 +10,8 @@ pub mod callgrind;
 pub mod engine;
 pub mod fleet;
 pub mod language;
+pub mod memory;
+pub mod replays;
 pub mod windows;
 
 /// Nanoseconds of the processor that one call of `run` takes: a neighbour that takes the processor away does not count.

@@ -317,6 +317,7 @@ fn pages_are_there_that_others_link_to() {
         "CHANGELOG.md",
         "docs/README.md",
         "docs/command-line.md",
+        "docs/performance-python.md",
         "docs/language.md",
         "docs/windows.md",
         "docs/documents.md",

@@ -266,9 +266,9 @@ impl Expression {
     fn value<'py>(&self, py: Python<'py>, values: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
         match (self.expression.ty(), self.texts) {
             (Type::Bool, false) => truth(py, self.run(py, values, lang::Expression::condition)?),
-            (Type::Bool, true) => truth(py, self.run_texts(py, values, |e, row| e.condition(row))?),
+            (Type::Bool, true) => truth(py, self.run_texts(py, values, lang::Expression::condition)?),
             (Type::Number(_), false) => float(py, self.run(py, values, lang::Expression::number)?),
-            (Type::Number(_), true) => float(py, self.run_texts(py, values, |e, row| e.number(row))?),
+            (Type::Number(_), true) => float(py, self.run_texts(py, values, lang::Expression::number)?),
             (Type::Text, _) => match self.run_texts(py, values, |e, row| e.evaluate(row).into_owned())? {
                 Value::Text(text) => Ok(PyString::new(py, &text).into_any()),
                 other => undefined(py, other.undefined().unwrap_or(Undefined::NotAvailable)),

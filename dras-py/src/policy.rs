@@ -32,7 +32,7 @@ pub(crate) struct Loaded {
 /// >>> import dras
 /// >>> rule = {"name": "up", "when": "uptime > 5m && parallelism < 2", "then": {"parallelism": "2"}}
 /// >>> dras.Policy({"version": 1, "name": "small", "rules": [rule]})
-/// <Policy "small": 1 rules (up)>
+/// <Policy "small": 1 rule (up)>
 ///
 /// Raises:
 ///     PolicyError: the document is refused; its ``diagnostics`` say everything that is wrong with it, with path, line and column.
@@ -257,9 +257,10 @@ impl Policy {
     fn __repr__(&self) -> String {
         let rules: Vec<&str> = self.core().rules().map(|rule| rule.name.as_str()).collect();
         format!(
-            "<Policy {:?}: {} rules ({})>",
+            "<Policy {:?}: {} rule{} ({})>",
             self.core().name(),
             rules.len(),
+            if rules.len() == 1 { "" } else { "s" },
             shortened(&rules.join(", "))
         )
     }

@@ -24,7 +24,7 @@ impl Signals {
         if !self.due() {
             return Ok(());
         }
-        Python::attach(|py| py.check_signals())
+        Python::attach(|py: Python<'_>| py.check_signals())
     }
 
     /// Whether it is time to ask again; then the next time begins.

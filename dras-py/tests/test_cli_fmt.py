@@ -115,7 +115,7 @@ def untidy(draw: st.DrawFn) -> str:
     if draw(st.booleans()):
         source = f"({source})"
     if draw(st.booleans()):
-        source = f"{source} == 1 || ({other})"
+        source = f"({source}) == 1 || ({other})"
     words: list[str] = []
     for word in source.split(" "):
         words += [word, draw(SPACES)]

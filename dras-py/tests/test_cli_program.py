@@ -78,6 +78,24 @@ def test_no_room_for_the_output() -> None:
     assert done.returncode == 2 and b"Traceback" not in done.stderr and b"No space left" in done.stderr
 
 
+@pytest.mark.parametrize("encoding", ["cp1252", "utf-8"])
+def test_terminals_that_know_few_characters(encoding: str) -> None:
+    done = script("explain", "cpu > 80%", "cpu=0.9", PYTHONIOENCODING=encoding, PYTHONUTF8="0")
+    shown = "→" if encoding == "utf-8" else "\\u2192"
+    assert (done.returncode, done.stdout.decode(encoding).strip(), done.stderr) == (0, f"cpu = 0.9 > 80% {shown} true", b"")
+
+
+@pytest.mark.skipif(sys.platform in ("win32", "darwin"), reason="names of files are texts there")
+def test_files_whose_names_are_no_text(tmp_path: Path) -> None:
+    name = os.fsencode(tmp_path) + b"/\xff\x1b[31m.json"
+    done = subprocess.run([SCRIPT, "check", name], capture_output=True, check=False)
+    assert done.returncode == 2 and b"Traceback" not in done.stderr
+    with open(name, "wb") as out:
+        out.write(b"{}")
+    done = subprocess.run([SCRIPT, "check", name], capture_output=True, check=False)
+    assert done.returncode == 1 and b"E0603" in done.stdout and b"\x1b" not in done.stdout
+
+
 def test_ctrl_c() -> None:
     code = """
 import os, signal, sys

@@ -7,18 +7,19 @@ import json
 import re
 import sys
 from datetime import UTC, datetime
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
 import dras
-import pyarrow
-import pyarrow.parquet
 import pytest
 from cli_tools import DATA, DIURNAL, RULES, run, script
 from dras.cli.source import read_yaml
 from dras.cli.trace import Metrics, clock
 
+pyarrow: Any = import_module("pyarrow")  # which has no types
+parquet: Any = import_module("pyarrow.parquet")
 ARGS = ["--rules", RULES, "--parallelism", "1", "--follow", "10s", "--task", "orders"]
 ROWS = list(csv.DictReader(Path(DIURNAL).read_text(encoding="utf-8").splitlines()))
 COLUMNS = [name for name in ROWS[0] if name != "epoch_s"]
@@ -159,7 +160,7 @@ def test_parquet(tmp_path: Path, kind: str, shape: str) -> None:
             array = pyarrow.array([row[index] for row in long_rows()])
             columns[name] = array.dictionary_encode() if kind == "dictionary" and name != "value" else array
     file = tmp_path / "trace.parquet"
-    pyarrow.parquet.write_table(pyarrow.table(columns), file)
+    parquet.write_table(pyarrow.table(columns), file)
     more = ["--timezone", "UTC"] if kind == "naive" else []
     assert decisions(str(file), *ARGS, *more) == REFERENCE
     if kind == "naive":
@@ -198,6 +199,16 @@ def test_prometheus(tmp_path: Path) -> None:
     assert decisions(str(whole), *ARGS) == REFERENCE
     result = run("replay", str(tmp_path / "busy.json"), *ARGS)
     assert result.exit_code == 2 and "METRIC=" in result.stderr
+
+
+def test_infinities_of_prometheus_are_no_news(tmp_path: Path) -> None:
+    body = answer()
+    for series in body["data"]["result"]:
+        series["values"][50][1] = "+Inf"
+        series["values"][51][1] = "NaN"
+    (tmp_path / "all.json").write_text(json.dumps(body), encoding="utf-8")
+    found = decisions(str(tmp_path / "all.json"), *ARGS)
+    assert found[-1]["summary"]["looks"] == 107 and "inf" not in json.dumps(found).lower().replace("info", "")
 
 
 def test_series_are_told_by_the_conditions_of_queries(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import doctest
 import io
 import math
 import subprocess
@@ -68,6 +69,11 @@ def drawn(figure: Figure) -> bytes:
     out = io.BytesIO()
     figure.savefig(out, format="png")
     return out.getvalue()
+
+
+def test_its_docstring() -> None:
+    done = doctest.testmod(dras.plot)
+    assert done.attempted > 5 and done.failed == 0
 
 
 def test_what_there_is() -> None:
@@ -282,6 +288,11 @@ def test_in_several_threads() -> None:
     for thread in threads:
         thread.join()
     assert len(found) == 3 and len(set(found)) == 1
+
+
+def test_a_notebook_shows_it() -> None:
+    shown = FIGURE._repr_png_()  # type: ignore[attr-defined]
+    assert shown.startswith(b"\x89PNG") and isinstance(FIGURE, Figure)
 
 
 def test_legends_cover_nothing() -> None:

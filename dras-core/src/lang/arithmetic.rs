@@ -76,6 +76,11 @@ impl Fn1 {
         }
     }
 
+    /// Whether the result can be finite although the operand is not.
+    pub(crate) const fn hides(self) -> [bool; 1] {
+        [matches!(self, Fn1::Exp | Fn1::Sign)]
+    }
+
     pub(crate) fn why_undefined(self, x: f64) -> Undefined {
         match self {
             Fn1::Sqrt | Fn1::Ln | Fn1::Log2 | Fn1::Log10 if x <= 0.0 => Undefined::OutsideDomain,
@@ -130,6 +135,16 @@ impl Fn2 {
                     f64::NAN
                 }
             }
+        }
+    }
+
+    /// For each operand, whether the result can be finite although that operand is not.
+    pub(crate) const fn hides(self) -> [bool; 2] {
+        match self {
+            Fn2::Add | Fn2::Subtract | Fn2::Multiply => [false, false],
+            // x / ∞ is 0, and x % ∞ is x.
+            Fn2::Divide | Fn2::Remainder => [false, true],
+            _ => [true, true],
         }
     }
 
@@ -228,5 +243,31 @@ mod tests {
             assert!(f.apply(f64::NAN, 0.5).is_nan(), "{f:?}");
             assert!(f.apply(0.5, f64::NAN).is_nan(), "{f:?}");
         }
+    }
+
+    #[test]
+    fn only_what_hides_an_operand_gives_a_number_for_none() {
+        let all = [f64::NAN, f64::INFINITY, f64::NEG_INFINITY];
+        let numbers = [-1e300, -2.5, -1.0, -0.0, 0.0, 0.5, 1.0, 3.0, 1e300];
+        macro_rules! check {
+            ([$($one:ident)*] [$($two:ident)*] [$($three:ident)*]) => {
+                for x in all {
+                    $(
+                        let hides = Fn1::$one.hides()[0];
+                        assert!(hides || !Fn1::$one.apply(x).is_finite(), "{} of {x}", stringify!($one));
+                    )*
+                    for y in numbers.into_iter().chain(all) {
+                        $(
+                            let [first, second] = Fn2::$two.hides();
+                            assert!(first || !Fn2::$two.apply(x, y).is_finite(), "{} of {x} and {y}", stringify!($two));
+                            assert!(second || !Fn2::$two.apply(y, x).is_finite(), "{} of {y} and {x}", stringify!($two));
+                        )*
+                    }
+                }
+                // Functions of three numbers are taken to hide all of them.
+                const _: &[Fn3] = &[$(Fn3::$three),*];
+            };
+        }
+        crate::lang::program::functions!(check);
     }
 }

@@ -1034,3 +1034,27 @@ fn what_the_result_does_not_depend_on_is_not_shown_as_zero() {
         "{explanation}"
     );
 }
+
+#[test]
+fn columns_know_comparisons_that_were_made_before_a_choice() {
+    let mut scope = Scope::new();
+    let ids = ["a", "b", "c"].map(|name| scope.variable(name, Type::NUMBER).unwrap());
+    let expression = compiled("(a > 1 ? b : a) > 3 && b > 2 && c > 0", &scope);
+    let values: Vec<Vec<f64>> = (0..3)
+        .map(|k| (0..130).map(|row| f64::from((row * (k + 3) + k) % 7)).collect())
+        .collect();
+    let columns: Vec<Column<'_>> = (0..3)
+        .map(|k| Column {
+            variable: ids[k],
+            values: &values[k],
+        })
+        .collect();
+    let mut truths = vec![Truth::Undefined; 130];
+    expression.conditions(&columns, &mut truths).unwrap();
+    for (row, truth) in truths.iter().enumerate() {
+        let [a, b, c] = [0, 1, 2].map(|k| values[k][row]);
+        let wanted = (if a > 1.0 { b } else { a }) > 3.0 && b > 2.0 && c > 0.0;
+        assert_eq!(*truth == Truth::True, wanted, "row {row}");
+    }
+    assert!(truths.contains(&Truth::True) && truths.contains(&Truth::False));
+}

@@ -27,6 +27,7 @@ pub struct VariableId(pub(crate) u16);
 
 impl VariableId {
     /// The index.
+    #[inline]
     pub fn index(self) -> usize {
         usize::from(self.0)
     }

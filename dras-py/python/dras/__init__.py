@@ -32,10 +32,10 @@ nothing has to be closed. Subinterpreters cannot load the package (:class:`LoadE
 
 from __future__ import annotations
 
+from collections.abc import Iterable as _Iterable
 from collections.abc import Mapping as _Mapping
 from importlib.metadata import PackageNotFoundError as _PackageNotFoundError
 from importlib.metadata import version as _version
-from typing import TYPE_CHECKING as _TYPE_CHECKING
 
 from ._data import (
     Accepted,
@@ -138,9 +138,6 @@ except ImportError as _error:
         "load",
     ) from _error
 del refuse_subinterpreters
-
-if _TYPE_CHECKING:
-    from collections.abc import Iterable as _Iterable
 
 try:
     __version__ = _version("dras")

@@ -192,7 +192,7 @@ class Policy:
     >>> import dras
     >>> rule = {"name": "up", "when": "uptime > 5m && parallelism < 2", "then": {"parallelism": "2"}}
     >>> dras.Policy({"version": 1, "name": "small", "rules": [rule]})
-    <Policy "small": 1 rules (up)>
+    <Policy "small": 1 rule (up)>
 
     Raises:
         PolicyError: the document is refused; its ``diagnostics`` say everything that is wrong with it, with path, line and column.

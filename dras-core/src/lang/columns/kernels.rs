@@ -1,146 +1,143 @@
-//! The loops over the rows of a block. They are inlined where an instruction set was chosen, and so compiled for it.
+//! What is done with the rows of a word, eight at a time. Everything is inlined where an instruction set was chosen, and so compiled for it.
+//!
+//! Every loop adds up what it reads and what it computes, unless the result shows it: the sum of finite numbers is finite, so one look at the
+//! sum says whether all of them were, unless they are so large that each must be looked at.
 
-/// A mask of one row: all ones or all zeros, as wide as the numbers that it comes from.
-pub(super) type Mask = u64;
+use fearless_simd::prelude::*;
+use fearless_simd::{f64x8, mask64x8};
 
-#[derive(Clone, Copy)]
-pub(super) enum Operand<'a> {
-    Column(&'a [f64]),
-    Constant(f64),
+/// Rows whose truth values stand in one word, the first row in the lowest bit.
+pub(super) const WORD: usize = u64::BITS as usize;
+
+/// Rows that are looked at together.
+const LANES: usize = 8;
+
+/// The numbers of a register in the rows of a word.
+pub(super) type Numbers = [f64; WORD];
+
+#[inline(always)]
+fn eights(numbers: &Numbers) -> &[[f64; LANES]; WORD / LANES] {
+    const { assert!(WORD.is_multiple_of(LANES)) };
+    numbers
+        .as_chunks()
+        .0
+        .first_chunk()
+        .unwrap_or(&[[0.0; LANES]; WORD / LANES])
 }
 
-impl Operand<'_> {
-    #[inline(always)]
-    pub(super) fn at(self, row: usize) -> f64 {
-        match self {
-            Operand::Column(values) => values[row],
-            Operand::Constant(value) => value,
-        }
-    }
-}
-
-/// How many names there are.
-macro_rules! count {
-    () => { 0 };
-    ($first:ident $($rest:ident)*) => { 1 + count!($($rest)*) };
-}
-
-/// Hands to the macro `$to` the kernels of terms: for each number of comparisons `≥` and of comparisons `<`, four in all at most, a name, and
-/// names for columns and bounds.
-macro_rules! kernels {
-    ($to:ident) => {
-        $to! {
-            all_1_0 [a k] []
-            all_2_0 [a k b l] []
-            all_3_0 [a k b l c m] []
-            all_4_0 [a k b l c m d n] []
-            all_0_1 [] [e o]
-            all_1_1 [a k] [e o]
-            all_2_1 [a k b l] [e o]
-            all_3_1 [a k b l c m] [e o]
-            all_0_2 [] [e o f p]
-            all_1_2 [a k] [e o f p]
-            all_2_2 [a k b l] [e o f p]
-            all_0_3 [] [e o f p g q]
-            all_1_3 [a k] [e o f p g q]
-            all_0_4 [] [e o f p g q h r]
-        }
-    };
-}
-
-/// One loop for each, with columns in parameters of their own: so the compiler knows that they do not overlap, and uses vectors.
-macro_rules! define_kernels {
-    ($($name:ident [$($above:ident $at_least:ident)*] [$($below:ident $less_than:ident)*])*) => {
-        $(
-            #[inline(always)]
-            #[allow(clippy::too_many_arguments, reason = "a column and a bound for each comparison")]
-            pub(super) fn $name(
-                into: &mut [Mask],
-                $($above: &[f64],)* $($below: &[f64],)*
-                $($at_least: f64,)* $($less_than: f64,)*
-            ) {
-                let rows = into.len();
-                $(let $above = &$above[..rows];)*
-                $(let $below = &$below[..rows];)*
-                for row in 0..rows {
-                    let all = true $(& ($above[row] >= $at_least))* $(& ($below[row] < $less_than))*;
-                    into[row] = u64::from(all).wrapping_neg();
+/// The rows in which all numbers of `above` are at least their bound, and all of `below` less. `NEW`: some of them were not added up before.
+#[inline(always)]
+pub(super) fn all<S: Simd, const NEW: bool, const A: usize, const B: usize>(
+    simd: S,
+    above: [(&Numbers, f64); A],
+    below: [(&Numbers, f64); B],
+    sum: &mut f64x8<S>,
+) -> u64 {
+    simd.vectorize(
+        #[inline(always)]
+        || {
+            let (mut bits, mut total) = (0, f64x8::splat(simd, 0.0));
+            for at in 0..WORD / LANES {
+                let mut holds = mask64x8::splat(simd, true);
+                // Added up among themselves first, so that little waits for the total.
+                let mut added = f64x8::splat(simd, -0.0);
+                for (numbers, bound) in above {
+                    let x = f64x8::simd_from(simd, eights(numbers)[at]);
+                    if NEW {
+                        added += x;
+                    }
+                    holds &= x.simd_ge(bound);
                 }
+                for (numbers, bound) in below {
+                    let x = f64x8::simd_from(simd, eights(numbers)[at]);
+                    if NEW {
+                        added += x;
+                    }
+                    holds &= x.simd_lt(bound);
+                }
+                if NEW {
+                    total += added;
+                }
+                bits |= holds.to_bitmask() << (at * LANES);
             }
-        )*
-    };
-}
-kernels!(define_kernels);
-
-/// All ones where `x ≥ y`.
-#[inline(always)]
-pub(super) fn at_least(x: f64, y: f64) -> Mask {
-    u64::from(x >= y).wrapping_neg()
+            *sum += total;
+            bits
+        },
+    )
 }
 
-/// The conjunction of masks, each with what flips it, and of what `into` holds already unless this is the `first`.
+/// The rows in which `left ≥ right`.
 #[inline(always)]
-pub(super) fn both<const N: usize>(into: &mut [Mask], first: bool, masks: [(&[Mask], Mask); N]) {
-    let rows = into.len();
-    let masks = masks.map(|(mask, flip)| (&mask[..rows], flip));
-    let conjunction = |row: usize| {
-        masks
-            .iter()
-            .fold(Mask::MAX, |all, (mask, flip)| all & (mask[row] ^ flip))
-    };
-    if first {
-        (0..rows).for_each(|row| into[row] = conjunction(row));
-    } else {
-        (0..rows).for_each(|row| into[row] &= conjunction(row));
+pub(super) fn at_least<S: Simd>(simd: S, left: &Numbers, right: &Numbers, sum: &mut f64x8<S>) -> u64 {
+    simd.vectorize(
+        #[inline(always)]
+        || {
+            let (mut bits, mut total) = (0, f64x8::splat(simd, 0.0));
+            for at in 0..WORD / LANES {
+                let [left, right] = [left, right].map(|numbers| f64x8::simd_from(simd, eights(numbers)[at]));
+                total += left + right;
+                bits |= left.simd_ge(right).to_bitmask() << (at * LANES);
+            }
+            *sum += total;
+            bits
+        },
+    )
+}
+
+/// The one where a bit of `chosen` is set, the other where it is not.
+#[inline(always)]
+pub(super) fn select<S: Simd>(simd: S, out: &mut Numbers, chosen: u64, then: &Numbers, otherwise: &Numbers) {
+    simd.vectorize(
+        #[inline(always)]
+        || {
+            for (at, out) in out.as_chunks_mut::<LANES>().0.iter_mut().enumerate() {
+                let [then, otherwise] = [then, otherwise].map(|numbers| f64x8::simd_from(simd, eights(numbers)[at]));
+                let chosen = mask64x8::from_bitmask(simd, (chosen >> (at * LANES)) & 0xff);
+                *out = chosen.select(then, otherwise).into();
+            }
+        },
+    );
+}
+
+#[inline(always)]
+pub(super) fn add<S: Simd>(simd: S, numbers: &Numbers, sum: &mut f64x8<S>) {
+    for at in 0..WORD / LANES {
+        *sum += f64x8::simd_from(simd, eights(numbers)[at]);
     }
 }
 
-/// Sums that are independent of each other, as many as keep an adder busy.
-pub(super) const SUMS: usize = 32;
-
+/// A function of numbers; those of its operands are added up for which `hides` says that the result can be finite though they are not.
 #[inline(always)]
-pub(super) fn add(numbers: &[f64], sums: &mut [f64; SUMS]) {
-    let (chunks, rest) = numbers.as_chunks::<SUMS>();
-    for chunk in chunks {
-        for (sum, x) in sums.iter_mut().zip(chunk) {
-            *sum += x;
-        }
-    }
-    for (sum, x) in sums.iter_mut().zip(rest) {
-        *sum += x;
-    }
-}
-
-#[inline(always)]
-pub(super) fn unary(out: &mut [f64], a: Operand<'_>, f: impl Fn(f64) -> f64) {
-    match a {
-        Operand::Column(a) => out.iter_mut().zip(a).for_each(|(out, a)| *out = f(*a)),
-        Operand::Constant(a) => out.fill(f(a)),
-    }
-}
-
-#[inline(always)]
-pub(super) fn binary<T: Clone>(out: &mut [T], a: Operand<'_>, b: Operand<'_>, f: impl Fn(f64, f64) -> T) {
-    match (a, b) {
-        (Operand::Column(a), Operand::Column(b)) => {
-            out.iter_mut().zip(a).zip(b).for_each(|((out, a), b)| *out = f(*a, *b));
-        }
-        (Operand::Column(a), Operand::Constant(b)) => out.iter_mut().zip(a).for_each(|(out, a)| *out = f(*a, b)),
-        (Operand::Constant(a), Operand::Column(b)) => out.iter_mut().zip(b).for_each(|(out, b)| *out = f(a, *b)),
-        (Operand::Constant(a), Operand::Constant(b)) => out.fill(f(a, b)),
-    }
-}
-
-#[inline(always)]
-pub(super) fn ternary(
-    out: &mut [f64],
-    a: Operand<'_>,
-    b: Operand<'_>,
-    c: Operand<'_>,
-    f: impl Fn(f64, f64, f64) -> f64,
+pub(super) fn each<S: Simd, const N: usize>(
+    simd: S,
+    out: &mut Numbers,
+    operands: [&Numbers; N],
+    hides: [bool; N],
+    sum: &mut f64x8<S>,
+    f: impl Fn([f64; N]) -> f64,
 ) {
-    for (row, out) in out.iter_mut().enumerate() {
-        *out = f(a.at(row), b.at(row), c.at(row));
-    }
+    simd.vectorize(
+        #[inline(always)]
+        || {
+            let mut total = f64x8::splat(simd, 0.0);
+            for (at, out) in out.as_chunks_mut::<LANES>().0.iter_mut().enumerate() {
+                let mut rows = [[0.0; N]; LANES];
+                let mut added = f64x8::splat(simd, -0.0);
+                for (n, (numbers, hides)) in operands.iter().zip(hides).enumerate() {
+                    let numbers = eights(numbers)[at];
+                    if hides {
+                        added += f64x8::simd_from(simd, numbers);
+                    }
+                    for (row, x) in rows.iter_mut().zip(numbers) {
+                        row[n] = x;
+                    }
+                }
+                for (out, row) in out.iter_mut().zip(rows) {
+                    *out = f(row);
+                }
+                total += added + f64x8::simd_from(simd, *out);
+            }
+            *sum += total;
+        },
+    );
 }
-pub(super) use {count, kernels};

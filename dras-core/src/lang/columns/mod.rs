@@ -4,14 +4,14 @@
 //! that both give the same bits. The loops ([`kernels`]) are compiled for several instruction sets, of which the best that the machine has is
 //! taken when a column is evaluated ([`run`]); none of them rounds differently.
 
-mod blocks;
 mod kernels;
 mod run;
+mod steps;
 
 use fearless_simd::{Level, dispatch};
 
-use self::blocks::Blocks;
 use self::run::Run;
+pub(in crate::lang) use self::steps::Steps;
 use super::expression::Expression;
 use super::graph::VariableId;
 use super::types::Type;
@@ -95,8 +95,7 @@ impl Expression {
             });
         }
         let mut run = Run::new(self, columns, into.len())?;
-        let mut blocks = Blocks::new(&self.compiled().program);
-        dispatch!(Level::new(), _simd => run.conditions(&mut blocks, into));
+        dispatch!(Level::new(), simd => run.conditions(simd, into));
         Ok(())
     }
 
@@ -126,8 +125,7 @@ impl Expression {
             });
         }
         let mut run = Run::new(self, columns, into.len())?;
-        let mut blocks = Blocks::new(&self.compiled().program);
-        dispatch!(Level::new(), _simd => run.numbers(&mut blocks, into));
+        dispatch!(Level::new(), simd => run.numbers(simd, into));
         Ok(())
     }
 }

@@ -1,19 +1,24 @@
-//! A call over columns, block by block.
+//! A call over columns, one word of rows after the other.
 
-use super::blocks::{Blocks, Term};
-use super::kernels::{self, Mask, Operand, SUMS, add, at_least, binary, both, count, kernels, ternary, unary};
+use fearless_simd::f64x8;
+use fearless_simd::prelude::*;
+
+use super::kernels::{self, Numbers, WORD, each};
+use super::steps::{Step, Steps, Term, flip};
 use super::{Column, ColumnError, Truth};
 use crate::lang::arithmetic::{Fn1, Fn2, Fn3};
 use crate::lang::exact::Values;
 use crate::lang::expression::Expression;
 use crate::lang::graph::{GraphId, Input};
-use crate::lang::program::{Code, NumberOp, Other, Output, Program, functions};
+use crate::lang::program::{Code, NumberOp, Output, Program, functions};
 use crate::lang::row::Row;
 use crate::lang::types::{Type, Value};
 
-/// The columns of one call, by input.
+/// A call over columns.
 pub(super) struct Run<'a> {
     expression: &'a Expression,
+    program: &'a Program,
+    /// By input.
     inputs: Vec<Option<&'a [f64]>>,
     columns: &'a [Column<'a>],
     exact: Option<Exact<'a>>,
@@ -70,6 +75,7 @@ impl<'a> Run<'a> {
         }
         Ok(Run {
             expression,
+            program,
             inputs,
             columns,
             exact: None,
@@ -77,238 +83,88 @@ impl<'a> Run<'a> {
     }
 
     #[inline(always)]
-    pub(super) fn conditions(&mut self, blocks: &mut Blocks, into: &mut [Truth]) {
-        let output = self.program().output(0).1;
-        for from in (0..into.len()).step_by(blocks.rows) {
-            let to = (from + blocks.rows).min(into.len());
-            self.block(blocks, from, to);
-            let out = &mut into[from..to];
-            match output {
-                Output::KnownBool(known) => out.fill(if known { Truth::True } else { Truth::False }),
-                Output::Bool(literal) => {
-                    let flip = if literal.negate { Mask::MAX } else { 0 };
-                    for (truth, mask) in out.iter_mut().zip(&blocks.masks[literal.bit as usize]) {
-                        *truth = if mask ^ flip == 0 { Truth::False } else { Truth::True };
-                    }
-                }
-                Output::Number(_) | Output::Exact => {}
-            }
-            self.exact_rows(blocks, from, to, |row, value| {
-                out[row - from] = match value {
-                    Value::Bool(true) => Truth::True,
-                    Value::Bool(false) => Truth::False,
-                    _ => Truth::Undefined,
-                };
-            });
-        }
+    pub(super) fn conditions<S: Simd>(&mut self, simd: S, into: &mut [Truth]) {
+        let output = self.program.output(0).1;
+        self.each_word(simd, into, |word, out| match output {
+            Output::KnownBool(known) => out.fill(if known { Truth::True } else { Truth::False }),
+            Output::Bool(literal) => write_truths(out, word.bits[literal.bit as usize] ^ flip(literal.negate)),
+            Output::Number(_) | Output::Exact => {}
+        });
     }
 
     #[inline(always)]
-    pub(super) fn numbers(&mut self, blocks: &mut Blocks, into: &mut [f64]) {
-        let output = self.program().output(0).1;
-        for from in (0..into.len()).step_by(blocks.rows) {
-            let to = (from + blocks.rows).min(into.len());
-            self.block(blocks, from, to);
-            let out = &mut into[from..to];
+    pub(super) fn numbers<S: Simd>(&mut self, simd: S, into: &mut [f64]) {
+        let output = self.program.output(0).1;
+        self.each_word(simd, into, |word, out| {
             if let Output::Number(register) = output {
-                match self.operand(blocks, register, from, to) {
-                    Operand::Column(values) => out.copy_from_slice(values),
-                    Operand::Constant(value) => out.fill(value),
-                }
+                out.copy_from_slice(&word.register(register)[..out.len()]);
             }
-            self.exact_rows(blocks, from, to, |row, value| {
-                out[row - from] = value.as_number().unwrap_or(f64::NAN);
-            });
-        }
+        });
     }
 
-    fn program(&self) -> &'a Program {
-        &self.expression.compiled().program
-    }
-
+    /// Runs the program over word after word; `write` writes what comes out, and rows in which something is undefined are answered after it.
     #[inline(always)]
-    fn operand<'b>(&self, blocks: &'b Blocks, register: u32, from: usize, to: usize) -> Operand<'b>
-    where
-        'a: 'b,
-    {
-        let index = register as usize;
-        match self.inputs.get(index) {
-            Some(Some(column)) => Operand::Column(&column[from..to]),
-            // A variable without a column is undefined in every row.
-            Some(None) => Operand::Constant(self.program().constant(register)),
-            None if blocks.registers[index].is_empty() => Operand::Constant(self.program().constant(register)),
-            None => Operand::Column(&blocks.registers[index][..to - from]),
-        }
-    }
-
-    #[inline(always)]
-    fn block(&self, blocks: &mut Blocks, from: usize, to: usize) {
-        let rows = to - from;
-        // Most often everything is finite, which is quickly seen of the block as a whole. Inputs first: that brings them all into the cache, and
-        // nothing else waits meanwhile.
-        let mut sums = [0.0; SUMS];
-        self.add(blocks, &blocks.inputs, from, to, &mut sums);
-        for (stage, index) in self.program().stages.iter().zip(0..) {
-            for other in &stage.others {
-                // The others are refused with an error before the first block.
-                if let Other::Select {
-                    literal,
-                    into,
-                    then,
-                    otherwise,
-                } = *other
-                {
-                    let mut result = std::mem::take(&mut blocks.registers[into as usize]);
-                    let then = self.operand(blocks, then, from, to);
-                    let otherwise = self.operand(blocks, otherwise, from, to);
-                    let mask = &blocks.masks[literal.bit as usize];
-                    for (row, result) in result[..rows].iter_mut().enumerate() {
-                        let chosen = if (mask[row] != 0) ^ literal.negate {
-                            then
-                        } else {
-                            otherwise
-                        };
-                        *result = chosen.at(row);
-                    }
-                    blocks.registers[into as usize] = result;
-                }
+    fn each_word<S: Simd, T: Answer>(&mut self, simd: S, into: &mut [T], write: impl Fn(&Word<'_>, &mut [T])) {
+        let steps = self.program.column_steps();
+        // The last word may have fewer rows. They are put into columns of their own, the last of them repeated to the end of the word.
+        let last = into.len() / WORD;
+        let padded = |column: &[f64]| {
+            let mut padded = [0.0; WORD];
+            let rows = &column[last * WORD..];
+            for (row, value) in padded.iter_mut().enumerate() {
+                *value = rows[row.min(rows.len() - 1)];
             }
-            for op in &stage.ops {
-                self.number_op(blocks, *op, from, to);
+            padded
+        };
+        let has_rest = into.len() > last * WORD;
+        let rest = self.inputs.iter().map(|column| column.filter(|_| has_rest).map(padded));
+        let rest: Vec<Option<Numbers>> = rest.collect();
+        let is_missing = |input: &u32| self.inputs[*input as usize].is_none();
+        let mut word = Word {
+            inputs: self
+                .inputs
+                .iter()
+                .map(|column| column.map(|column| column.as_chunks().0))
+                .collect(),
+            at: 0,
+            registers: (self.inputs.len()..self.program.registers())
+                .map(|register| [self.program.constant(register as u32); WORD])
+                .collect(),
+            bits: vec![0; self.program.bits as usize],
+        };
+        let missing = steps.inputs.iter().any(is_missing);
+        let exact = matches!(self.program.output(0).1, Output::Exact);
+        for (at, out) in into.chunks_mut(WORD).enumerate() {
+            word.at = at;
+            if at == last {
+                word.inputs = rest
+                    .iter()
+                    .map(|column| column.as_ref().map(std::slice::from_ref))
+                    .collect();
+                word.at = 0;
             }
-            for atom in 0..blocks.plans[index].atoms.len() {
-                let (register, bound, bit) = blocks.plans[index].atoms[atom];
-                let mut mask = std::mem::take(&mut blocks.masks[bit as usize]);
-                let value = self.operand(blocks, register, from, to);
-                binary(&mut mask[..rows], value, Operand::Constant(bound), at_least);
-                blocks.masks[bit as usize] = mask;
-            }
-            for pair in &stage.pairs {
-                let mut mask = std::mem::take(&mut blocks.masks[pair.bit as usize]);
-                let left = self.operand(blocks, pair.left, from, to);
-                let right = self.operand(blocks, pair.right, from, to);
-                binary(&mut mask[..rows], left, right, at_least);
-                blocks.masks[pair.bit as usize] = mask;
-            }
-            for term in 0..blocks.plans[index].terms.len() {
-                let into = blocks.plans[index].terms[term].into as usize;
-                let mut mask = std::mem::take(&mut blocks.masks[into]);
-                let mut scratch = std::mem::take(&mut blocks.scratch);
-                let masks = [&mut mask[..rows], &mut scratch[..rows]];
-                self.term(blocks, &blocks.plans[index].terms[term], masks, from);
-                blocks.scratch = scratch;
-                blocks.masks[into] = mask;
-            }
-        }
-        self.add(blocks, &blocks.computed, from, to, &mut sums);
-        blocks.whole = sums.iter().sum::<f64>().is_finite();
-        if !blocks.whole {
-            self.check_rows(blocks, from, to);
-        }
-    }
-
-    /// Writes a term to the first of `masks`; the second is for what is made on the way.
-    #[inline(always)]
-    fn term(&self, blocks: &Blocks, term: &Term, [into, scratch]: [&mut [Mask]; 2], from: usize) {
-        let (mut above, mut below) = (&term.at_least[..], &term.below[..]);
-        let mut first = true;
-        while !above.is_empty() || !below.is_empty() {
-            // Four comparisons at a time, so that masks are seldom fetched and put back.
-            let p = above.len().min(4);
-            let n = below.len().min(4 - p);
-            let target: &mut [Mask] = if first { into } else { scratch };
-            let rows = target.len();
-            let column = |(register, _): (u32, f64)| match self.operand(blocks, register, from, from + rows) {
-                Operand::Column(values) => values,
-                Operand::Constant(_) => &blocks.undefined,
-            };
-            macro_rules! choose {
-                ($($name:ident [$($above:ident $_x:ident)*] [$($below:ident $_y:ident)*])*) => {
-                    match (above, below) {
-                        $(([$($above,)* ..], [$($below,)* ..]) if (p, n) == (count!($($above)*), count!($($below)*)) => {
-                            kernels::$name(target, $(column(*$above),)* $(column(*$below),)* $($above.1,)* $($below.1,)*);
-                        })*
-                        _ => {}
-                    }
-                };
-            }
-            kernels!(choose);
-            (above, below) = (&above[p..], &below[n..]);
-            if !first {
-                into.iter_mut().zip(&*scratch).for_each(|(into, mask)| *into &= mask);
-            }
-            first = false;
-        }
-        for bits in term.bits.chunks(4) {
-            let mask = |at: usize| (&blocks.masks[bits[at].0 as usize][..], bits[at].1);
-            match bits.len() {
-                1 => both(into, first, [mask(0)]),
-                2 => both(into, first, [mask(0), mask(1)]),
-                3 => both(into, first, [mask(0), mask(1), mask(2)]),
-                _ => both(into, first, [mask(0), mask(1), mask(2), mask(3)]),
-            }
-            first = false;
-        }
-    }
-
-    #[inline(always)]
-    fn number_op(&self, blocks: &mut Blocks, op: NumberOp, from: usize, to: usize) {
-        let mut result = std::mem::take(&mut blocks.registers[op.into as usize]);
-        let out = &mut result[..to - from];
-        let [a, b, c] = op.operands.map(|register| self.operand(blocks, register, from, to));
-        // One loop for each function, so that the choice is made once for the block and the loop can be vectorised.
-        macro_rules! each {
-            ([$($one:ident)*] [$($two:ident)*] [$($three:ident)*]) => {
-                match op.code {
-                    $(Code::$one => unary(out, a, |x| Fn1::$one.apply(x)),)*
-                    $(Code::$two => binary(out, a, b, |x, y| Fn2::$two.apply(x, y)),)*
-                    $(Code::$three => ternary(out, a, b, c, |x, y, z| Fn3::$three.apply(x, y, z)),)*
-                }
-            };
-        }
-        functions!(each);
-        blocks.registers[op.into as usize] = result;
-    }
-
-    /// Adds up registers. The sum of finite numbers is finite, unless they are so large that each must be looked at.
-    #[inline(always)]
-    fn add(&self, blocks: &Blocks, registers: &[u32], from: usize, to: usize, sums: &mut [f64; SUMS]) {
-        for register in registers {
-            match self.operand(blocks, *register, from, to) {
-                Operand::Column(values) => add(values, sums),
-                Operand::Constant(x) => sums[0] += x,
+            let defined = word.run(simd, steps);
+            write(&word, out);
+            if !defined || missing || exact {
+                self.answer_exactly(steps, &word, at * WORD, out);
             }
         }
     }
 
-    /// Marks the rows in which something is not finite.
+    /// Answers the rows of a word in which something is undefined.
     #[cold]
-    #[expect(clippy::eq_op, reason = "zero for numbers, NaN for what is not finite")]
-    fn check_rows(&self, blocks: &mut Blocks, from: usize, to: usize) {
-        let mut check = std::mem::take(&mut blocks.check);
-        check[..to - from].fill(0.0);
-        for register in blocks.inputs.iter().chain(&blocks.computed) {
-            match self.operand(blocks, *register, from, to) {
-                Operand::Column(values) => check.iter_mut().zip(values).for_each(|(sum, x)| *sum += x - x),
-                Operand::Constant(x) if x.is_finite() => {}
-                Operand::Constant(_) => check.fill(f64::NAN),
-            }
-        }
-        blocks.check = check;
-    }
-
-    /// Answers the rows in which something is undefined.
-    #[inline(always)]
-    fn exact_rows(&mut self, blocks: &Blocks, from: usize, to: usize, mut into: impl FnMut(usize, Value<'_>)) {
-        let exact_output = matches!(self.program().output(0).1, Output::Exact);
-        if blocks.whole && !exact_output {
-            return;
-        }
-        for index in from..to {
-            if (exact_output || blocks.check[index - from].is_nan())
-                && let Some(value) = self.exact_row(index)
+    #[inline(never)]
+    fn answer_exactly<T: Answer>(&mut self, steps: &Steps, word: &Word<'_>, from: usize, out: &mut [T]) {
+        let exact = matches!(self.program.output(0).1, Output::Exact);
+        let undefined = |row: usize| {
+            let mut registers = steps.inputs.iter().chain(&steps.computed);
+            exact || registers.any(|register| !word.register(*register)[row].is_finite())
+        };
+        for (row, out) in out.iter_mut().enumerate() {
+            if undefined(row)
+                && let Some(value) = self.exact_row(from + row)
             {
-                into(index, value);
+                *out = T::of(&value);
             }
         }
     }
@@ -332,5 +188,188 @@ impl<'a> Run<'a> {
         let value = exact.values.get(root).cloned();
         exact.values.forget(&exact.nodes);
         value
+    }
+}
+
+/// The rows of one word.
+struct Word<'a> {
+    /// By input, in words.
+    inputs: Vec<Option<&'a [Numbers]>>,
+    /// Which of them.
+    at: usize,
+    /// The registers after the inputs: constants and what is computed.
+    registers: Vec<Numbers>,
+    /// By bit.
+    bits: Vec<u64>,
+}
+
+/// Stands for a variable without a column.
+static UNDEFINED: Numbers = [f64::NAN; WORD];
+
+/// A register: one of the inputs, or one of those after them.
+#[inline(always)]
+fn numbers<'b>(inputs: &[Option<&'b [Numbers]>], at: usize, registers: &'b [Numbers], register: u32) -> &'b Numbers {
+    let register = register as usize;
+    let found = match inputs.get(register) {
+        Some(input) => input.and_then(|words| words.get(at)),
+        None => registers.get(register - inputs.len()),
+    };
+    found.unwrap_or(&UNDEFINED)
+}
+
+impl Word<'_> {
+    #[inline(always)]
+    fn register(&self, register: u32) -> &Numbers {
+        numbers(&self.inputs, self.at, &self.registers, register)
+    }
+
+    /// What `into` is computed from, all of which stands before it, and its place.
+    #[inline(always)]
+    fn split<'b>(&'b mut self, into: u32) -> (impl Fn(u32) -> &'b Numbers, &'b mut Numbers) {
+        let (before, from) = self.registers.split_at_mut(into as usize - self.inputs.len());
+        let (inputs, at, before) = (&self.inputs[..], self.at, &*before);
+        (move |register| numbers(inputs, at, before, register), &mut from[0])
+    }
+
+    /// Runs the program. `true`: everything that has a column is defined in all rows.
+    #[inline(always)]
+    fn run<S: Simd>(&mut self, simd: S, steps: &Steps) -> bool {
+        let mut sum = f64x8::splat(simd, 0.0);
+        for register in &steps.untested {
+            if self.inputs[*register as usize].is_some() {
+                kernels::add(simd, self.register(*register), &mut sum);
+            }
+        }
+        for step in &steps.steps {
+            match step {
+                Step::Op(op) => self.number_op(simd, *op, &mut sum),
+                Step::Select {
+                    bit,
+                    flip,
+                    into,
+                    either,
+                } => {
+                    let chosen = self.bits[*bit as usize] ^ flip;
+                    let (register, out) = self.split(*into);
+                    kernels::select(simd, out, chosen, register(either[0]), register(either[1]));
+                }
+                Step::Pair { left, right, bit } => {
+                    let bits = kernels::at_least(simd, self.register(*left), self.register(*right), &mut sum);
+                    self.bits[*bit as usize] = bits;
+                }
+                Step::Term(term) => {
+                    let mut bits = self.tests(simd, term, &mut sum);
+                    for (bit, flip) in &steps.literals[term.literals.0 as usize..term.literals.1 as usize] {
+                        bits &= self.bits[*bit as usize] ^ flip;
+                    }
+                    let into = &mut self.bits[term.into as usize];
+                    *into = if term.continues { *into & bits } else { bits };
+                }
+            }
+        }
+        (sum - sum).simd_eq(0.0).all_true()
+    }
+
+    /// The rows in which all comparisons of a term hold.
+    #[inline(always)]
+    fn tests<S: Simd>(&self, simd: S, term: &Term, sum: &mut f64x8<S>) -> u64 {
+        let test = |at: usize| (self.register(term.tests[at].0), term.tests[at].1);
+        // One loop for each number of comparisons, so that the masks of a term stay in the registers of the machine.
+        macro_rules! choose {
+            ($($a:literal [$($above:literal)*] $b:literal [$($below:literal)*])*) => {
+                match (term.new, term.at_least, term.below) {
+                    $(
+                        (true, $a, $b) => {
+                            kernels::all::<S, true, $a, $b>(simd, [$(test($above)),*], [$(test($below)),*], sum)
+                        }
+                        (false, $a, $b) => {
+                            kernels::all::<S, false, $a, $b>(simd, [$(test($above)),*], [$(test($below)),*], sum)
+                        }
+                    )*
+                    _ => u64::MAX,
+                }
+            };
+        }
+        choose! {
+            1 [0] 0 []  2 [0 1] 0 []  3 [0 1 2] 0 []  4 [0 1 2 3] 0 []
+            0 [] 1 [0]  1 [0] 1 [1]  2 [0 1] 1 [2]  3 [0 1 2] 1 [3]
+            0 [] 2 [0 1]  1 [0] 2 [1 2]  2 [0 1] 2 [2 3]
+            0 [] 3 [0 1 2]  1 [0] 3 [1 2 3]
+            0 [] 4 [0 1 2 3]
+        }
+    }
+
+    #[inline(always)]
+    fn number_op<S: Simd>(&mut self, simd: S, op: NumberOp, sum: &mut f64x8<S>) {
+        let (register, out) = self.split(op.into);
+        let [a, b, c] = [
+            register(op.operands[0]),
+            register(op.operands[1]),
+            register(op.operands[2]),
+        ];
+        // One loop for each function, so that the choice is made once for all rows and the loop can be vectorised.
+        macro_rules! choose {
+            ([$($one:ident)*] [$($two:ident)*] [$($three:ident)*]) => {
+                match op.code {
+                    $(Code::$one => {
+                        each(simd, out, [a], const { Fn1::$one.hides() }, sum, #[inline(always)] |[x]| Fn1::$one.apply(x));
+                    })*
+                    $(Code::$two => {
+                        each(simd, out, [a, b], const { Fn2::$two.hides() }, sum, #[inline(always)] |[x, y]| Fn2::$two.apply(x, y));
+                    })*
+                    $(Code::$three => {
+                        each(simd, out, [a, b, c], [true; 3], sum, #[inline(always)] |[x, y, z]| Fn3::$three.apply(x, y, z));
+                    })*
+                }
+            };
+        }
+        functions!(choose);
+    }
+}
+
+/// What a column of results holds.
+trait Answer {
+    fn of(value: &Value<'_>) -> Self;
+}
+
+impl Answer for Truth {
+    fn of(value: &Value<'_>) -> Truth {
+        match value {
+            Value::Bool(true) => Truth::True,
+            Value::Bool(false) => Truth::False,
+            _ => Truth::Undefined,
+        }
+    }
+}
+
+impl Answer for f64 {
+    fn of(value: &Value<'_>) -> f64 {
+        value.as_number().unwrap_or(f64::NAN)
+    }
+}
+
+/// The truth values of eight bits.
+static TRUTHS: [[Truth; 8]; 256] = {
+    let mut truths = [[Truth::False; 8]; 256];
+    let mut at = 0;
+    while at < 256 * 8 {
+        if (at / 8) >> (at % 8) & 1 == 1 {
+            truths[at / 8][at % 8] = Truth::True;
+        }
+        at += 1;
+    }
+    truths
+};
+
+/// Writes the truth values of the rows of a word, of which the last may have fewer.
+#[inline(always)]
+fn write_truths(truths: &mut [Truth], bits: u64) {
+    let (eights, rest) = truths.as_chunks_mut::<8>();
+    let bytes = bits.to_le_bytes();
+    for (truths, byte) in eights.iter_mut().zip(bytes) {
+        *truths = TRUTHS[usize::from(byte)];
+    }
+    if let Some(byte) = bytes.get(eights.len()) {
+        rest.copy_from_slice(&TRUTHS[usize::from(*byte)][..rest.len()]);
     }
 }

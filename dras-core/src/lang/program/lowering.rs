@@ -1,6 +1,7 @@
 //! Graph → program.
 
 use std::collections::HashMap;
+use std::sync::OnceLock;
 
 use super::super::graph::{Compare, Graph, GraphId, Input, Op, Place};
 use super::super::row::{NO_NUMBER, VariableSlot};
@@ -455,8 +456,9 @@ impl<'g> Lowering<'g> {
             tested[single.register as usize] = true;
         }
         for op in &stages[0].ops {
-            tested[op.operands[0] as usize] = true;
-            tested[op.operands[1] as usize] = true;
+            for register in op.operands {
+                tested[register as usize] = true;
+            }
         }
         let untested = (0..inputs as Register)
             .filter(|input| !tested[*input as usize])
@@ -507,6 +509,7 @@ impl<'g> Lowering<'g> {
             bits: self.bits,
             outputs,
             variables: by_variable,
+            column_steps: OnceLock::new(),
         }
     }
 }
@@ -548,8 +551,11 @@ fn together(atoms: impl ExactSizeIterator<Item = (Register, f64, u32)>) -> (Vec<
         };
         let (group, others) = rest.split_at(rest.partition_point(near));
         rest = others;
-        if let [(_, _, register, bound, bit)] = *group {
-            singles.push(Single { bound, register, bit });
+        // Numbers that were just set one by one are slow to fetch as a vector; that pays for many of them only; measured.
+        if group.len() < TOGETHER - 1 {
+            let single =
+                |&(_, _, register, bound, bit): &(u32, u32, Register, f64, u32)| Single { bound, register, bit };
+            singles.extend(group.iter().map(single));
             continue;
         }
         let mut atoms = Atoms {

@@ -8,9 +8,12 @@
 
 mod lowering;
 
+use std::sync::OnceLock;
+
 use lowering::Lowering;
 
 use super::arithmetic::{Fn1, Fn2, Fn3};
+use super::columns::Steps;
 use super::exact::Values;
 use super::graph::{Graph, GraphId};
 use super::row::{OWN, Row, VariableSlot};
@@ -114,16 +117,32 @@ macro_rules! define_code {
 
         impl NumberOp {
             #[inline(always)]
-            fn apply(&self, numbers: &[f64], last: f64, sums: &mut [f64; 3]) -> f64 {
+            fn apply(&self, numbers: &[f64], last: f64, sum: &mut f64) -> f64 {
                 let [a, b, c] = self.operands.map(|register| register as usize);
                 let a = if self.chained { last } else { numbers[a] };
-                let b = numbers[b];
-                sums[0] += a;
-                sums[1] += b;
+                // Where the result can be finite though an operand is not, that is added up, too.
                 match self.code {
-                    $(Code::$one => Fn1::$one.apply(a),)*
-                    $(Code::$two => Fn2::$two.apply(a, b),)*
-                    $(Code::$three => Fn3::$three.apply(a, b, numbers[c]),)*
+                    $(Code::$one => {
+                        if const { Fn1::$one.hides()[0] } {
+                            *sum += a;
+                        }
+                        Fn1::$one.apply(a)
+                    })*
+                    $(Code::$two => {
+                        let b = numbers[b];
+                        if const { Fn2::$two.hides()[0] } {
+                            *sum += a;
+                        }
+                        if const { Fn2::$two.hides()[1] } {
+                            *sum += b;
+                        }
+                        Fn2::$two.apply(a, b)
+                    })*
+                    $(Code::$three => {
+                        let (b, c) = (numbers[b], numbers[c]);
+                        *sum += a + b + c;
+                        Fn3::$three.apply(a, b, c)
+                    })*
                 }
             }
         }
@@ -200,19 +219,19 @@ fn test_all(atoms: &[Atoms], numbers: &[f64]) -> (u64, f64) {
     (hits, (sums[0] + sums[1]) + (sums[2] + sums[3]))
 }
 
-/// Computes; also gives the sum of all results and of the first two operands of everything.
+/// Computes; also gives the sum of all results and of the operands that a result may hide.
 #[inline(never)]
 fn compute(ops: &[NumberOp], numbers: &mut [f64]) -> f64 {
-    let (mut sums, mut last) = ([0.0; 3], 0.0);
+    let (mut sum, mut last) = (0.0, 0.0);
     for op in ops {
-        last = op.apply(numbers, last, &mut sums);
+        last = op.apply(numbers, last, &mut sum);
         numbers[op.into as usize] = last;
-        sums[2] += last;
+        sum += last;
     }
-    sums[0] + sums[1] + sums[2]
+    sum
 }
 
-/// The test `register ≥ bound` of a register that no other atom stands beside.
+/// The test `register ≥ bound` of a register that few other atoms stand beside.
 #[derive(Debug, Clone, Copy)]
 pub(in crate::lang) struct Single {
     pub(in crate::lang) bound: f64,
@@ -306,7 +325,7 @@ pub(crate) struct Program {
     /// The register file to begin with: inputs, constants, zeros up to a multiple of [`TOGETHER`], temporaries, and zeros so that [`TOGETHER`]
     /// registers can be read from each.
     start: Vec<f64>,
-    /// The inputs that no atom of the first stage looks at, and no operation as one of its first two operands.
+    /// The inputs that no atom of the first stage looks at, and no operation takes.
     untested: Vec<Register>,
     /// Inputs that some output needs.
     pub(crate) needed: Vec<bool>,
@@ -319,6 +338,8 @@ pub(crate) struct Program {
     pub(in crate::lang) bits: u32,
     outputs: Vec<(GraphId, Output)>,
     variables: Vec<VariableSlot>,
+    /// The same for columns, made when it is first run over some.
+    column_steps: OnceLock<Steps>,
 }
 
 impl Program {
@@ -351,6 +372,10 @@ impl Program {
 
     pub(in crate::lang) fn constant(&self, register: Register) -> f64 {
         self.start[register as usize]
+    }
+
+    pub(in crate::lang) fn column_steps(&self) -> &Steps {
+        self.column_steps.get_or_init(|| Steps::new(self))
     }
 
     pub(in crate::lang) fn registers(&self) -> usize {
@@ -392,8 +417,12 @@ impl Program {
             sum += compute(&stage.ops, numbers);
         }
         if stage.compares {
-            let (mut word, tested) = test_all(&stage.atoms, numbers);
-            sum += tested;
+            let mut word = 0;
+            if !stage.atoms.is_empty() {
+                let (hits, tested) = test_all(&stage.atoms, numbers);
+                word = hits;
+                sum += tested;
+            }
             for single in &stage.singles {
                 let value = numbers[single.register as usize];
                 word.put(single.bit, value >= single.bound);

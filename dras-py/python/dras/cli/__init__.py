@@ -10,6 +10,14 @@ __all__ = ["main"]
 def main() -> None:
     """Runs the console script with the arguments of the process."""
     try:
+        _run()
+    except KeyboardInterrupt:
+        # So early, or so late, that nobody else sees it.
+        sys.exit(130)
+
+
+def _run() -> None:
+    try:
         from ._program import program
     except ModuleNotFoundError as error:
         if error.name not in ("click", "yaml"):

@@ -120,7 +120,7 @@ def _span(document: Document, path: str, d: dras.Diagnostic) -> Span | None:
         found = d.span or _index(document.text, d.line, d.column)
         if found is None:
             return None
-        return found if document.root is document.places else _moved(document, found)
+        return found if document.root is document.places and d.span is not None else _moved(document, found)
     # In strategies: `strategies[0]: cpu: rules[1]`.
     own = path.partition(": ")[0]
     node, member, _ = follow(document.root, steps_of(own))
@@ -129,7 +129,7 @@ def _span(document: Document, path: str, d: dras.Diagnostic) -> Span | None:
         if at is not None:
             start, end = at[d.span[0]], at[d.span[1]]
             return start, max(end, start + 1) if d.span[1] > d.span[0] else start
-    return _mark(node, member)
+    return _mark(document, node, member)
 
 
 def _moved(document: Document, span: Span) -> Span:
@@ -147,15 +147,21 @@ def _moved(document: Document, span: Span) -> Span:
             pairs = [(one, other, None) for one, other in zip(here.items, there.items, strict=True)]
         inside = next((pair for pair in pairs if pair[0].start <= span[0] < pair[0].end), None)
         if inside is None:
-            return _mark(there, member)
+            return _mark(document, there, member)
         here, there, member = inside
 
 
-def _mark(node: Node, member: Member | None) -> Span:
-    """What is underlined of a value: an object or a list may be long, and where it has a key that says it better."""
+def _mark(document: Document, node: Node, member: Member | None) -> Span:
+    """What is underlined of a value. An object or a list may be long: its key, or its bracket, or its first line where it has neither."""
     if node.members is None and node.items is None:
         return node.span
-    return (node.start, node.start + 1) if member is None else member.key
+    if member is not None:
+        return member.key
+    text = document.file.text
+    if text[node.start] in "{[":
+        return node.start, node.start + 1
+    line = text.find("\n", node.start)
+    return node.start, max(len(text[: len(text) if line < 0 else line].rstrip()), node.start + 1)
 
 
 @dataclass

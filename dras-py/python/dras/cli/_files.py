@@ -94,6 +94,8 @@ def format_of(name: str, given: str | None) -> str:
     """
     if given is not None:
         return given
+    if os.path.isdir(name):
+        raise click.UsageError(f"{name} is a directory: name its files, such as {os.path.join(name, '*.yaml')}")
     if name == "-":
         raise click.UsageError("what standard input holds is not known: say --input-format json, yaml or toml")
     ending = os.path.splitext(name)[1].lower()

@@ -10,8 +10,8 @@
 >>> figure = dras.plot.looks(dras.replay(policy, recording, keep="all"))
 >>> figure.savefig("orders.png")  # doctest: +SKIP
 
-A :class:`matplotlib.figure.Figure` shows itself in a notebook. It is made without ``pyplot``: nothing global is touched, and figures can be made in
-any thread and thrown away like any other object.
+The figure is a ``matplotlib.figure.Figure`` that shows itself in a notebook. It is made without ``pyplot``: nothing global is touched, and figures
+can be made in any thread and thrown away like any other object.
 """
 
 from __future__ import annotations

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import math
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime, timedelta
@@ -32,6 +33,15 @@ _STATES = {
 }
 _MOST_ROWS = 12
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+class Picture(Figure):
+    """A figure that notebooks show without ``pyplot``."""
+
+    def _repr_png_(self) -> bytes:
+        out = io.BytesIO()
+        self.savefig(out, format="png")
+        return out.getvalue()
 
 
 def looks(
@@ -67,7 +77,7 @@ def looks(
     heights = [1.7] * len(quantities) + [1.2] * len(found.resources) + [0.35 + 0.24 * len(rows) for rows in (rules, guards) if rows]
     empty = not heights
     heights = heights or [1.0]
-    figure = Figure(figsize=(width, 0.9 + sum(heights)), dpi=110, layout="constrained")
+    figure = Picture(figsize=(width, 0.9 + sum(heights)), dpi=110, layout="constrained")
     axes = list(figure.subplots(len(heights), 1, sharex=True, squeeze=False, height_ratios=heights).flat)
     rest = iter(axes)
     if empty:

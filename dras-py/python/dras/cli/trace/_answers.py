@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import math
 from collections.abc import Iterator
 from typing import Any
 
@@ -78,8 +77,7 @@ def _series(name: str, series: Any, kind: str) -> tuple[dict[str, str], list[tup
         values = [(round(float(at) * 1000), float(value)) for at, value in pairs]
     except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
         raise BadTrace(f"{name} has a series that is none of Prometheus: {type(error).__name__}: {error}") from None
-    # Infinities are values of Prometheus, such as a division by zero, and none that a task takes.
-    return labels, [(at, math.nan if math.isinf(value) else value) for at, value in values]
+    return labels, values
 
 
 def _exceptions(name: str, body: dict[str, Any], metrics: Metrics, metric: str | None, trace: Trace) -> None:

@@ -9,6 +9,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, tzinfo
+from importlib import import_module
 from typing import Any
 
 from ._metrics import Metrics, labels_of
@@ -66,8 +67,9 @@ def read_parquet(name: str, path: str) -> Table:
         BadTrace: it is none, or pyarrow is not there.
     """
     try:
-        import pyarrow as arrow
-        import pyarrow.parquet as parquet
+        # It has no types of its own, and may be missing.
+        arrow: Any = import_module("pyarrow")
+        parquet: Any = import_module("pyarrow.parquet")
     except ModuleNotFoundError:
         raise BadTrace(f"{name} is Parquet, and reading that needs the package `pyarrow`: run  pip install 'dras[parquet]'") from None
     try:
