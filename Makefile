@@ -60,7 +60,7 @@ PY := target/python
 PY_BIN := $(CURDIR)/$(PY)/venv/bin
 PIP := -m pip --disable-pip-version-check --quiet install
 
-.PHONY: wheel test-python lint-python lock-python
+.PHONY: wheel wheel-free-threaded test-python lint-python docs-python bench-python lock-python
 test: test-python
 lint: lint-python
 
@@ -75,30 +75,55 @@ wheel: $(PY)/venv/.ready ## the Python wheel, as target/python/wheels/dras-*.whl
 	@rm -rf $(PY)/wheels
 	@cd dras-py && $(PY_BIN)/maturin build --quiet --release --locked --out ../$(PY)/wheels
 
+wheel-free-threaded: $(PY)/venv/.ready ## the wheel for CPython 3.14 without the global lock, which need not be installed, as target/python/free-threaded/dras-*.whl
+	@cd dras-py && $(PY_BIN)/maturin build --quiet --release --locked --no-default-features --interpreter python3.14t --out ../$(PY)/free-threaded
+
 test-python: wheel ## the Python package as installed: alone in an empty environment, pytest, types, stubs
 	@echo "== the wheel alone in an empty environment"
 	@$(PYTHON) -m venv --clear $(PY)/empty
 	@$(PY)/empty/bin/python $(PIP) --no-index --no-deps $(PY)/wheels/*.whl
 	@for example in one_task custom_rule; do $(PY)/empty/bin/python dras-py/examples/$$example.py >/dev/null || exit 1; done
+	@$(PY)/empty/bin/dras --version 2>&1 | grep --quiet "pip install 'dras\[cli\]'"
 	@echo "== pytest"
 	@$(PY_BIN)/python $(PIP) --no-index --no-deps --force-reinstall $(PY)/wheels/*.whl
 	@cd dras-py && $(PY_BIN)/pytest --quiet tests
 	@echo "== types and stubs"
 	@cd dras-py && $(PY_BIN)/mypy --no-incremental tests examples
-	@cd dras-py && $(PY_BIN)/python -m mypy.stubtest dras --allowlist tests/stubtest-allowlist.txt
+	@cd dras-py && $(PY_BIN)/python -m mypy.stubtest dras --mypy-config-file pyproject.toml --allowlist tests/stubtest-allowlist.txt
 
 lint-python: $(PY)/venv/.ready ## format, lints and types of the Python files
 	@echo "== Python"
-	@$(PY_BIN)/ruff format --quiet --check dras-py
-	@$(PY_BIN)/ruff check --quiet --no-cache dras-py
+	@$(PY_BIN)/ruff format --quiet --config dras-py/pyproject.toml --check dras-py benches/python
+	@$(PY_BIN)/ruff check --quiet --no-cache --config dras-py/pyproject.toml dras-py benches/python
 	@cd dras-py && $(PY_BIN)/mypy --no-incremental python/dras
+
+$(PY)/docs/.ready: dras-py/requirements/docs.txt
+	@$(PYTHON) -m venv --clear $(PY)/docs
+	@$(PY)/docs/bin/python $(PIP) --require-hashes --only-binary :all: -r $<
+	@touch $@
+
+docs: docs-python
+docs-python: wheel $(PY)/docs/.ready ## the API reference of the Python package, as target/doc/dras-py/index.html
+	@$(PY)/docs/bin/python $(PIP) --no-index --no-deps --force-reinstall $(PY)/wheels/*.whl
+	@$(PY)/docs/bin/python dras-py/scripts/api_reference.py target/doc/dras-py dras.plot
+
+$(PY)/bench/.ready: benches/python/peers.txt
+	@$(PYTHON) -m venv --clear $(PY)/bench
+	@$(PY)/bench/bin/python $(PIP) --require-hashes --only-binary :all: -r $<
+	@touch $@
+
+bench-python: wheel $(PY)/bench/.ready ## the Python package beside Rust, other rule libraries and plain Python
+	@$(PY)/bench/bin/python $(PIP) --no-index --no-deps --force-reinstall $(PY)/wheels/*.whl
+	@$(PY)/bench/bin/python benches/python/peers.py
 
 lock-python: $(PY)/venv/.ready ## pin the Python tools anew, with hashes (needs PyPI)
 	@$(PY_BIN)/python $(PIP) uv
 	@$(PY_BIN)/uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes --no-header -o dras-py/requirements/test.txt dras-py/requirements/test.in
+	@$(PY_BIN)/uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes --no-header -o dras-py/requirements/docs.txt dras-py/requirements/docs.in
+	@$(PY_BIN)/uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes --no-header -o benches/python/peers.txt benches/python/peers.in
 
 # --- the npm package (dras-node) -------------------------------------------------------------------------------------------------------------
-.PHONY: node test-node docs-node bench-node
+.PHONY: node pack-node test-node docs-node bench-node
 NPM ?= npm
 
 dras-node/node_modules/.package-lock.json: dras-node/package-lock.json
@@ -108,6 +133,9 @@ dras-node/node_modules/.package-lock.json: dras-node/package-lock.json
 node: dras-node/node_modules/.package-lock.json ## build the addon of the npm package
 	cd dras-node && $(NPM) run --silent build
 
+pack-node: node ## the npm package and the one with the addon for this machine, as target/npm/dras-*.tgz
+	node dras-node/scripts/pack.mjs target/npm
+
 test: test-node
 test-node: node ## pack the npm package, install it in an empty folder, and test it there
 	node dras-node/scripts/test.mjs
@@ -116,6 +144,6 @@ docs: docs-node
 docs-node: dras-node/node_modules/.package-lock.json ## the documentation of the npm package, as target/doc/dras-node/index.html
 	cd dras-node && $(NPM) run --silent docs
 
-bench-node: node ## the npm package against other rule engines for Node
+bench-node: node ## the npm package beside Rust, other rule engines for Node and plain JavaScript
 	cd benches/node && $(NPM) ci --ignore-scripts --no-audit --no-fund --loglevel=error
 	node --expose-gc benches/node/peers.mjs

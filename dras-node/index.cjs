@@ -10,6 +10,7 @@ const { Decision } = require('./lib/decision.cjs');
 const { Fleet, FleetDecisions } = require('./lib/fleet.cjs');
 const { Instruction, deriveMemory, planMemory } = require('./lib/instruction.cjs');
 const { Assigner, Library } = require('./lib/documents.cjs');
+const { Recording, Replay, replay } = require('./lib/replay.cjs');
 const { errorCodes, formatExpression, functions, parseQuantity, schema } = require('./lib/language.cjs');
 
 module.exports = {
@@ -24,6 +25,8 @@ module.exports = {
   Instruction,
   Library,
   Policy,
+  Recording,
+  Replay,
   TRUE,
   Task,
   Template,
@@ -34,6 +37,7 @@ module.exports = {
   functions,
   parseQuantity,
   planMemory,
+  replay,
   schema,
   version: native.version(),
 };

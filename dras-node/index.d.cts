@@ -20,6 +20,9 @@ export type Quantity = number | bigint | string;
 /** Plain data, as JSON has it. `undefined` is as if it were not there. */
 export type Json = null | boolean | number | bigint | string | readonly Json[] | { readonly [key: string]: Json | undefined };
 
+/** A duration: milliseconds, or a text such as `"5m"`. */
+export type Duration = number | string;
+
 /** A document, or something like it: plain data, or JSON as text or UTF-8. */
 export type Source = string | Uint8Array | object;
 
@@ -56,8 +59,8 @@ export const version: string;
 export interface Diagnostic {
   /** The stable code, e.g. `E0201`; {@link errorCodes} explains each. */
   readonly code: string;
-  /** Whether it refuses the text, or only warns. */
-  readonly severity: 'error' | 'warning';
+  /** Whether it refuses the text, warns, or only remarks. */
+  readonly severity: 'error' | 'warning' | 'info';
   /** What is wrong, in one line. */
   readonly message: string;
   /** Where in the rule document, e.g. `rules[2].when`; empty for an expression that stands alone. */
@@ -166,6 +169,101 @@ export interface MetricInfo {
   readonly used: boolean;
 }
 
+/** Where the value of a parameter comes from. */
+export interface OriginInfo {
+  /** Who says it: the document, a strategy, or the document for a strategy. */
+  readonly from: 'document' | 'template' | 'override';
+  /** Where it stands there. */
+  readonly path: string;
+  /** The strategy, and where it is used. */
+  readonly [more: string]: unknown;
+}
+
+/** A parameter of a policy. */
+export interface ParameterInfo {
+  /** Its name in expressions: `cpu.high`. */
+  readonly name: string;
+  /** Its value, as documents write it. */
+  readonly value: number | boolean | string;
+  /** The values that it may be set to: `10% … 100%`. */
+  readonly range?: string;
+  /** The value that a strategy has for it. */
+  readonly default?: number | boolean | string;
+  /** One sentence for readers. */
+  readonly doc: string;
+  /** Where its value comes from. */
+  readonly origin: OriginInfo;
+}
+
+/** The least and most of a resource, both included: subtasks as a number, bytes as a text such as `2GiB`. */
+export interface BoundsData {
+  /** The least. */
+  readonly min?: number | string;
+  /** The most. */
+  readonly max?: number | string;
+}
+
+/** Bounds that no decision leaves: of resources, and of all processes of a task together. */
+export type LimitsData = Readonly<Partial<Record<Resource, BoundsData>>> & TotalData;
+
+/** Bounds of all processes of a task together. */
+export interface TotalData {
+  /** The most of each, where there is one. */
+  readonly total?: QuotaData;
+}
+
+/** The most that all processes of a task have together. */
+export interface QuotaData {
+  /** The most TaskManagers. */
+  readonly task_managers?: number;
+  /** The most CPU cores. */
+  readonly cores?: number;
+  /** The most process memory, such as `64GiB`. */
+  readonly memory?: string;
+}
+
+/** A time without restarts: each day, or as a cron pattern. */
+export interface ExcludedData {
+  /** From when to when each day: `22:00-06:00`. */
+  readonly daily?: string;
+  /** On which days: `mon-fri`. */
+  readonly weekdays?: readonly string[];
+  /** The minutes that are excluded: `* 9-17 * * mon-fri`. */
+  readonly cron?: string;
+  /** The time zone of the IANA database; UTC where it is left out. */
+  readonly zone?: string;
+  /** Whether urgent changes are made nevertheless. */
+  readonly urgent_pass?: boolean;
+}
+
+/** What holds changes back, as documents write it; durations are texts such as `5m`. */
+export interface GuardsData {
+  /** Quiet after a change, by direction. */
+  readonly cool_down?: Readonly<Partial<Record<'up' | 'down' | 'urgent', string>>>;
+  /** For how long recommendations are remembered, by direction. */
+  readonly stabilisation?: Readonly<Partial<Record<'up' | 'down', string>>>;
+  /** How far one change goes, as a share of what the task has: 1 is at most twice as much. */
+  readonly largest_step?: Readonly<Partial<Record<'up' | 'down' | 'urgent', number>>>;
+  /** Times without restarts. */
+  readonly excluded?: readonly ExcludedData[];
+  /** The most restarts for changes in any 24 hours. */
+  readonly restarts_per_day?: number;
+  /** What waits while data is missing. */
+  readonly freeze_on_missing?: 'down' | 'all' | 'off';
+  /** When adding resources brought nothing. */
+  readonly ineffective?: IneffectiveData;
+  /** Within which time down and up again is an oscillation. */
+  readonly oscillation?: Readonly<Partial<Record<'within', string>>>;
+}
+
+/** When adding resources brought nothing, so that the rule waits. */
+export interface IneffectiveData {
+  /** The least share of the promised gain. */
+  readonly least_gain?: number;
+  /** How long the rule waits. */
+  readonly for?: string;
+}
+
 /** An attribute that rules of a policy may use. */
 export interface AttributeInfo {
   /** Its name in expressions. */
@@ -205,14 +303,28 @@ export class Policy {
   readonly metrics: readonly MetricInfo[];
   /** The attributes. */
   readonly attributes: readonly AttributeInfo[];
+  /** The parameters, with the values that count and where these come from. */
+  readonly parameters: readonly ParameterInfo[];
   /** The least and most of each resource, as in the document. */
-  readonly limits: Readonly<Record<string, unknown>>;
-  /** What holds changes back, as in the document. */
-  readonly guards: Readonly<Record<string, unknown>>;
+  readonly limits: LimitsData;
+  /** What holds changes back, as in the document: what is not there has its default. */
+  readonly guards: GuardsData;
   /** What is odd about the document, though it compiles. */
   readonly warnings: readonly Diagnostic[];
-  /** The bytes that the windows of a task may take, known before anything runs. */
+  /** The document that it was made of; of a document of a library, with everything that it inherits. */
+  readonly document: Readonly<Record<string, unknown>>;
+  /**
+   * What is odd about the rules beside each other: conditions that are never or always true, rules that contradict or repeat each other, thresholds in the
+   * wrong order, rules that go up and down for ever at a constant load; each with an example where there is one.
+   * @param options - `retention`: how far back samples can be had; windows that reach further are reported.
+   */
+  lint(options?: { retention?: Duration | undefined }): readonly Diagnostic[];
+  /**
+   * The bytes that the windows of a task may take, known before anything runs.
+   * @param taskManagers - How many TaskManagers it has, from 0 to 1,000,000; 1 where it is left out.
+   */
   bytesPerTask(taskManagers?: number): number;
+  /** One line, or more, for people. */
   toString(): string;
 }
 
@@ -262,6 +374,18 @@ export class Library {
   policy(name: string): Policy;
 }
 
+/** One value of a document, and who says it. */
+export interface SaidValue {
+  /** Where it stands in the flat document. */
+  path: string;
+  /** The value, as JSON. */
+  value: string;
+  /** The document that says it. */
+  document: string;
+  /** Where it stands there. */
+  at: string;
+}
+
 /** A document with everything that it inherits. As a string it is a table of all values. */
 export interface ResolvedDocument {
   /** Its name. */
@@ -271,7 +395,8 @@ export interface ResolvedDocument {
   /** The documents that were applied, in this order. */
   readonly documents: string[];
   /** Every value, and who says it. */
-  readonly values: { path: string; value: string; document: string; at: string }[];
+  readonly values: SaidValue[];
+  /** One line, or more, for people. */
   toString(): string;
 }
 
@@ -289,6 +414,16 @@ export class Assigner {
   check(library: Library): Diagnostic[];
 }
 
+/** An assignment that could not be decided. */
+export interface UndefinedAssignment {
+  /** Its index. */
+  index: number;
+  /** The document that it would give. */
+  document: string;
+  /** What was not known. */
+  reason: string;
+}
+
 /** The document for a task. As a string it is the whole story. */
 export interface Assigned {
   /** Its name; `null` where no condition is true and there is no default. */
@@ -298,7 +433,8 @@ export interface Assigned {
   /** The parts of the condition with their values. */
   readonly why: string[];
   /** The assignments that could not be decided. */
-  readonly undefined: { index: number; document: string; reason: string }[];
+  readonly undefined: UndefinedAssignment[];
+  /** One line, or more, for people. */
   toString(): string;
 }
 
@@ -345,18 +481,24 @@ export class Expression {
   /**
    * The same over a row: one number for each variable, in the order in which they were declared; truth values are 0 and 1, NaN is undefined. The
    * fastest way for one evaluation; use the array again.
-   * @throws {@link InputError} where the row is not as long as there are variables.
+   * @throws {@link InputError} where the row is not as long as there are variables, or its memory is gone; {@link InputTypeError} where it is no
+   * `Float64Array`, or where the expression is, or uses, a text.
    */
   evaluateRow(row: Float64Array): number | boolean | undefined;
   /**
    * Its values for many rows: row `i` has the `i`-th value of each column. Columns are read where they lie.
    *
    * A condition gives bytes, {@link FALSE}, {@link TRUE} or {@link UNDEFINED}. A number gives a `Float64Array`, NaN where it is undefined.
-   * @throws {@link InputError} where columns are not equally long, or their memory is gone.
+   * @param columns - Arrays by the names of variables. A variable without a column is undefined in every row; other names are not looked at.
+   * @param into - The array that the results are written to, a `Uint8Array` for a condition and a `Float64Array` for a number, as long as the columns and in
+   * a buffer of its own; a new one where it is left out. It is what is given back.
+   * @throws {@link InputError} where columns are not equally long, or their memory is gone; {@link InputTypeError} where one is no `Float64Array`, or
+   * the expression is a text.
    */
-  evaluateColumns(columns: Readonly<Record<string, Float64Array>>): Uint8Array | Float64Array;
+  evaluateColumns<Into extends Uint8Array | Float64Array = Uint8Array | Float64Array>(columns: Readonly<Record<string, Float64Array>>, into?: Into): Into;
   /** The value of every part of it. Costs far more than evaluating. */
   explain(values: Readonly<Record<string, Value>>): Explanation;
+  /** One line, or more, for people. */
   toString(): string;
 }
 
@@ -394,6 +536,7 @@ export class Explanation {
   readonly lines: readonly string[];
   /** The parts, the whole first. */
   readonly parts: readonly Part[];
+  /** One line, or more, for people. */
   toString(): string;
 }
 
@@ -415,17 +558,29 @@ export interface Accepted {
 
 /** What became of all samples so far. */
 export interface Counters {
+  /** New samples. */
   accepted: number;
+  /** "Asked, not available": `null` and NaN. */
   not_available: number;
+  /** Samples that were there already. */
   duplicates_equal: number;
+  /** Samples whose time had another value; one of the two stayed. */
   duplicates_resolved: number;
+  /** Samples older than others of their series that were taken nevertheless. */
   late: number;
+  /** Samples older than any window reaches. */
   too_old: number;
+  /** Samples from too far in the future. */
   future: number;
+  /** Infinite values. */
   infinite: number;
+  /** Samples for which there was no room. */
   too_dense: number;
+  /** Events for which there was no room. */
   events_dropped: number;
+  /** Texts of events that were too long, and are kept in part. */
   texts_cut: number;
+  /** Samples of metrics that no rule asks for. */
   unused: number;
 }
 
@@ -506,7 +661,7 @@ export class Task {
    * Makes a task of a snapshot, under the same document or another one; what does not go along is said.
    * @throws {@link SnapshotError} where the bytes are none, were cut short or changed, or come from another version.
    */
-  static restore(policy: Policy, snapshot: Uint8Array | ArrayBuffer): { task: Task; carried: Carried };
+  static restore(policy: Policy, snapshot: Uint8Array | ArrayBuffer): RestoredTask;
   /** The platform's name for it. */
   readonly id: string;
   /** The policy that it belongs to. */
@@ -586,11 +741,42 @@ export class Task {
   failed(instruction: Instruction | string, reason: string, options: At): void;
   /** Everything about the task, as bytes for {@link Task.restore}; portable between machines and between Rust, Python and Node. */
   snapshot(): Buffer;
-  /** Puts the task under another document, and says what does not go along. */
+  /**
+   * Puts the task under another document, with its samples, attributes and history, and says what does not go along. A shadow ends. A task of a fleet
+   * moves with {@link Fleet.replacePolicy}.
+   */
   replacePolicy(policy: Policy): Carried;
+  /** What another document would decide otherwise, if both looked at the task now; `null` where nothing. Nothing is changed. @throws {@link TaskError} */
+  difference(policy: Policy, now: Time): Difference | null;
+  /**
+   * Tries out another document beside the live one: it is fed the same samples from now on, looks when {@link Task.decide} does, and changes nothing. An
+   * earlier shadow ends.
+   */
+  startShadow(policy: Policy): void;
+  /** Ends that. */
+  stopShadow(): void;
+  /** Makes the document that is tried out the live one, with all that it has seen. @throws {@link InputError} where there is none. */
+  promoteShadow(): void;
+  /** The document that is tried out, if one is. */
+  readonly shadow: Policy | null;
+  /** What it came to at the last look; `null` before the first one. */
+  readonly shadowDecision: Decision | null;
+  /** Where that was something else than what the live document came to. */
+  readonly shadowDifference: Difference | null;
   /** Frees its memory at once; every later call throws a {@link StateError}. Without it the memory goes with the object. */
   dispose(): void;
+  /** For `using`: the same as `dispose`. */
   [Symbol.dispose](): void;
+  /** One line for people. */
+  toString(): string;
+}
+
+/** A task of a snapshot. */
+export interface RestoredTask {
+  /** The task. */
+  task: Task;
+  /** What does not go along to the policy that it was restored under. */
+  carried: Carried;
 }
 
 /** What of a task's state could not go along to another document. */
@@ -603,6 +789,7 @@ export interface Carried {
 
 /** One resource, before and after. */
 export interface ResourceStep {
+  /** The resource. */
   readonly resource: Resource;
   /** What the task had: subtasks, or bytes. */
   readonly from: number;
@@ -614,14 +801,78 @@ export interface ResourceStep {
 export interface HistoryRecord {
   /** When, in ms since the epoch. */
   at: number;
+  /** What happened: an instruction was given, applied, or could not be; or somebody else changed something. */
   kind: 'instructed' | 'applied' | 'failed' | 'external';
   /** Why it failed. */
   reason?: string;
   /** The key of the instruction; empty for what somebody else did. */
   key: string;
+  /** What changed, or was to change. */
   steps: ResourceStep[];
+  /** The rules that wanted it. */
   rules: string[];
+  /** The entries of Flink's configuration that change with it. */
   entries?: [key: string, value: string][];
+}
+
+/** What a rule promised of its action. */
+export interface PromiseOfRule {
+  /** Its name. */
+  rule: string;
+  /** The value of what it lowers or raises, at the decision. */
+  before: number;
+  /** The value that it will have if the action works as it should. */
+  promised: number;
+}
+
+/** An instruction that nobody has reported on. */
+export interface PendingInstruction {
+  /** Its key. */
+  key: string;
+  /** When it was first given, in ms since the epoch. */
+  at: number;
+  /** What it asks for. */
+  steps: ResourceStep[];
+  /** The rules that want it. */
+  rules: string[];
+  /** The entries of Flink's configuration that change with it. */
+  entries: [key: string, value: string][];
+  /** What the rules promise of it. */
+  promises: PromiseOfRule[];
+}
+
+/** What an applied action was to bring, and has brought. */
+export interface Effect {
+  /** What was promised. */
+  promise: PromiseOfRule;
+  /** When the action was applied, in ms since the epoch. */
+  at: number;
+  /** The share of the promised gain that was there when it was judged; `null` before that. */
+  gain: number | null;
+  /** Until when the rule waits because that was too little. */
+  waits_until: number | null;
+}
+
+/** A size of a resource that was not enough. */
+export interface RanOut {
+  /** The resource. */
+  resource: Resource;
+  /** What the task had of it. */
+  size: number;
+  /** Until when nothing takes it down to that again, in ms since the epoch. */
+  until: number;
+}
+
+/** What was recommended for a resource, look by look. */
+export interface Recommendations {
+  /** The resource. */
+  resource: Resource;
+  /** Since when there has been one at every look. */
+  since: number;
+  /** When the last one was. */
+  last: number;
+  /** Times and targets, oldest first; of equal ones in a row, the newest. */
+  log: [at: number, target: number][];
 }
 
 /** What happened to a task. */
@@ -631,10 +882,17 @@ export interface History {
   /** Oldest first. */
   records: HistoryRecord[];
   /** The instruction that nobody has reported on. */
-  pending: { key: string; at: number; steps: ResourceStep[]; rules: string[] } | null;
+  pending: PendingInstruction | null;
   /** When resources last changed, or were tried to. */
   last_change: number | null;
-  [more: string]: unknown;
+  /** What applied actions were to bring, and have brought. */
+  effects: Effect[];
+  /** Sizes that were not enough. */
+  ran_out: RanOut[];
+  /** What was recommended, look by look. */
+  recommendations: Recommendations[];
+  /** What the task had at the last look. */
+  known: [resource: Resource, amount: number][];
 }
 
 // ------------------------------------------------------------------------------------------------------------------------- decisions
@@ -670,29 +928,51 @@ export type Guard =
   | 'quota'
   | 'refused';
 
+/** A guard that holds a change. */
+export interface HeldBy {
+  /** The guard. */
+  readonly guard: Guard;
+  /** How much longer, in ms; `null` where no end is known. */
+  readonly left: number | null;
+}
+
 /** A change that would be made but for guards. */
 export interface Held extends Change {
   /** The guards, and how much longer they hold in ms; `null` where no end is known. */
-  readonly by: readonly { readonly guard: Guard; readonly left: number | null }[];
+  readonly by: readonly HeldBy[];
   /** More about it. */
   readonly why: string | null;
 }
 
+/** A direction of change that a guard holds. */
+export interface HeldDirection {
+  /** The direction. */
+  readonly direction: 'up' | 'down' | 'urgent';
+  /** How much longer, in ms; `null` where no end is known. */
+  readonly left: number | null;
+}
+
 /** A guard that holds directions of change. */
 export interface GuardState {
+  /** The guard. */
   readonly guard: Guard;
-  readonly holds: readonly { readonly direction: 'up' | 'down' | 'urgent'; readonly left: number | null }[];
+  /** The directions that it holds, and how much longer in ms; `null` where no end is known. */
+  readonly holds: readonly HeldDirection[];
 }
 
 /** Something that people should be told. */
 export interface Alert {
+  /** Whether a rule says so, or a limit is reached and the job still fails. */
   readonly kind: 'rule' | 'capped_and_still_failing';
+  /** The rule. */
   readonly rule: string;
+  /** What to say. */
   readonly text: string;
 }
 
 /** The memory of one process after the changes. */
 export interface ProcessMemory {
+  /** The kind of process. */
   readonly process: Process;
   /** Its process memory now, in bytes. */
   readonly from: number | null;
@@ -704,9 +984,11 @@ export interface ProcessMemory {
 
 /** What a rule proposed for a resource, and what became of it. */
 export interface Proposal {
+  /** The resource. */
   readonly resource: Resource;
   /** What the rule's expression says, up to whole steps; `null` where it is undefined. */
   readonly target: number | null;
+  /** What became of it. */
   readonly fate: 'taken' | 'no_change' | 'beaten' | 'dropped_while_growing' | 'held' | 'within_tolerance' | 'limited' | 'undefined';
   /** The rule that won, or the guard that holds it. */
   readonly by: string | null;
@@ -718,8 +1000,11 @@ export interface Proposal {
 
 /** What became of a rule. */
 export interface RuleOutcome {
+  /** Its name. */
   readonly rule: string;
+  /** Where it stands: `rules[2]`, or the strategy it comes from. */
   readonly path: string;
+  /** What it came to. */
   readonly state: RuleState;
   /** Since when its condition has been true, in ms since the epoch. */
   readonly since: number | null;
@@ -733,6 +1018,7 @@ export interface RuleOutcome {
   readonly explanation: readonly string[];
   /** The value of every part of the condition. */
   readonly parts: readonly Part[];
+  /** What it proposed. */
   readonly proposals: readonly Proposal[];
 }
 
@@ -740,7 +1026,9 @@ export interface RuleOutcome {
 export interface Input {
   /** As the author wrote it: `avg(cpu[5m])`, `parallelism`. */
   readonly text: string;
+  /** The type of its value, as in {@link Expression.type}. */
   readonly type: string;
+  /** Its value; `null` where it is undefined. */
   readonly value: number | boolean | string | null;
   /** Why it is undefined, in words. */
   readonly undefined: string | null;
@@ -748,20 +1036,35 @@ export interface Input {
 
 /** A decision as plain data: what `JSON.stringify` writes. */
 export interface DecisionData {
+  /** The task's id. */
   readonly task: string;
+  /** When the look was taken, in ms since the epoch. */
   readonly at: number;
+  /** What was looked at. */
   readonly look: Look;
+  /** Whether there are instructions at all. */
   readonly mode: 'monitor' | 'active';
+  /** The name of the policy. */
   readonly policy: string;
+  /** Its fingerprint. */
   readonly fingerprint: string;
+  /** The changes to make. */
   readonly changes: readonly Change[];
+  /** What to do, if anything. */
   readonly instruction: InstructionData | null;
+  /** The memory of processes after the changes. */
   readonly memory: readonly ProcessMemory[];
+  /** The changes that would be made but for guards. */
   readonly held: readonly Held[];
+  /** The guards that hold a direction of change. */
   readonly guards: readonly GuardState[];
+  /** What people should be told. */
   readonly alerts: readonly Alert[];
+  /** What somebody else changed. */
   readonly external: readonly ResourceStep[];
+  /** What became of every rule. */
   readonly rules: readonly RuleOutcome[];
+  /** What was seen. */
   readonly inputs: readonly Input[];
 }
 
@@ -823,7 +1126,9 @@ export class Decision {
 
 /** From what to what. */
 export interface Step {
+  /** What the task has: subtasks, or bytes. */
   readonly from: number;
+  /** What it is to have. */
   readonly to: number;
 }
 
@@ -837,12 +1142,15 @@ export interface MemoryStep extends Step {
 export interface InstructionData {
   /** Idempotency key: hexadecimal digits, the same for the same change of the same task, so that a second delivery is recognised. */
   readonly key: string;
+  /** The task's id. */
   readonly task: string;
   /** When it was decided, in ms since the epoch. */
   readonly at: number;
   /** The name of the policy. */
   readonly policy: string;
+  /** The fingerprint of the policy. */
   readonly fingerprint: string;
+  /** The job's parallelism; `null` where it stays. */
   readonly parallelism: Step | null;
   /** The memory of each TaskManager, in bytes. */
   readonly task_manager_memory: MemoryStep | null;
@@ -856,8 +1164,11 @@ export interface InstructionData {
 
 /** A call of Flink's REST API. */
 export interface RestCall {
+  /** The method. */
   readonly method: 'GET' | 'PUT' | 'POST';
+  /** The path under the address of Flink's REST API. */
   readonly path: string;
+  /** The body, to be sent as JSON. */
   readonly body?: unknown;
 }
 
@@ -866,14 +1177,30 @@ export interface ResourceRequirements {
   /** The call, with its body. */
   readonly call: RestCall;
   /** The body alone. */
-  readonly body: Readonly<Record<string, { readonly parallelism: { readonly lowerBound: number; readonly upperBound: number } }>>;
-  /** What every vertex gets, and why that is not simply what the job gets. */
-  readonly vertices: readonly { readonly id: string; readonly from: number; readonly to: number; readonly note: string | null }[];
+  readonly body: Readonly<Record<string, VertexRequirements>>;
+  /** What every vertex gets. */
+  readonly vertices: readonly VertexStep[];
+}
+
+/** What a vertex needs, as Flink writes it. */
+export interface VertexRequirements {
+  /** Its parallelism. */
+  readonly parallelism: Readonly<Record<'lowerBound' | 'upperBound', number>>;
+}
+
+/** The parallelism of a vertex, before and after. */
+export interface VertexStep extends Step {
+  /** Its id in Flink. */
+  readonly id: string;
+  /** Why it does not simply get what the job gets. */
+  readonly note: string | null;
 }
 
 /** Entries of a Flink configuration to set and to remove. */
 export interface ConfigurationEntries {
+  /** Entries to set. */
   readonly set: Readonly<Record<string, string>>;
+  /** Keys to remove. */
   readonly remove: readonly string[];
   /** The entries to set as arguments: `-Dkey=value`. */
   readonly args: readonly string[];
@@ -881,16 +1208,58 @@ export interface ConfigurationEntries {
   readonly flinkConf: string;
 }
 
+/** Stops the job with a savepoint. */
+export interface StopStep {
+  /** Which step it is. */
+  readonly step: 'stop';
+  /** The call to make. The trigger's id in its body follows from the instruction, so that a second call is recognised. */
+  readonly call: RestCall;
+}
+
+/** Waits until the savepoint is there. */
+export interface AwaitSavepointStep {
+  /** Which step it is. */
+  readonly step: 'await_savepoint';
+  /** The call to repeat until it is done. */
+  readonly call: RestCall;
+  /** Where the answer says whether it is done, as a JSON pointer: `/status/id`. */
+  readonly status: string;
+  /** Where it says the savepoint's location. */
+  readonly location: string;
+  /** Where it says why it failed. */
+  readonly failure: string;
+}
+
+/** Changes the configuration. */
+export interface ConfigureStep {
+  /** Which step it is. */
+  readonly step: 'configure';
+  /** Entries to set, and keys to remove. */
+  readonly entries: Pick<ConfigurationEntries, 'set' | 'remove'>;
+  /** Whether processes have to be started anew, since their memory changes. */
+  readonly new_processes: boolean;
+}
+
+/** Starts the job from the savepoint. */
+export interface StartStep {
+  /** Which step it is. */
+  readonly step: 'start';
+  /** The key of Flink's configuration that takes the savepoint's location. */
+  readonly savepoint_key: string;
+  /** The field of the request to run a JAR that takes it. */
+  readonly savepoint_field: string;
+  /** The parallelism to start with, where it changes. */
+  readonly parallelism?: number;
+}
+
 /** One step of a restart with a savepoint. */
-export type RestartStep =
-  | { readonly step: 'stop'; readonly call: RestCall }
-  | { readonly step: 'await_savepoint'; readonly call: RestCall; readonly status: string; readonly location: string; readonly failure: string }
-  | {
-      readonly step: 'configure';
-      readonly entries: { readonly set: Readonly<Record<string, string>>; readonly remove: readonly string[] };
-      readonly new_processes: boolean;
-    }
-  | { readonly step: 'start'; readonly savepoint_key: string; readonly savepoint_field: string; readonly parallelism?: number };
+export type RestartStep = StopStep | AwaitSavepointStep | ConfigureStep | StartStep;
+
+/** A JSON merge patch of a `FlinkDeployment`. */
+export interface DeploymentPatch {
+  /** What changes in its `spec`. */
+  spec: Record<string, unknown>;
+}
 
 /** How a new parallelism spreads over vertices: those that follow the job's, or all in proportion. */
 export type Scaling = 'follow_job' | 'proportional';
@@ -899,17 +1268,27 @@ export type Scaling = 'follow_job' | 'proportional';
 export class Instruction implements InstructionData {
   /** @throws {@link InputError} where the data, or its JSON, is no instruction. */
   constructor(data: InstructionData | string | Uint8Array);
+  /** As {@link InstructionData.key}. */
   readonly key: string;
+  /** The task's id. */
   readonly task: string;
+  /** When it was decided, in ms since the epoch. */
   readonly at: number;
   /** When it was decided. */
   readonly time: Date;
+  /** The name of the policy. */
   readonly policy: string;
+  /** The fingerprint of the policy. */
   readonly fingerprint: string;
+  /** The job's parallelism; `null` where it stays. */
   readonly parallelism: Step | null;
+  /** The memory of each TaskManager, in bytes; `null` where it stays. */
   readonly task_manager_memory: MemoryStep | null;
+  /** The memory of the JobManager, in bytes; `null` where it stays. */
   readonly job_manager_memory: MemoryStep | null;
+  /** How the job comes to its new resources. */
   readonly restart: 'in_place' | 'with_savepoint';
+  /** The rules that want it. */
   readonly reasons: readonly string[];
   /**
    * What rescales the job in place: `PUT /jobs/:jobid/resource-requirements`. For the adaptive scheduler; all vertices are in its body.
@@ -933,9 +1312,10 @@ export class Instruction implements InstructionData {
   flinkDeploymentPatch(
     deployment?: object,
     options?: { job?: Body; scaling?: Scaling; autoscaler?: 'refuse' | 'disable'; allowStateless?: boolean },
-  ): { spec: Record<string, unknown> };
+  ): DeploymentPatch;
   /** One line for people. */
   toString(): string;
+  /** All of it as plain data. */
   toJSON(): InstructionData;
 }
 
@@ -945,16 +1325,27 @@ export class Instruction implements InstructionData {
 export interface TaskFailure {
   /** The task's id. */
   readonly task: string;
+  /** What it says. */
   readonly error: DrasError;
+}
+
+/** How work is done on the worker pool. */
+export interface PoolOptions {
+  /** How many threads do it, from 1 to 256; as many as there are cores where it is left out. */
+  threads?: number | undefined;
+  /** When it aborts, the promise is rejected with its reason. */
+  signal?: AbortSignal | undefined;
 }
 
 /** What a call for many tasks came to. */
 export interface FleetReport {
+  /** What became of the samples. */
   accepted: Accepted;
   /** How many series were taken. */
   series: number;
   /** The tasks that refused. */
   errors: TaskFailure[];
+  /** What the source warns of, and what was left out. */
   notes: string[];
 }
 
@@ -994,11 +1385,21 @@ export class Fleet implements Iterable<Task> {
   get(id: string): Task | undefined;
   /** Its tasks. */
   [Symbol.iterator](): IterableIterator<Task>;
-  /** The handle of a series of a task, for {@link Fleet.ingest}. @throws {@link InputError}, {@link TaskError} */
+  /**
+   * Sets one attribute of many tasks, and gives the tasks that refuse their value.
+   * @param values - Values by id, as an object or a `Map`; they are as for {@link Task.set}.
+   * @throws {@link InputError} where the fleet has no such task; nothing is set then.
+   */
+  set(attribute: string, values: Readonly<Record<string, AttributeValue>> | ReadonlyMap<string, AttributeValue>): TaskFailure[];
+  /**
+   * The handle of a series of a task, for {@link Fleet.ingest}: a whole number that is good until the task is removed.
+   * @param instance - The name of a TaskManager or subtask; without it the series is of the task itself.
+   * @throws {@link InputError}, {@link TaskError}
+   */
   series(task: string, metric: string, instance?: string): number;
   /**
    * Takes samples of many series: for each a handle, a time (or one for all) and a value. Samples of one series that stand one after the other are taken
-   * together. Arrays are read where they lie.
+   * together. Arrays are read where they lie, and the call is done when it returns.
    * @throws {@link InputError} where a handle is none, or columns are not equally long; nothing is taken then.
    */
   ingest(
@@ -1007,10 +1408,24 @@ export class Fleet implements Iterable<Task> {
     values: Float64Array,
     options: { now: Time },
   ): FleetReport;
+  /**
+   * The same on the worker pool, with as many threads as there are cores, or `threads` (1 to 256). Arrays are copied first, and may be used again at once.
+   *
+   * When `signal` aborts, the promise is rejected with its reason. What was taken by then stays, and taking it again changes nothing.
+   * @throws as {@link Fleet.ingest}.
+   */
+  ingestAsync(
+    series: Uint32Array | readonly number[],
+    times: Time | BigInt64Array | Float64Array,
+    values: Float64Array,
+    options: { now: Time; threads?: number | undefined; signal?: AbortSignal | undefined },
+  ): Promise<FleetReport>;
   /** Reads one answer of Prometheus about many tasks; the value of `label` is a series' task. @throws {@link ReadError}, {@link TaskError} */
   readPrometheus(metric: string, body: Body, options: { label: string; now: Time }): FleetReport;
+  /** The same on the worker pool, for answers of many megabytes; `signal` as for {@link Fleet.ingestAsync}. @throws {@link ReadError}, {@link TaskError} */
+  readPrometheusAsync(metric: string, body: Body, options: { label: string; now: Time; signal?: AbortSignal | undefined }): Promise<FleetReport>;
   /** The tasks for which a look is due after `after` and not after `until`, by time. */
-  due(after: Time, until: Time): { task: string; at: number; look: Look }[];
+  due(after: Time, until: Time): DueLook[];
   /**
    * Looks at all tasks, or at those named, on the worker pool, with as many threads as there are cores, or `threads`. Decisions that matter are kept, with
    * `keep: 'all'` all of them.
@@ -1029,17 +1444,43 @@ export class Fleet implements Iterable<Task> {
       signal?: AbortSignal | undefined;
     },
   ): Promise<FleetDecisions>;
-  /** What another policy would decide otherwise, if all tasks were looked at now. Nothing is changed. @throws {@link TaskError} */
-  differences(policy: Policy, now: Time): Difference[];
-  /** Puts all tasks under another policy, and says what is decided otherwise now. Handles of series are to be asked for again. @throws {@link TaskError} */
-  replacePolicy(policy: Policy, options: { now: Time }): { carried: Record<string, Carried>; differences: Difference[] };
-  /** Frees the memory of all its tasks at once. */
+  /**
+   * What another policy would decide otherwise, if all tasks were looked at now; on the worker pool. Nothing is changed.
+   * @throws {@link TaskError} where `now` went back for a task; {@link StateError} where one was disposed of.
+   */
+  differences(policy: Policy, now: Time, options?: PoolOptions): Promise<Difference[]>;
+  /**
+   * Puts all tasks under another policy, or none, and says what is decided otherwise now and what could not go along. Handles of series stay, but for those
+   * of metrics that the other policy does not have. Shadows end.
+   * @throws as {@link Fleet.differences}, and with the reason of `signal`; nothing is changed then.
+   */
+  replacePolicy(policy: Policy, options: { now: Time } & PoolOptions): Promise<Replaced>;
+  /**
+   * Tries out another policy beside the live one of every task, as {@link Task.startShadow} does; {@link FleetDecisions.differences} says where it comes to
+   * something else. Where it fails, no task has a shadow.
+   */
+  startShadow(policy: Policy, options?: PoolOptions): Promise<void>;
+  /** Ends that. */
+  stopShadow(): void;
+  /** Frees the memory of all its tasks at once; every later call throws a {@link StateError}. Work on the pool that is under way reports it. */
   dispose(): void;
+  /** For `using`: the same as `dispose`. */
   [Symbol.dispose](): void;
+  /** One line for people. */
+  toString(): string;
+}
+
+/** Tasks that were put under another policy. */
+export interface Replaced {
+  /** What could not go along, by task. */
+  carried: Record<string, Carried>;
+  /** What is decided otherwise now. */
+  differences: Difference[];
 }
 
 /** What one policy comes to at a look. */
 export interface Verdict {
+  /** The changes to make. */
   readonly changes: readonly ResourceStep[];
   /** The changes that guards hold, with the first guard that does. */
   readonly held: readonly (readonly [ResourceStep, Guard | null])[];
@@ -1049,10 +1490,20 @@ export interface Verdict {
 
 /** A task about which two policies decide differently. */
 export interface Difference {
+  /** The task's id. */
   readonly task: string;
+  /** The time of the look, in ms since the epoch. */
   readonly at: number;
+  /** What the live policy comes to. */
   readonly live: Verdict;
+  /** What the other one comes to. */
   readonly other: Verdict;
+}
+
+/** A look that is due. */
+export interface DueLook extends NextLook {
+  /** The task's id. */
+  task: string;
 }
 
 /** What one look at a fleet came to: the decisions that matter, in the order of the fleet. */
@@ -1074,6 +1525,8 @@ export class FleetDecisions implements Iterable<Decision> {
   readonly length: number;
   /** The tasks that could not be looked at. */
   readonly errors: readonly TaskFailure[];
+  /** The tasks whose shadow came to something else. */
+  readonly differences: readonly Difference[];
   /** What to do. */
   readonly instructions: Instruction[];
   /** The decision at a place. */
@@ -1084,34 +1537,184 @@ export class FleetDecisions implements Iterable<Decision> {
   [Symbol.iterator](): IterableIterator<Decision>;
 }
 
+// ----------------------------------------------------------------------------------------------------------------------------- replay
+
+/**
+ * What was measured and known of one task over some time, for {@link replay}.
+ *
+ * @example
+ * ```js
+ * import { Policy, Recording, replay } from 'dras';
+ * const recording = new Recording('orders');
+ * const begin = Date.parse('2027-01-15T08:00:00Z');
+ * const times = Float64Array.from({ length: 480 }, (_, i) => begin + i * 15_000);
+ * recording.set({ parallelism: 4, task_managers: 1 }, begin);
+ * recording.series('cpu', times, new Float64Array(480).fill(0.95), { instance: 'tm-1' });
+ * const { summary } = await replay(new Policy({ version: 1, strategies: [{ use: 'cpu' }] }), recording);
+ * console.log(summary.looks, summary.with_changes);
+ * ```
+ */
+export class Recording {
+  /** @param task - The task's id. */
+  constructor(task: string, options?: { labels?: Readonly<Record<string, string>> | undefined });
+  /** The task's id. */
+  readonly task: string;
+  /** The first and the last time of a sample or event, in ms since the epoch; `null` where there is none. */
+  readonly span: TimeSpan | null;
+  /**
+   * Adds samples in the metric's declared unit, in any order; NaN is "asked, not available". Arrays are copied. A document that does not have the metric
+   * leaves them out.
+   * @param options - `instance`: the name of a TaskManager or subtask; without it the samples are of the task itself.
+   * @throws {@link InputError} where times and values are not equally many, or the memory of an array is gone.
+   */
+  series(metric: string, times: BigInt64Array | Float64Array, values: Float64Array, options?: { instance?: string | undefined }): void;
+  /** Adds an event: an exception or another log line. */
+  event(metric: string, message: string, options: { at: Time; instance?: string | undefined }): void;
+  /** Adds a restart or a change of resources. */
+  mark(mark: 'restart' | 'change', at: Time): void;
+  /**
+   * Says what attributes were from a time on. A recording knows no document: numbers are in the unit that the document will declare (seconds and bytes for
+   * built-in attributes), and texts are texts.
+   */
+  set(attributes: Readonly<Record<string, number | bigint | boolean | string | undefined>>, at: Time): void;
+  /** Says with what Flink configuration the task ran from a time on. */
+  setFlinkConfiguration(
+    configuration: Readonly<Record<string, string | number | boolean>> | ReadonlyMap<string, string | number | boolean>,
+    at: Time,
+  ): void;
+  /** Frees its memory at once, or when the last replay of it ends; every later call throws a {@link StateError}. */
+  dispose(): void;
+  /** For `using`: the same as `dispose`. */
+  [Symbol.dispose](): void;
+}
+
+/** From a time to another one, both included. */
+export interface TimeSpan {
+  /** The first, in ms since the epoch. */
+  from: number;
+  /** The last, in ms since the epoch. */
+  to: number;
+}
+
+/** A replay in numbers. */
+export interface ReplaySummary {
+  /** Looks, short ones included. */
+  readonly looks: number;
+  /** Looks at which a rule could not be answered for lack of data. */
+  readonly undefined: number;
+  /** Looks at which something was to change. */
+  readonly with_changes: number;
+  /** Instructions that were different from the one before. */
+  readonly instructions: number;
+  /** Instructions that were taken as applied. */
+  readonly applied: number;
+  /** Applied instructions that took a resource back where it came from within an hour. */
+  readonly reversals: number;
+  /** Looks with alerts. */
+  readonly with_alerts: number;
+  /** How often each guard held a change back. */
+  readonly held: Readonly<Partial<Record<Guard, number>>>;
+  /** How often each rule fired. */
+  readonly fired: Readonly<Record<string, number>>;
+  /** From the first look to the last, in ms. */
+  readonly span: number;
+  /** Applied instructions for each day; `null` where it spans no time. */
+  readonly restarts_per_day: number | null;
+}
+
+/** What a replay came to: a summary, and decisions, oldest first. */
+export class Replay implements Iterable<Decision> {
+  private constructor();
+  /** The replay in numbers. */
+  readonly summary: ReplaySummary;
+  /** How many decisions are here. */
+  readonly length: number;
+  /** The decision at a place. */
+  decision(index: number): Decision | undefined;
+  /** The decisions, made one by one. */
+  [Symbol.iterator](): IterableIterator<Decision>;
+}
+
+/** How to replay. */
+export interface ReplayOptions {
+  /** The first look is due after this; the beginning of the recording where it is left out. */
+  from?: Time | undefined;
+  /** The last look is not after this; the end of the recording where it is left out. */
+  to?: Time | undefined;
+  /** Each instruction is taken as applied after this time; without it, none is, and the task has what the recording says. */
+  follow?: Duration | undefined;
+  /** Which decisions are kept: those that matter, or all of them. */
+  keep?: 'matters' | 'all' | undefined;
+  /** When it aborts, the promise is rejected with its reason. */
+  signal?: AbortSignal | undefined;
+  /** Is told now and then which share is done, and 1 at the end. What it throws ends the replay, and rejects the promise. */
+  onProgress?: ((share: number) => void) | undefined;
+}
+
+/**
+ * Looks at a recording as often as the document's `timing` says, as a platform would have; on the worker pool.
+ *
+ * The recorded metrics stay what they were: a replay shows when and why a document acts and what its guards hold back, and is no model of what another
+ * parallelism would have done to the job.
+ * @throws {@link TaskError} where the recording is empty, has no metric of the document, or an attribute of another type than the document says.
+ */
+export function replay(policy: Policy, recording: Recording, options?: ReplayOptions): Promise<Replay>;
+
 // -------------------------------------------------------------------------------------------------------------------- about the language
+
+/** An example of a function. */
+export interface ExampleInfo {
+  /** The expression. */
+  readonly source: string;
+  /** Its value. */
+  readonly result: string;
+}
 
 /** A function of the expression language. */
 export interface FunctionInfo {
+  /** Its name. */
   readonly name: string;
   /** How it is called: `clamp(x, low, high)`. */
   readonly signature: string;
+  /** The group that it stands in. */
   readonly group: string;
+  /** What it does. */
   readonly doc: string;
-  readonly examples: readonly { readonly source: string; readonly result: string }[];
+  /** Expressions with their results. */
+  readonly examples: readonly ExampleInfo[];
 }
 
 /** All functions of the expression language. */
 export function functions(): readonly FunctionInfo[];
 
-/** All codes of diagnostics. */
-export function errorCodes(): readonly {
+/** A code of diagnostics. */
+export interface ErrorCodeInfo {
+  /** The code: `E0201`. */
   readonly code: string;
-  readonly severity: 'error' | 'warning';
+  /** Whether it refuses the text, warns, or only remarks. */
+  readonly severity: 'error' | 'warning' | 'info';
+  /** What it is about, in a few words. */
   readonly title: string;
+  /** Its cause and cure. */
   readonly explanation: string;
-}[];
+}
+
+/** All codes of diagnostics. */
+export function errorCodes(): readonly ErrorCodeInfo[];
 
 /** The canonical form of an expression. @throws {@link ExpressionError} */
 export function formatExpression(source: string): string;
 
+/** What a quantity is worth. */
+export interface ParsedQuantity {
+  /** Its value in seconds, bytes or plain numbers. */
+  value: number;
+  /** `s`, `B`, `number` … as in {@link Expression.type}. */
+  unit: string;
+}
+
 /** What a text such as `5m`, `2GiB` or `80%` is worth in seconds, bytes or plain numbers. @throws {@link InputError} */
-export function parseQuantity(text: string): { value: number; unit: string };
+export function parseQuantity(text: string): ParsedQuantity;
 
 /** The JSON Schema of rule documents. */
 export function schema(): Readonly<Record<string, unknown>>;
@@ -1120,14 +1723,23 @@ export function schema(): Readonly<Record<string, unknown>>;
 
 /** Every component of a process in bytes, as Flink derives it; what a JobManager does not have is 0. */
 export interface MemoryBreakdown {
+  /** The kind of process. */
   readonly kind: Process;
+  /** Heap that Flink itself takes. */
   readonly framework_heap: number;
+  /** Heap for the job. */
   readonly task_heap: number;
+  /** Direct memory that Flink itself takes. */
   readonly framework_off_heap: number;
+  /** Direct memory for the job. */
   readonly task_off_heap: number;
+  /** Network buffers. */
   readonly network: number;
+  /** Managed memory. */
   readonly managed: number;
+  /** `-XX:MaxMetaspaceSize`. */
   readonly metaspace: number;
+  /** Overhead of the JVM. */
   readonly overhead: number;
   /** `-Xmx`. */
   readonly jvm_heap: number;
@@ -1153,6 +1765,16 @@ export type Component =
 /** What Flink makes of a memory configuration, to the byte. @throws {@link InputError} where Flink would not start with it, with what it would say. */
 export function deriveMemory(process: Process, configuration: Readonly<Record<string, string | number | boolean>>): MemoryBreakdown;
 
+/** A memory configuration, and what Flink makes of it. */
+export interface MemoryPlan {
+  /** The entries to set. */
+  entries: Record<string, string>;
+  /** What Flink makes of the present configuration; `null` where it would not start with it. */
+  before: MemoryBreakdown | null;
+  /** What Flink makes of the new one. */
+  after: MemoryBreakdown;
+}
+
 /**
  * The smallest configuration in which components are at least as large as asked, in the style of the present one.
  * @param targets - Bytes by component.
@@ -1164,4 +1786,4 @@ export function planMemory(
   configuration: Readonly<Record<string, string | number | boolean>>,
   targets: Readonly<Partial<Record<Component, number>>>,
   options?: { total?: number; step?: number },
-): { entries: Record<string, string>; before: MemoryBreakdown | null; after: MemoryBreakdown };
+): MemoryPlan;

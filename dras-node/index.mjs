@@ -20,6 +20,8 @@ export const {
   Policy,
   PolicyError,
   ReadError,
+  Recording,
+  Replay,
   SnapshotError,
   StateError,
   TRUE,
@@ -34,6 +36,7 @@ export const {
   functions,
   parseQuantity,
   planMemory,
+  replay,
   schema,
   version,
 } = dras;

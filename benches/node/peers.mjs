@@ -3,9 +3,15 @@
 //
 //   node --expose-gc peers.mjs
 //
+// Columns are compared with the same work in Rust, which `cargo bench --bench host` of this workspace does in the same run (CARGO can name another cargo).
+//
 // Times are the best of several rounds, in ns an evaluation. Nothing is asserted about them.
 
+import { execFileSync } from 'node:child_process';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
+import { cpus, tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { Environment } from '@marcbachmann/cel-js';
 import { Parser } from 'expr-eval';
 import { compileExpression } from 'filtrex';
@@ -23,8 +29,9 @@ const zen = (() => {
 })();
 
 const ROWS = 4096;
-const ROUNDS = 7;
-const ROUND_MS = 60;
+const ROUNDS = 100;
+const ROUND_MS = 5;
+const CHUNK = 256;
 
 let seed = 42;
 const random = () => (seed = (Math.imul(seed, 1664525) + 1013904223) >>> 0) / 2 ** 32;
@@ -43,11 +50,23 @@ const cases = {
     source: 'cpu > 0.8 && lag > 60000 || heap_used / heap_max > 0.9',
     ranges: { cpu: [0, 1], lag: [0, 120_000], heap_used: [0, 4e9], heap_max: [3.5e9, 4.5e9] },
     native: (v) => (v.cpu > 0.8 && v.lag > 60000) || v.heap_used / v.heap_max > 0.9,
+    fill: (row, v) => {
+      row[0] = v.cpu;
+      row[1] = v.lag;
+      row[2] = v.heap_used;
+      row[3] = v.heap_max;
+    },
   },
   E2: {
     source: 'ceil(parallelism * (cpu / target) * (1 + reserve))',
     ranges: { parallelism: [1, 64], cpu: [0, 1], target: [0.5, 0.9], reserve: [0, 0.5] },
     native: (v) => Math.ceil(v.parallelism * (v.cpu / v.target) * (1 + v.reserve)),
+    fill: (row, v) => {
+      row[0] = v.parallelism;
+      row[1] = v.cpu;
+      row[2] = v.target;
+      row[3] = v.reserve;
+    },
   },
   E3: {
     source: E3,
@@ -58,6 +77,18 @@ const cases = {
       (v.records_out < 6000 && v.threads > 100 && v.cpu < 0.3 && v.heap <= 0.5) ||
       (v.lag > 30000 && v.busy < 800 && v.gc > 0.2 && v.restarts > 1) ||
       (v.backpressure < 0.5 && v.records_in < 5000 && v.records_out > 3000 && v.threads < 300),
+    fill: (row, v) => {
+      row[0] = v.cpu;
+      row[1] = v.heap;
+      row[2] = v.lag;
+      row[3] = v.busy;
+      row[4] = v.gc;
+      row[5] = v.restarts;
+      row[6] = v.backpressure;
+      row[7] = v.records_in;
+      row[8] = v.records_out;
+      row[9] = v.threads;
+    },
   },
   E4: {
     source: "exception =~ 'OutOfMemoryError' || exception =~ 'GC overhead'",
@@ -80,8 +111,9 @@ const engines = {
     const names = Object.keys(cases[name].ranges);
     const expression = new Expression(cases[name].source, names);
     const row = new Float64Array(names.length);
+    const { fill } = cases[name];
     return (v) => {
-      for (let i = 0; i < names.length; i++) row[i] = v[names[i]];
+      fill(row, v);
       return expression.evaluateRow(row);
     };
   },
@@ -110,7 +142,9 @@ const engines = {
     const engine = new jexl.Jexl();
     engine.addFunction('ceil', Math.ceil);
     engine.addFunction('has', (text, part) => text.includes(part));
-    const source = name === 'E4' ? "has(exception, 'OutOfMemoryError') || has(exception, 'GC overhead')" : cases[name].source;
+    // `&&` binds no tighter than `||` in jexl.
+    const grouped = cases[name].source.split('||').map((all) => (all.includes('&&') ? `(${all})` : all)).join('||');
+    const source = name === 'E4' ? "has(exception, 'OutOfMemoryError') || has(exception, 'GC overhead')" : grouped;
     const expression = engine.compile(source);
     return (v) => expression.evalSync(v);
   },
@@ -144,16 +178,20 @@ function jsonRules(name) {
 }
 
 const sink = { value: 0 };
+// Rounds are short and many, so that some of them are not disturbed by whatever else the machine does.
 const time = (work, rows) => {
+  globalThis.gc?.();
   let best = Infinity;
+  let next = 0;
   for (let round = 0; round < ROUNDS; round++) {
-    globalThis.gc?.();
     let done = 0;
     const begin = process.hrtime.bigint();
     let took;
     do {
-      for (let i = 0; i < rows.length; i++) sink.value += work(rows[i]) ? 1 : 0;
-      done += rows.length;
+      const until = Math.min(next + CHUNK, rows.length);
+      done += until - next;
+      for (; next < until; next++) sink.value += work(rows[next]) ? 1 : 0;
+      if (next === rows.length) next = 0;
       took = Number(process.hrtime.bigint() - begin);
     } while (took < ROUND_MS * 1e6);
     best = Math.min(best, took / done);
@@ -161,11 +199,20 @@ const time = (work, rows) => {
   return best;
 };
 async function timeAsync(work, rows) {
+  globalThis.gc?.();
   let best = Infinity;
-  for (let round = 0; round < 3; round++) {
+  let next = 0;
+  for (let round = 0; round < ROUNDS; round++) {
+    let done = 0;
     const begin = process.hrtime.bigint();
-    for (const row of rows) sink.value += (await work(row)) ? 1 : 0;
-    best = Math.min(best, Number(process.hrtime.bigint() - begin) / rows.length);
+    let took;
+    do {
+      sink.value += (await work(rows[next])) ? 1 : 0;
+      next = (next + 1) % rows.length;
+      done += 1;
+      took = Number(process.hrtime.bigint() - begin);
+    } while (took < ROUND_MS * 1e6);
+    best = Math.min(best, took / done);
   }
   return best;
 }
@@ -181,6 +228,7 @@ const table = (title, columns, lines) => {
   console.log();
 };
 
+console.log(`Node ${process.versions.node}, ${cpus().length} × ${cpus()[0]?.model ?? 'unknown processor'}\n`);
 const names = Object.keys(cases);
 const results = {};
 for (const [engine, make] of Object.entries(engines)) {
@@ -235,52 +283,111 @@ const loops = {
     }
   },
 };
+const rust = inRust();
 const columnTimes = ['E1', 'E2', 'E3'].map((name) => {
   const columns = Object.fromEntries(Object.entries(cases[name].ranges).map(([key, range]) => [key, Float64Array.from({ length: N }, () => between(range))]));
   const expression = new Expression(cases[name].source, Object.keys(columns));
   const into = name === 'E2' ? new Float64Array(N) : new Uint8Array(N);
   loops[name](columns, into);
   if (!expression.evaluateColumns(columns).every((x, i) => x === into[i])) throw new Error(`columns: ${name}`);
-  return [time(() => expression.evaluateColumns(columns).length, [0]) / N, time(() => loops[name](columns, into) ?? 1, [0]) / N];
+  const result = name === 'E2' ? new Float64Array(N) : new Uint8Array(N);
+  return [
+    time(() => expression.evaluateColumns(columns, result).length, [0]) / N,
+    time(() => expression.evaluateColumns(columns).length, [0]) / N,
+    rust[`columns ${name}`],
+    time(() => loops[name](columns, into) ?? 1, [0]) / N,
+  ];
 });
 table('ns a row, columns of 100,000', ['E1', 'E2', 'E3'], [
-  ['dras, columns', ...columnTimes.map((t) => show(t[0]))],
-  ['loop over typed arrays', ...columnTimes.map((t) => show(t[1]))],
+  ['dras, columns into an array that is there', ...columnTimes.map((t) => show(t[0]))],
+  ['dras, columns', ...columnTimes.map((t) => show(t[1]))],
+  ['the same in Rust', ...columnTimes.map((t) => show(t[2]))],
+  ['loop over typed arrays in JavaScript', ...columnTimes.map((t) => show(t[3]))],
+]);
+table('times Rust', ['E1', 'E2', 'E3'], [
+  ['dras, columns into an array that is there', ...columnTimes.map((t) => (t[0] / t[2]).toFixed(2))],
+  ['dras, columns', ...columnTimes.map((t) => (t[1] / t[2]).toFixed(2))],
 ]);
 
-// What a call costs, and what is around a decision.
+/** What the same work takes in Rust, in ns, by its name. */
+function inRust() {
+  const folder = mkdtempSync(join(tmpdir(), 'dras-bench-'));
+  try {
+    const given = join(folder, 'cases.json');
+    const columns = Object.entries(cases).filter(([name]) => name !== 'E4');
+    writeFileSync(given, JSON.stringify(Object.fromEntries(columns.map(([name, { source, ranges }]) => [name, { source, ranges }]))));
+    const args = ['bench', '--quiet', '--locked', '-p', 'dras-benches', '--bench', 'host', '--', given];
+    const best = {};
+    for (let run = 0; run < 3; run++) {
+      const text = execFileSync(process.env.CARGO ?? 'cargo', args, { cwd: new URL('../..', import.meta.url), encoding: 'utf8' });
+      for (const [what, ns] of Object.entries(JSON.parse(text.trim().split('\n').at(-1)))) best[what] = Math.min(ns, best[what] ?? Infinity);
+    }
+    return best;
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
+}
+
+// What a call costs, and what is around a decision. The document and the task are those of the Rust side.
 const policy = new Policy({
   version: 1,
-  metrics: { cpu: { per: 'task_manager' }, heap: { per: 'task_manager' } },
-  rules: [{ name: 'busy', when: 'avg(cpu[5m]) > 80% && max(heap[5m]) < 90%', then: { parallelism: 'scale_to(parallelism, avg(cpu[5m]), 60%)' } }],
+  metrics: { cpu: { unit: 'percent', per: 'task_manager', range: [0, 1] }, delay: { unit: 'ms', per: 'subtask', across: 'max' } },
+  rules: [
+    { name: 'busy', when: 'avg(cpu[5m]) > 80%', then: { parallelism: 'scale_to(parallelism, avg(cpu[5m]), 60%)' } },
+    { name: 'late', when: 'min(delay[3m]) > 1m', then: { parallelism: 'parallelism * 2' } },
+  ],
+  limits: { parallelism: { min: 1, max: 16 } },
 });
 const NOW = 1_800_000_000_000;
-const task = new Task(policy, 'orders', { attributes: { parallelism: 4, task_managers: 1 } });
-const feed = (into, now) => into.row({ cpu: 0.5, heap: 0.4 }, { now, instance: 'tm-1' });
-for (let i = 40; i >= 0; i--) feed(task, NOW - i * 15_000);
+const fed = (id, load = 90) => {
+  const task = new Task(policy, id, { attributes: { parallelism: 4, task_managers: 2 } });
+  const times = BigInt64Array.from({ length: 20 }, (_, i) => BigInt(NOW - (19 - i) * 15_000));
+  for (const instance of ['tm-1', 'tm-2']) task.column('cpu', times, new Float64Array(20).fill(load), { now: NOW, instance });
+  return task;
+};
+const task = fed('orders');
 let now = NOW;
 const nothing = new Expression('x > 0', ['x']);
 const one = Float64Array.of(1);
-const times = BigInt64Array.from({ length: 240 }, (_, i) => BigInt(NOW - (239 - i) * 15_000));
-const values = new Float64Array(240).fill(0.5);
+const SAMPLES = 100_000;
+const times = BigInt64Array.from({ length: SAMPLES }, (_, i) => BigInt(NOW - (SAMPLES - i) * 2));
+const values = new Float64Array(SAMPLES).fill(50);
+const fresh = () => {
+  const task = new Task(policy, 'orders');
+  task.column('cpu', times, values, { now: NOW, instance: 'tm-1' });
+  task.dispose();
+  return 1;
+};
+const scraped = fed('scraped');
+let scrape = NOW;
+// The clock is read once for as many calls, but for those that take long themselves.
+const often = new Array(CHUNK).fill(0);
 const overhead = [
-  ['evaluateRow of `x > 0`', time(() => nothing.evaluateRow(one), [0])],
-  ['Task.row, two metrics', time(() => feed(task, (now += 15_000)).stored, [0])],
-  ['Task.column, a sample (240 in a call)', time(() => new Task(policy, 't').column('cpu', times, values, { now: NOW }).stored, [0]) / 240],
-  ['Task.decide, nothing to do', time(() => task.decide(now).matters, [0])],
-  ['Decision.toJSON', time((d) => JSON.stringify(task.decide(now)).length, [0])],
+  ['evaluateRow of `x > 0`', time(() => nothing.evaluateRow(one), often)],
+  ['Expression.evaluate of `x > 0`', time(() => nothing.evaluate({ x: 1 }), often)],
+  ['new Expression of E1, compiled', time(() => new Expression(cases.E1.source, Object.keys(cases.E1.ranges)).type.length, [0])],
+  ['Task.row, two metrics', time(() => scraped.row({ cpu: 50, delay: 40 }, { now: (scrape += 15_000), instance: 'tm-1' }).stored, often)],
+  ['Task.decide, with a change', time(() => task.decide((now += 1)).matters, often), rust.decide],
+  ['Task.column, a sample (100,000 in a call, a new task each time)', time(fresh, [0]) / SAMPLES, rust.ingest],
+  ['Task.decide and JSON.stringify', time(() => JSON.stringify(task.decide((now += 1))).length, often)],
+  ['Task.decide and decision.json()', time(() => task.decide((now += 1)).json().length, often)],
 ];
 const fleet = new Fleet(policy);
 for (let i = 0; i < 20_000; i++) {
-  const member = fleet.add(`job-${i}`, { attributes: { parallelism: 4, task_managers: 1 } });
-  for (let age = 20; age >= 0; age--) feed(member, NOW - age * 15_000);
+  fleet.add(fed(`job-${i}`, i % 100 === 0 ? 90 : 50));
 }
-let tick = Infinity;
-for (let i = 0; i < 7; i++) {
-  const begin = process.hrtime.bigint();
+let [tick, ingest] = [Infinity, Infinity];
+const handles = Uint32Array.from(fleet.ids, (id) => fleet.series(id, 'cpu', 'tm-1'));
+const samples = new Float64Array(handles.length).fill(50);
+for (let i = 1; i <= 20; i++) {
+  let begin = process.hrtime.bigint();
+  fleet.ingest(handles, NOW + i, samples, { now: NOW + i });
+  ingest = Math.min(ingest, Number(process.hrtime.bigint() - begin));
+  begin = process.hrtime.bigint();
   await fleet.decide(NOW + i);
   tick = Math.min(tick, Number(process.hrtime.bigint() - begin));
 }
-overhead.push(['Fleet.decide, a task (20,000, all cores)', tick / 20_000]);
-table('ns', [''], overhead.map(([what, ns]) => [what, show(ns)]));
+overhead.push(['Fleet.ingest, a sample (20,000 tasks, one each)', ingest / 20_000]);
+overhead.push(['Fleet.decide, a task (20,000 tasks, one in a hundred with a change, all cores)', tick / 20_000]);
+table('ns', ['Node', 'Rust'], overhead.map(([what, ns, inRust]) => [what, show(ns), show(inRust)]));
 if (sink.value === -1) console.log(sink);

@@ -154,6 +154,21 @@ fn defaults_follow_from_kind_and_interval() {
 }
 
 #[test]
+fn times_without_restarts_are_written_as_they_are_read() {
+    for excluded in [
+        json!({"daily": "22:00-06:00"}),
+        json!({"cron": "* 9-17 * * mon-fri"}),
+        json!({"daily": "22:00-06:00", "cron": "* * 1 * *", "urgent_pass": true}),
+        json!({"daily": "08:00-10:30", "weekdays": ["mon-fri"], "zone": "Europe/Berlin"}),
+        json!({"daily": "08:00-10:30", "weekdays": ["sat"]}),
+    ] {
+        let document = read(&json!({"version": 1, "guards": {"excluded": [excluded]}}).to_string()).unwrap();
+        let written: serde_json::Value = serde_json::from_str(&document.to_json()).unwrap();
+        assert_eq!(written["guards"]["excluded"][0], excluded);
+    }
+}
+
+#[test]
 fn writing_and_reading_gives_the_same_document_and_the_same_bytes() {
     for text in [FULL.to_owned(), r#"{"version": 1}"#.to_owned()]
         .into_iter()

@@ -316,6 +316,8 @@ fn pages_are_there_that_others_link_to() {
         "CONTRIBUTING.md",
         "CHANGELOG.md",
         "docs/README.md",
+        "docs/command-line.md",
+        "docs/performance-python.md",
         "docs/language.md",
         "docs/windows.md",
         "docs/documents.md",

@@ -12,19 +12,37 @@ const BIT = Object.fromEntries(FLAGS.map((name, i) => [name, 1 << i]));
 
 class Decision {
   #native;
-  #flags;
+  #task;
+  #at;
+  #seen = -1;
   #report;
   #instruction;
   #policy;
 
-  constructor(handle, policy) {
+  constructor(handle, policy, task) {
     if (!(handle instanceof native.NativeDecision)) throw new TypeError('decisions are made by Task.decide and Fleet.decide');
     this.#native = handle;
-    this.#flags = handle.flags();
-    Object.defineProperty(this, 'task', { value: handle.task(), enumerable: true });
-    Object.defineProperty(this, 'at', { value: handle.at(), enumerable: true });
     this.#policy = policy;
-    Object.defineProperty(this, 'look', { value: this.#flags & BIT.short ? 'short' : 'long', enumerable: true });
+    this.#task = task;
+  }
+
+  /** What is in it, in bits. */
+  get #flags() {
+    if (this.#seen < 0) this.#seen = this.#native.flags();
+    return this.#seen;
+  }
+
+  get task() {
+    return this.#task;
+  }
+
+  get at() {
+    this.#at ??= this.#native.at();
+    return this.#at;
+  }
+
+  get look() {
+    return this.#flags & BIT.short ? 'short' : 'long';
   }
 
   /** Made when something of it is asked for, which for most decisions nothing is. */

@@ -53,7 +53,8 @@ class Library {
   }
 
   policy(name) {
-    return policyOf(this.#ask(name, (text) => this.#native.policy(text)));
+    const handle = this.#ask(name, (text) => this.#native.policy(text));
+    return policyOf(handle, JSON.stringify(this.resolve(name).document));
   }
 }
 

@@ -37,49 +37,61 @@ class Expression {
   #native;
   #names;
   #kinds;
-  #space = null;
+  /** The numbers that `#call` evaluates over. Nobody else sees it, so that its memory stays. */
+  #space;
+  #said;
+  #call;
+  /** The same where something is not there or is a text. */
+  #callAny;
+  /** Whether somebody is filling the space: a getter among the values may evaluate as well. */
+  #filling = false;
   #places;
-  #condition;
+  #type;
 
   constructor(source, variables = undefined) {
     const text = input.text(source, 'the expression');
     const declared = declarations(variables);
     const names = Object.keys(declared);
+    this.#space = new Float64Array(names.length);
+    this.#said = new Uint8Array(names.length);
     let info;
     try {
       this.#native = new native.NativeExpression(text, names.flatMap((name) => [name, declared[name]]));
       info = JSON.parse(this.#native.info());
+      // Rows of numbers do not hold texts.
+      this.#call = info.texts || info.type === 'text' ? null : this.#native.evaluator(this.#space);
+      this.#callAny = this.#native.anyEvaluator(this.#space, this.#said);
     } catch (error) {
       throw translate(error);
     }
     this.#names = names;
     this.#kinds = names.map((name) => (declared[name] === 'text' || declared[name] === 'bool' ? declared[name] : 'number'));
     this.#places = new Map(names.map((name, place) => [name, place]));
-    this.#condition = info.type === 'bool' ? true : info.type === 'text' ? undefined : false;
+    this.#type = info.type;
     const fields = { source: text, type: info.type, variables: Object.freeze(declared), used: freeze(info.used), warnings: freeze(info.warnings) };
     for (const [name, value] of Object.entries(fields)) Object.defineProperty(this, name, { value, enumerable: true });
   }
 
   /** Fills the row with what was given. Whether everything is there as a number is the answer; texts are gathered. */
-  #fill(values, space, texts) {
+  #fill(values, row, said, texts) {
     if (typeof values !== 'object' || values === null || Array.isArray(values)) throw input.wrongType(values, 'the values', 'an object');
     const names = this.#names;
-    const { row, said } = space;
+    const kinds = this.#kinds;
     let plain = true;
     for (let i = 0; i < names.length; i++) {
       const value = values[names[i]];
-      if (typeof value === 'number' && this.#kinds[i] === 'number') {
+      if (typeof value === 'number' && kinds[i] === 'number') {
         row[i] = value;
         said[i] = NUMBER;
       } else {
-        plain = this.#other(i, value, space, texts) && plain;
+        plain = this.#other(i, value, row, said, texts) && plain;
       }
     }
     return plain;
   }
 
   /** A value that is not simply a number for a number. Whether it stands in the row is the answer. */
-  #other(i, value, { row, said }, texts) {
+  #other(i, value, row, said, texts) {
     const what = `the variable \`${this.#names[i]}\``;
     const kind = this.#kinds[i];
     if (value === undefined || value === null) {
@@ -106,63 +118,80 @@ class Expression {
     throw input.wrongType(value, what, wanted);
   }
 
-  /** Space for one evaluation. It is nobody else's until it is given back: a getter among the values may evaluate as well. */
-  #take() {
-    const space = this.#space ?? { row: new Float64Array(this.#names.length), said: new Uint8Array(this.#names.length) };
-    this.#space = null;
-    return space;
+  /** Fills rows of this call's own, and hands them to `then`. */
+  #own(values, then) {
+    const row = new Float64Array(this.#names.length);
+    const said = new Uint8Array(this.#names.length);
+    const texts = [];
+    this.#fill(values, row, said, texts);
+    try {
+      return then(row, said, texts);
+    } catch (error) {
+      throw translate(error);
+    }
   }
 
   evaluate(values) {
     const texts = [];
-    const space = this.#take();
-    const plain = this.#fill(values, space, texts);
-    this.#space = space;
+    let plain;
+    if (this.#filling) {
+      // Inside of another evaluation: in rows of its own, which stand in the space for a moment.
+      const [row, said] = [new Float64Array(this.#names.length), new Uint8Array(this.#names.length)];
+      this.#fill(values, row, said, texts);
+      return this.#aside(row, said, texts);
+    }
+    this.#filling = true;
     try {
-      if (plain && this.#condition === true) {
-        const truth = this.#native.condition(space.row);
-        return truth === UNDEFINED ? undefined : truth === TRUE;
-      }
-      if (plain && this.#condition === false) {
-        const number = this.#native.number(space.row);
-        return number === number ? number : undefined;
-      }
-      return this.#native.evaluate(space.row, space.said, texts) ?? undefined;
+      plain = this.#fill(values, this.#space, this.#said, texts);
+    } finally {
+      this.#filling = false;
+    }
+    try {
+      return plain && this.#call !== null ? this.#call() : this.#callAny(...texts);
     } catch (error) {
       throw translate(error);
+    }
+  }
+
+  /** Evaluates while the space is being filled for somebody else. */
+  #aside(row, said, texts) {
+    const kept = [new Float64Array(this.#space), new Uint8Array(this.#said)];
+    this.#space.set(row);
+    this.#said.set(said);
+    try {
+      return this.#callAny(...texts);
+    } catch (error) {
+      throw translate(error);
+    } finally {
+      this.#space.set(kept[0]);
+      this.#said.set(kept[1]);
     }
   }
 
   evaluateRow(row) {
-    const numbers = input.floats(row, 'the row');
+    const length = input.lengthOfFloats(row, 'the row');
+    const space = this.#space;
+    if (length !== space.length) {
+      throw new InputError(`the row has ${length} values, and the expression ${space.length} variables`, 'row_length');
+    }
+    const call = this.#call;
+    if (call === null) {
+      throw new InputTypeError('the expression is, or has, a text; rows of numbers are for conditions and numbers', 'type');
+    }
+    if (this.#filling) return this.#aside(row, new Uint8Array(length).fill(NUMBER), []);
     try {
-      if (this.#condition === true) {
-        const truth = this.#native.condition(numbers);
-        return truth === UNDEFINED ? undefined : truth === TRUE;
-      }
-      if (this.#condition === false) {
-        const number = this.#native.number(numbers);
-        return number === number ? number : undefined;
-      }
+      for (let i = 0; i < length; i++) space[i] = row[i];
+      return call();
     } catch (error) {
       throw translate(error);
     }
-    throw new InputTypeError('the expression is a text; rows of numbers are for conditions and numbers', 'type');
   }
 
   explain(values) {
-    const texts = [];
-    const space = this.#take();
-    this.#fill(values, space, texts);
-    this.#space = space;
-    try {
-      return new Explanation(JSON.parse(this.#native.explain(space.row, space.said, texts)));
-    } catch (error) {
-      throw translate(error);
-    }
+    return this.#own(values, (row, said, texts) => new Explanation(JSON.parse(this.#native.explain(row, said, texts))));
   }
 
-  evaluateColumns(columns) {
+  evaluateColumns(columns, into = undefined) {
     if (typeof columns !== 'object' || columns === null || Array.isArray(columns) || ArrayBuffer.isView(columns)) {
       throw input.wrongType(columns, 'the columns', 'an object of Float64Arrays');
     }
@@ -181,11 +210,16 @@ class Expression {
       arrays.push(column);
     }
     if (rows === undefined) throw new InputError('without a column there is no number of rows', 'column_length');
+    const condition = this.#type === 'bool';
+    if (this.#type === 'text') throw new InputTypeError('the expression is a text; columns are for conditions and numbers', 'type');
+    const results = into === undefined ? new (condition ? Uint8Array : Float64Array)(rows) : input.results(into, condition, rows, arrays);
     try {
-      return this.#condition === false ? this.#native.numbers(places, arrays, rows) : this.#native.conditions(places, arrays, rows);
+      if (condition) this.#native.conditions(places, arrays, results);
+      else this.#native.numbers(places, arrays, results);
     } catch (error) {
       throw translate(error);
     }
+    return results;
   }
 
   toString() {

@@ -1,7 +1,9 @@
 'use strict';
 // Values on their way in, checked strictly: what is not meant is refused, and the message says what was given and what is wanted.
 
-const { InputError, InputTypeError } = require('./errors.cjs');
+const { isSharedArrayBuffer } = require('node:util').types;
+const native = require('./native.cjs');
+const { InputError, InputTypeError, translate } = require('./errors.cjs');
 
 // Taken before anybody can replace them: what an array is, it must not say itself.
 const TypedArray = Object.getPrototypeOf(Uint8Array);
@@ -10,7 +12,6 @@ const tagOf = getter(TypedArray.prototype, Symbol.toStringTag);
 const lengthOf = getter(TypedArray.prototype, 'length');
 const bufferOf = getter(TypedArray.prototype, 'buffer');
 const keysOf = TypedArray.prototype.keys;
-const sharedLength = typeof SharedArrayBuffer === 'undefined' ? null : getter(SharedArrayBuffer.prototype, 'byteLength');
 
 /** What a value is, for messages. */
 function typeName(value) {
@@ -48,6 +49,23 @@ function text(value, what) {
   if (typeof value !== 'string') throw wrongType(value, what, 'a string');
   if (!value.isWellFormed()) throw new InputError(`${what} holds a lone surrogate, which is half a character and no text`, 'not_well_formed');
   return value;
+}
+
+/** A duration as a number of ms. */
+function duration(value, what) {
+  if (typeof value === 'number') {
+    if (Number.isFinite(value) && value >= 0) return value;
+    throw new InputError(`${what} is ${value}; a duration is a number of ms that is not negative, or a text such as "5m"`, 'duration');
+  }
+  if (typeof value !== 'string') throw wrongType(value, what, 'a number of ms, or a text such as "5m"');
+  let found;
+  try {
+    found = JSON.parse(native.quantity(text(value, what)));
+  } catch (error) {
+    throw translate(error);
+  }
+  if (found.unit !== 's') throw new InputError(`${what} is a duration, and \`${value}\` is not`, 'unit');
+  return found.value * 1000;
 }
 
 const timeOf = Date.prototype.getTime;
@@ -93,11 +111,11 @@ function word(value, what, words) {
 
 const look = (value) => (value === undefined ? false : word(value, 'look', ['long', 'short']) === 'short');
 
-/** A whole number that is not negative. */
-function count(value, what, most = 0xffffffff) {
+/** A whole number in a range. */
+function count(value, what, most = 0xffffffff, least = 0) {
   if (typeof value !== 'number') throw wrongType(value, what, 'a number');
-  if (!Number.isInteger(value) || value < 0 || value > most) {
-    throw new InputError(`${what} is ${value}; it must be a whole number from 0 to ${most}`, 'number');
+  if (!Number.isInteger(value) || value < least || value > most) {
+    throw new InputError(`${what} is ${value}; it must be a whole number from ${least} to ${most}`, 'number');
   }
   return value;
 }
@@ -117,16 +135,6 @@ function tag(value) {
   return typeof value === 'object' && value !== null ? tagOf.call(value) : undefined;
 }
 
-function isShared(buffer) {
-  if (sharedLength === null) return false;
-  try {
-    sharedLength.call(buffer);
-    return true;
-  } catch {
-    return false;
-  }
-}
-
 /** A typed array as it can be read in one go: of memory that other threads write to, a copy. */
 function readable(value, what, Class) {
   if (lengthOf.call(value) === 0) {
@@ -137,13 +145,68 @@ function readable(value, what, Class) {
       throw new InputError(`the memory of ${what} is gone: its buffer was transferred, or became too small`, 'detached');
     }
   }
-  return isShared(bufferOf.call(value)) ? new Class(value) : value;
+  return isSharedArrayBuffer(bufferOf.call(value)) ? new Class(value) : value;
+}
+
+/** The length of a `Float64Array`, of which nothing but single numbers will be read. */
+function lengthOfFloats(value, what) {
+  if (tag(value) !== 'Float64Array') throw wrongType(value, what, 'a Float64Array');
+  return lengthOf.call(value) || readable(value, what, Float64Array).length;
+}
+
+/** What stops long work when its signal aborts. `end` is to be called when the work is done. */
+function cancelBy(signal) {
+  if (signal !== undefined && !(signal instanceof AbortSignal)) throw wrongType(signal, 'signal', 'an AbortSignal');
+  signal?.throwIfAborted();
+  const cancel = new native.NativeCancel();
+  const abort = () => cancel.cancel();
+  signal?.addEventListener('abort', abort, { once: true });
+  return { cancel, end: () => signal?.removeEventListener('abort', abort) };
+}
+
+/** Long work on the worker pool, until it is done or its signal aborts. Options were checked before, so that nothing is thrown but by the promise. */
+async function work(signal, begin) {
+  const { cancel, end } = cancelBy(signal);
+  try {
+    const done = await begin(cancel);
+    signal?.throwIfAborted();
+    return done;
+  } catch (error) {
+    signal?.throwIfAborted();
+    throw translate(error);
+  } finally {
+    end();
+  }
+}
+
+/** Which decisions are kept: whether all of them are. */
+const keep = (value) => (value === undefined ? false : word(value, 'keep', ['matters', 'all']) === 'all');
+
+/** A number of threads; 0 is as many as there are cores. */
+function threads(value) {
+  if (value === undefined) return 0;
+  return count(value, 'threads', 256, 1);
 }
 
 /** A `Float64Array`. */
 function floats(value, what) {
   if (tag(value) !== 'Float64Array') throw wrongType(value, what, 'a Float64Array');
   return readable(value, what, Float64Array);
+}
+
+/** An array that results are written to: as long as there are rows, and in memory of its own. */
+function results(value, condition, rows, columns) {
+  const what = 'the array for the results';
+  const Class = condition ? Uint8Array : Float64Array;
+  if (tag(value) !== Class.name) throw wrongType(value, what, condition ? 'a Uint8Array' : 'a Float64Array');
+  const buffer = bufferOf.call(value);
+  if (isSharedArrayBuffer(buffer)) throw new InputError(`${what} is shared with other threads, and must be the caller's alone`, 'shared');
+  const length = readable(value, what, Class) && lengthOf.call(value);
+  if (length !== rows) throw new InputError(`${what} has ${length} places, and the columns have ${rows} rows`, 'column_length');
+  if (columns.some((column) => bufferOf.call(column) === buffer)) {
+    throw new InputError(`${what} lies in the memory of a column`, 'overlap');
+  }
+  return value;
 }
 
 /** Times as a `BigInt64Array` or a `Float64Array`. */
@@ -251,4 +314,4 @@ function json(value, what) {
   return write(value, '');
 }
 
-module.exports = { body, bytes, count, floats, handles, isBigInts, json, look, number, options, text, time, times, typeName, wholeTimes, word, wrongType };
+module.exports = { body, bytes, count, duration, floats, handles, isBigInts, json, keep, lengthOfFloats, look, number, options, results, text, threads, time, times, typeName, wholeTimes, word, work, wrongType };

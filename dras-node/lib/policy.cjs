@@ -19,21 +19,55 @@ function documentOf(document, what, fromText, fromObject) {
   }
 }
 
-const FROM_NATIVE = Symbol('native');
+/** What only this package can hand to the constructor: policies that were compiled already, with the text of their document. */
+const given = new WeakMap();
 const handles = new WeakMap();
 const metrics = new WeakMap();
 
 class Policy {
+  /** The text of the document, and what it says when somebody has asked. */
+  #text;
+  #document;
+
   constructor(document) {
+    const made = given.get(document);
     const handle =
-      document?.[FROM_NATIVE] ??
-      documentOf(document, 'the document', (text) => native.NativePolicy.fromText(text), (text) => native.NativePolicy.fromObject(text));
+      made?.handle ??
+      documentOf(
+        document,
+        'the document',
+        (text) => {
+          // The bytes are the caller's, and may be others tomorrow.
+          this.#text = Buffer.from(text);
+          return native.NativePolicy.fromText(this.#text);
+        },
+        (text) => {
+          this.#text = text;
+          return native.NativePolicy.fromObject(text);
+        },
+      );
+    this.#text ??= made.text;
     const info = JSON.parse(handle.info());
     for (const [name, value] of Object.entries(info)) {
       Object.defineProperty(this, name, { value: freeze(value), enumerable: true });
     }
     handles.set(this, handle);
     metrics.set(this, new Map(info.metrics.map((metric, index) => [metric.name, index])));
+  }
+
+  get document() {
+    this.#document ??= freeze(JSON.parse(this.#text));
+    return this.#document;
+  }
+
+  lint(options = undefined) {
+    const { retention: asked } = input.options(options, ['retention'], 'lint');
+    const retention = asked === undefined ? undefined : input.duration(asked, 'retention');
+    try {
+      return freeze(JSON.parse(native_(this).lint(retention)));
+    } catch (error) {
+      throw translate(error);
+    }
   }
 
   bytesPerTask(taskManagers = 1) {
@@ -53,7 +87,11 @@ function native_(policy) {
 }
 
 const metricsOf = (policy) => metrics.get(policy);
-const policyOf = (handle) => new Policy({ [FROM_NATIVE]: handle });
+function policyOf(handle, text) {
+  const key = {};
+  given.set(key, { handle, text });
+  return new Policy(key);
+}
 
 class Template {
   #text;

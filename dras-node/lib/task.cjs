@@ -24,8 +24,13 @@ function acceptedOf([stored, ignored, resolved, refused, unused]) {
   return { stored, ignored, resolved, refused, unused };
 }
 
+/** What a fleet does to all its tasks at once. */
+let adopt;
+let shadowed;
+
 class Task {
   #native;
+  #shadow = null;
   #policy;
   #metrics;
   #instances = new Map();
@@ -57,6 +62,21 @@ class Task {
     handles.set(this, this.#native);
   }
 
+  static {
+    adopt = (task, policy) => task.#adopt(policy);
+    shadowed = (task, policy) => {
+      task.#shadow = policy;
+    };
+  }
+
+  /** The addon's task is under this policy now. */
+  #adopt(policy) {
+    this.#policy = policy;
+    this.#metrics = metricsOf(policy);
+    this.#instances.clear();
+    this.#shadow = null;
+  }
+
   static restore(policy, snapshot) {
     const handle = nativePolicy(policy);
     const bytes = typeof snapshot === 'string' ? undefined : input.bytes(snapshot, 'the snapshot');
@@ -81,10 +101,51 @@ class Task {
   replacePolicy(policy) {
     const handle = nativePolicy(policy);
     const carried = this.#ask(() => this.#native.replacePolicy(handle));
-    this.#policy = policy;
-    this.#metrics = metricsOf(policy);
-    this.#instances.clear();
+    this.#adopt(policy);
     return carried;
+  }
+
+  difference(policy, now) {
+    const other = nativePolicy(policy);
+    const at = input.time(now, 'now');
+    return this.#ask(() => this.#native.difference(other, at));
+  }
+
+  #do(work) {
+    try {
+      return work();
+    } catch (error) {
+      throw translate(error);
+    }
+  }
+
+  startShadow(policy) {
+    const handle = nativePolicy(policy);
+    this.#do(() => this.#native.startShadow(handle));
+    this.#shadow = policy;
+  }
+
+  stopShadow() {
+    this.#do(() => this.#native.stopShadow());
+    this.#shadow = null;
+  }
+
+  promoteShadow() {
+    this.#do(() => this.#native.promoteShadow());
+    this.#adopt(this.#shadow);
+  }
+
+  get shadow() {
+    return this.#shadow;
+  }
+
+  get shadowDecision() {
+    const decision = this.#do(() => this.#native.shadowDecision());
+    return decision === null ? null : new Decision(decision, this.#shadow, this.id);
+  }
+
+  get shadowDifference() {
+    return this.#ask(() => this.#native.shadowDifference());
   }
 
   get policy() {
@@ -137,8 +198,7 @@ class Task {
   }
 
   setLabels(labels) {
-    if (typeof labels !== 'object' || labels === null || Array.isArray(labels)) throw input.wrongType(labels, 'the labels', 'an object');
-    const all = Object.keys(labels).map((name) => [input.text(name, 'the name of a label'), input.text(labels[name], `the label \`${name}\``)]);
+    const all = labelPairs(labels);
     try {
       for (const [name, value] of all) this.#native.setLabel(name, value);
     } catch (error) {
@@ -308,7 +368,7 @@ class Task {
     const short = options === undefined ? false : input.look(input.options(options, ['look'], 'decide').look);
     const at = input.time(now, 'now');
     try {
-      return new Decision(this.#native.decide(at, short), this.#policy);
+      return new Decision(this.#native.decide(at, short), this.#policy, this.id);
     } catch (error) {
       throw translate(error);
     }
@@ -360,9 +420,19 @@ class Task {
     this.#native.dispose();
   }
 
+  toString() {
+    return `task ${JSON.stringify(this.id)} under the ${this.#policy}`;
+  }
+
   [Symbol.dispose]() {
     this.dispose();
   }
+}
+
+/** Names and values of labels. */
+function labelPairs(labels) {
+  if (typeof labels !== 'object' || labels === null || Array.isArray(labels)) throw input.wrongType(labels, 'the labels', 'an object');
+  return Object.keys(labels).map((name) => [input.text(name, 'the name of a label'), input.text(labels[name], `the label \`${name}\``)]);
 }
 
 /** The key of an instruction, or the instruction. */
@@ -373,4 +443,4 @@ function keyOf(value) {
   throw input.wrongType(value, 'instruction', 'an Instruction or its key');
 }
 
-module.exports = { Task, nativeTask };
+module.exports = { Task, adopt, labelPairs, nativeTask, shadowed };

@@ -4,7 +4,7 @@
 //   node scripts/test.mjs [FILE …]
 
 import { execFileSync, spawnSync } from 'node:child_process';
-import { cpSync, existsSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { cpSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -32,7 +32,7 @@ for (const folder of ['test', 'examples']) cpSync(join(home, folder), join(work,
 cpSync(join(home, 'README.md'), join(work, 'README.md'));
 // What all languages share, and what the version is compared with.
 const cases = join(home, '../dras-core/tests/cases');
-if (existsSync(cases)) cpSync(cases, join(work, 'cases'), { recursive: true });
+cpSync(cases, join(work, 'cases'), { recursive: true });
 cpSync(join(home, '../Cargo.toml'), join(work, 'Cargo.toml'));
 
 console.log('== types');
@@ -40,6 +40,12 @@ const tsc = join(home, 'node_modules/typescript/bin/tsc');
 cpSync(join(home, 'node_modules/@types'), join(work, 'node_modules/@types'), { recursive: true });
 cpSync(join(home, 'node_modules/undici-types'), join(work, 'node_modules/undici-types'), { recursive: true });
 run(process.execPath, [tsc, '--project', join(work, 'test/types/tsconfig.json')]);
+
+console.log('== package');
+const [main] = packed.trim().split('\n');
+const bin = (name) => join(home, 'node_modules/.bin', process.platform === 'win32' ? `${name}.cmd` : name);
+run(bin('publint'), ['run', main, '--strict']);
+run(bin('attw'), [main, '--no-emoji', '--no-color', '--no-definitely-typed', '--format', 'ascii']);
 
 console.log('== tests');
 const named = process.argv.slice(2);

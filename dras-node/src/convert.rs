@@ -21,6 +21,17 @@ pub(crate) fn time(ms: f64, what: &str) -> Result<Millis> {
     }
 }
 
+/// Times of a column of numbers.
+pub(crate) fn times(numbers: &[f64]) -> Result<Vec<Millis>> {
+    let whole = |(i, t): (usize, &f64)| {
+        time(*t, "").map_err(|_| {
+            let message = format!("times[{i}] is {t}; a time is a number of ms since the epoch");
+            fault(Class::Input, "time", message)
+        })
+    };
+    numbers.iter().enumerate().map(whole).collect()
+}
+
 /// What a look looks at.
 pub(crate) fn look(short: bool) -> LookKind {
     if short { LookKind::Short } else { LookKind::Long }

@@ -28,10 +28,10 @@ impl NativeDecision {
 
 #[napi]
 impl NativeDecision {
-    /// The task's id.
+    /// The fingerprint of the policy that decided.
     #[napi(catch_unwind)]
-    pub fn task(&self) -> String {
-        self.decision.task().to_owned()
+    pub fn fingerprint(&self) -> String {
+        format!("{:016x}", self.decision.policy().fingerprint())
     }
 
     /// When the look was taken.

@@ -1,13 +1,14 @@
 //! One expression over values that the caller has.
 
-use std::sync::{Mutex, PoisonError};
+use std::cell::RefCell;
+use std::rc::Rc;
 
 use dras_core::lang::{self, Column, Limits, Row, Scope, Truth, Type, Value, VariableId};
 use dras_core::names::check_name;
 use dras_core::undefined::Undefined;
 use dras_core::units::{Unit, WireUnit};
-use napi::bindgen_prelude::{Float64Array, Float64ArraySlice, Uint8Array};
-use napi::{Either, Result};
+use napi::bindgen_prelude::{Either3, Either4, Float64Array, Float64ArraySlice, Function, Uint8Array};
+use napi::{Env, Result};
 use napi_derive::napi;
 use serde_json::json;
 
@@ -70,9 +71,25 @@ mod said {
     pub(super) const TEXT: u8 = 3;
 }
 
+/// What an evaluation over numbers gives: a truth value or a number, or nothing where it is undefined.
+type Answer = Either3<bool, f64, ()>;
+
+/// The same where there may be texts.
+type AnyAnswer = Either4<bool, f64, String, ()>;
+
+/// Memory of a `Uint8Array` that is written to.
+type Bytes<'a> = &'a mut [u8];
+
+/// Memory of a `Float64Array` that is written to.
+type Numbers<'a> = &'a mut [f64];
+
 /// A compiled expression.
 #[napi]
 pub struct NativeExpression {
+    compiled: Rc<Compiled>,
+}
+
+struct Compiled {
     expression: lang::Expression,
     source: String,
     /// All that were declared, in that order.
@@ -80,11 +97,13 @@ pub struct NativeExpression {
     /// Those that its value depends on, with their places among all.
     used: Vec<(usize, VariableId, f64)>,
     /// For evaluations without texts, which rows borrow.
-    row: Mutex<Row<'static>>,
+    row: RefCell<Row<'static>>,
+    /// Space for the truth values of columns.
+    truths: RefCell<Vec<Truth>>,
 }
 
-/// The answer of an evaluation of a condition.
-const UNDEFINED: u32 = 2;
+/// Space for more rows than this is not kept, in bytes.
+const MOST_KEPT: usize = 1 << 20;
 
 #[napi]
 impl NativeExpression {
@@ -113,23 +132,138 @@ impl NativeExpression {
             .map(|(place, v)| (place, v.id, v.kind.factor()))
             .collect();
         Ok(NativeExpression {
-            row: Mutex::new(expression.row()),
-            expression,
-            source,
-            variables,
-            used,
+            compiled: Rc::new(Compiled {
+                row: RefCell::new(expression.row()),
+                truths: RefCell::default(),
+                expression,
+                source,
+                variables,
+                used,
+            }),
         })
+    }
+
+    /// A function without arguments that evaluates over the numbers that stand in `space` then, one for each variable.
+    ///
+    /// Calls of methods look up the object, its class and who else borrows it, which takes longer than evaluating; a closure has what it needs.
+    /// The façade shows `space` to nobody, so that its memory stays.
+    #[napi(catch_unwind)]
+    pub fn evaluator<'env>(&self, env: &'env Env, space: Float64Array) -> Result<Function<'env, (), Answer>> {
+        let compiled = Rc::clone(&self.compiled);
+        env.create_function_from_closure("evaluate", move |_| compiled.answer(&space))
     }
 
     /// Everything about it that does not change, as JSON.
     #[napi(catch_unwind)]
     pub fn info(&self) -> Result<String> {
-        let used: Vec<&str> = self.used.iter().map(|u| self.variables[u.0].name.as_str()).collect();
+        let compiled = &self.compiled;
+        let used = compiled.used.iter().map(|u| &compiled.variables[u.0]);
+        let texts = used.clone().any(|variable| variable.kind == Kind::Text);
         to_json(&json!({
-            "type": self.expression.ty().to_string(),
-            "used": used,
-            "warnings": diagnostics(self.expression.warnings()),
+            "type": compiled.expression.ty().to_string(),
+            "used": used.map(|variable| &variable.name).collect::<Vec<_>>(),
+            "texts": texts,
+            "warnings": diagnostics(compiled.expression.warnings()),
         }))
+    }
+
+    /// The same where something is not there or is a text: `said` says how each value is, and the texts are the function's arguments, in the order of
+    /// the variables.
+    #[napi(catch_unwind)]
+    pub fn any_evaluator<'env>(
+        &self,
+        env: &'env Env,
+        space: Float64Array,
+        said: Uint8Array,
+    ) -> Result<Function<'env, (), AnyAnswer>> {
+        let compiled = Rc::clone(&self.compiled);
+        env.create_function_from_closure("evaluate", move |context| {
+            let texts = (0..context.length()).map(|i| context.get::<String>(i));
+            let texts: Vec<String> = texts.collect::<Result<_>>()?;
+            compiled.any_answer(&space, &said, &texts)
+        })
+    }
+
+    /// The value of every part, as JSON.
+    #[napi(catch_unwind)]
+    pub fn explain(&self, values: &[f64], said: &[u8], texts: Vec<String>) -> Result<String> {
+        let Compiled { expression, source, .. } = &*self.compiled;
+        let mut row = expression.row();
+        self.compiled.said(values, said, &texts, &mut row)?;
+        let explanation = expression.explain(&row);
+        let mut parts: serde_json::Value = data(&to_json(&explanation)?, "the explanation")?;
+        for span in parts
+            .as_array_mut()
+            .into_iter()
+            .flatten()
+            .filter_map(|part| part.get_mut("span"))
+        {
+            in_utf16(span, source);
+        }
+        to_json(&json!({
+            "text": explanation.to_string(),
+            "lines": explanation.lines(),
+            "parts": parts,
+        }))
+    }
+
+    /// Writes the truth value of every row, as bytes. The façade has seen to it that no column lies in the memory of `into`.
+    #[napi(catch_unwind)]
+    pub fn conditions(&self, places: Vec<u32>, columns: Vec<Float64ArraySlice<'_>>, into: Bytes<'_>) -> Result<()> {
+        let scaled = self.compiled.scaled(&places, &columns);
+        let columns = self.compiled.columns(&places, &scaled)?;
+        let mut truths = self.compiled.truths.take();
+        truths.clear();
+        truths.resize(into.len(), Truth::Undefined);
+        let done = self.compiled.expression.conditions(&columns, &mut truths);
+        if done.is_ok() {
+            for (byte, truth) in into.iter_mut().zip(&truths) {
+                *byte = *truth as u8;
+            }
+        }
+        // Kept for the next call, but not where it was an unusually large one.
+        if truths.len() <= MOST_KEPT {
+            self.compiled.truths.replace(truths);
+        }
+        done.map_err(refused(Class::Input))
+    }
+
+    /// Writes the number of every row, NaN where it is undefined.
+    #[napi(catch_unwind)]
+    pub fn numbers(&self, places: Vec<u32>, columns: Vec<Float64ArraySlice<'_>>, into: Numbers<'_>) -> Result<()> {
+        let scaled = self.compiled.scaled(&places, &columns);
+        let columns = self.compiled.columns(&places, &scaled)?;
+        self.compiled
+            .expression
+            .numbers(&columns, into)
+            .map_err(refused(Class::Input))
+    }
+}
+
+impl Compiled {
+    /// The answer over numbers alone.
+    fn answer(&self, values: &[f64]) -> Result<Answer> {
+        // Nothing that is called from here comes back to here.
+        let mut row = self.row.try_borrow_mut().map_err(|_| {
+            let message = "an evaluation began inside of another one of the same expression";
+            fault(Class::Internal, "nested", message)
+        })?;
+        self.fill(values, &mut row)?;
+        Ok(match self.expression.ty() {
+            Type::Bool => self.expression.condition(&mut row).map_or(Either3::C(()), Either3::A),
+            _ => self.expression.number(&mut row).map_or(Either3::C(()), Either3::B),
+        })
+    }
+
+    fn any_answer(&self, values: &[f64], said: &[u8], texts: &[String]) -> Result<AnyAnswer> {
+        let mut row = self.expression.row();
+        self.said(values, said, texts, &mut row)?;
+        Ok(match self.expression.evaluate(&mut row) {
+            Value::Bool(b) => Either4::A(b),
+            Value::Number(x) => Either4::B(x),
+            Value::Text(text) => Either4::C(text.into_owned()),
+            Value::Undefined(_) => Either4::D(()),
+        })
     }
 
     fn fill(&self, values: &[f64], row: &mut Row<'_>) -> Result<()> {
@@ -149,22 +283,6 @@ impl NativeExpression {
             self.variables.len()
         );
         fault(Class::Input, "row_length", message)
-    }
-
-    /// Its truth value over a row: false, true or undefined (2).
-    #[napi(catch_unwind)]
-    pub fn condition(&self, values: &[f64]) -> Result<u32> {
-        let mut row = self.row.lock().unwrap_or_else(PoisonError::into_inner);
-        self.fill(values, &mut row)?;
-        Ok(self.expression.condition(&mut row).map_or(UNDEFINED, u32::from))
-    }
-
-    /// Its number over a row, NaN where it is undefined.
-    #[napi(catch_unwind)]
-    pub fn number(&self, values: &[f64]) -> Result<f64> {
-        let mut row = self.row.lock().unwrap_or_else(PoisonError::into_inner);
-        self.fill(values, &mut row)?;
-        Ok(self.expression.number(&mut row).unwrap_or(f64::NAN))
     }
 
     fn said<'t>(&'t self, values: &[f64], said: &[u8], texts: &'t [String], row: &mut Row<'t>) -> Result<()> {
@@ -198,57 +316,6 @@ impl NativeExpression {
         Ok(())
     }
 
-    /// Its value, where something is not there or is a text; `null` where it is undefined.
-    #[napi(catch_unwind)]
-    pub fn evaluate(
-        &self,
-        values: &[f64],
-        said: &[u8],
-        texts: Vec<String>,
-    ) -> Result<Option<Either<f64, Either<bool, String>>>> {
-        let mut row = self.expression.row();
-        self.said(values, said, &texts, &mut row)?;
-        Ok(match self.expression.evaluate(&mut row) {
-            Value::Number(x) => Some(Either::A(x)),
-            Value::Bool(b) => Some(Either::B(Either::A(b))),
-            Value::Text(text) => Some(Either::B(Either::B(text.into_owned()))),
-            Value::Undefined(_) => None,
-        })
-    }
-
-    /// The value of every part, as JSON.
-    #[napi(catch_unwind)]
-    pub fn explain(&self, values: &[f64], said: &[u8], texts: Vec<String>) -> Result<String> {
-        let mut row = self.expression.row();
-        self.said(values, said, &texts, &mut row)?;
-        let explanation = self.expression.explain(&row);
-        let mut parts: serde_json::Value = data(&to_json(&explanation)?, "the explanation")?;
-        for span in parts
-            .as_array_mut()
-            .into_iter()
-            .flatten()
-            .filter_map(|part| part.get_mut("span"))
-        {
-            in_utf16(span, &self.source);
-        }
-        to_json(&json!({
-            "text": explanation.to_string(),
-            "lines": explanation.lines(),
-            "parts": parts,
-        }))
-    }
-
-    /// Whether it is a condition, a number or a text.
-    #[napi(catch_unwind)]
-    pub fn kind(&self) -> String {
-        match self.expression.ty() {
-            Type::Bool => "condition",
-            Type::Number(_) => "number",
-            Type::Text => "text",
-        }
-        .to_owned()
-    }
-
     fn columns<'a>(&self, places: &[u32], scaled: &'a [Scaled<'a>]) -> Result<Vec<Column<'a>>> {
         let column = |(place, values): (&u32, &'a Scaled<'a>)| {
             let variable = self
@@ -277,30 +344,6 @@ impl NativeExpression {
                 }
             })
             .collect()
-    }
-
-    /// The truth value of every row, as bytes.
-    #[napi(catch_unwind)]
-    pub fn conditions(&self, places: Vec<u32>, columns: Vec<Float64ArraySlice<'_>>, rows: u32) -> Result<Uint8Array> {
-        let scaled = self.scaled(&places, &columns);
-        let columns = self.columns(&places, &scaled)?;
-        let mut truths = vec![Truth::Undefined; rows as usize];
-        self.expression
-            .conditions(&columns, &mut truths)
-            .map_err(refused(Class::Input))?;
-        Ok(Uint8Array::new(truths.into_iter().map(|truth| truth as u8).collect()))
-    }
-
-    /// The number of every row, NaN where it is undefined.
-    #[napi(catch_unwind)]
-    pub fn numbers(&self, places: Vec<u32>, columns: Vec<Float64ArraySlice<'_>>, rows: u32) -> Result<Float64Array> {
-        let scaled = self.scaled(&places, &columns);
-        let columns = self.columns(&places, &scaled)?;
-        let mut numbers = vec![f64::NAN; rows as usize];
-        self.expression
-            .numbers(&columns, &mut numbers)
-            .map_err(refused(Class::Input))?;
-        Ok(Float64Array::new(numbers))
     }
 }
 

@@ -7,7 +7,7 @@ use std::any::Any;
 use std::fmt::Debug;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use dras_core::diagnostic::{Diagnostic, Diagnostics, Severity};
+use dras_core::diagnostic::{Diagnostic, Diagnostics};
 use napi::{Error, Result, Status};
 use serde_json::{Value, json};
 
@@ -59,6 +59,16 @@ pub(crate) fn fault(class: Class, code: &str, message: impl Into<String>) -> Err
     Error::new(Status::GenericFailure, format!("{MARK}{body}"))
 }
 
+/// An error of this module's making, changed.
+pub(crate) fn reworded(error: &Error, change: impl FnOnce(&mut Value)) -> Error {
+    let body = error.reason.strip_prefix(MARK);
+    let Some(mut body) = body.and_then(|body| serde_json::from_str::<Value>(body).ok()) else {
+        return Error::new(error.status, error.reason.clone());
+    };
+    change(&mut body);
+    Error::new(Status::GenericFailure, format!("{MARK}{body}"))
+}
+
 /// An error of the core: its message, and the name of its variant as code.
 pub(crate) fn refused<E: std::error::Error>(class: Class) -> impl Fn(E) -> Error {
     move |error| fault(class, &code_of(&error), error.to_string())
@@ -89,11 +99,7 @@ fn diagnostic(d: &Diagnostic) -> Value {
     let position = d.line_and_column();
     json!({
         "code": d.code.id(),
-        "severity": match d.severity() {
-            Severity::Error => "error",
-            Severity::Warning => "warning",
-            Severity::Info => "info",
-        },
+        "severity": d.severity(),
         "message": d.message,
         "path": d.path,
         "source": source.filter(|text| text.len() <= CARRIED_SOURCE),

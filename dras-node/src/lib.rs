@@ -13,17 +13,24 @@
     reason = "what the macros of napi write; nothing here is unsafe by hand"
 )]
 
+mod cancel;
 mod convert;
 mod decision;
 mod documents;
 mod expression;
 mod fault;
+mod feed;
 mod fleet;
 mod instruction;
 mod language;
 mod memory;
 mod policy;
+mod pool;
+mod replace;
+mod replay;
+mod state;
 mod task;
+mod tick;
 
 use napi_derive::napi;
 

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use dras_core::diagnostic::Diagnostics;
-use dras_core::engine::Policy;
+use dras_core::engine::{LintOptions, Policy, lint};
 use dras_core::metrics::MetricId;
 use dras_core::rules::{Document, DocumentLimits, Template, expand};
 use napi::Result;
@@ -11,7 +11,9 @@ use napi::bindgen_prelude::Uint8ArraySlice;
 use napi_derive::napi;
 use serde_json::{Value, json};
 
+use crate::convert::time;
 use crate::fault::{Class, compile_error, data, diagnostics, fault, to_json};
+use crate::state::Fault;
 
 /// A policy with what the façade wants to know of it.
 pub(crate) struct Loaded {
@@ -33,6 +35,16 @@ impl Loaded {
             metrics,
             conditions,
         }
+    }
+
+    /// The metric of a number.
+    pub(crate) fn metric(&self, index: u32) -> std::result::Result<MetricId, Fault> {
+        self.metrics.get(index as usize).copied().ok_or(Fault::Metric)
+    }
+
+    /// The name of a metric.
+    pub(crate) fn name(&self, metric: MetricId) -> String {
+        self.policy.plan().catalogue().spec(metric).name.clone()
     }
 }
 
@@ -121,10 +133,18 @@ impl NativePolicy {
             "rules": rules,
             "metrics": metrics,
             "attributes": attributes,
+            "parameters": policy.parameters(),
             "limits": policy.limits(),
             "guards": policy.guards(),
             "warnings": diagnostics(policy.warnings()),
         }))
+    }
+
+    /// What is odd about the rules beside each other, as JSON; windows beyond `retention` ms are reported.
+    #[napi(catch_unwind)]
+    pub fn lint(&self, retention: Option<f64>) -> Result<String> {
+        let retention = retention.map(|ms| time(ms, "retention")).transpose()?;
+        to_json(&diagnostics(&lint(&self.loaded.policy, &LintOptions { retention })))
     }
 
     /// The bytes that the windows of a task may take.

@@ -1,131 +1,28 @@
 //! One running Flink job.
 
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 
 use dras_core::engine::{
-    AttributeValue, Carried, DecideError, Decision, Policy, ReadError, ReadReport, Task, TaskError, decide_into,
+    AttributeValue, Carried, DecideError, Decision, Policy, ReadError, ReadReport, Task, TaskError,
 };
 use dras_core::lang::Type;
-use dras_core::metrics::{Accepted, IngestError, InstanceId, Kind, MetricId};
-use dras_core::units::Millis;
-use napi::bindgen_prelude::{BigInt64ArraySlice, Buffer, Either4, Float64ArraySlice, Null, Uint8ArraySlice};
-use napi::{Error, Result};
+use dras_core::metrics::Accepted;
+use napi::bindgen_prelude::{
+    BigInt64ArraySlice, Buffer, Either4, Float64ArraySlice, Null, ObjectFinalize, Uint8ArraySlice,
+};
+use napi::{Env, Error, Result};
 use napi_derive::napi;
 use serde_json::{Map, Value, json};
 
-use crate::convert::{look, mark, quantity, time};
+use crate::convert::{look, mark, quantity, time, times};
 use crate::decision::NativeDecision;
-use crate::fault::{Class, fault, guarded, to_json};
-use crate::policy::{Loaded, NativePolicy, unknown_metric};
+use crate::fault::{Class, fault, to_json};
+use crate::policy::NativePolicy;
+use crate::state::{Fault, Shared, State, numbered};
 
 /// Bits of each count of what became of a row. A row has a value for each metric of a policy, of which there are at most 1000, and all counts
 /// together fit the 53 bits of a number.
 const COUNT_BITS: u32 = 10;
-
-/// A task with its policy, and the handles that the façade has of its instances.
-pub(crate) struct State {
-    pub(crate) loaded: Arc<Loaded>,
-    pub(crate) task: Task,
-    instances: Vec<(String, Option<InstanceId>)>,
-    /// Space of rows, used again.
-    row: Vec<(MetricId, f64)>,
-}
-
-/// A task that a fleet may look at on other threads. The lock is held for as long as one call takes: microseconds.
-pub(crate) struct Shared {
-    /// `None` after it was disposed of.
-    state: Mutex<Option<State>>,
-    /// Whether a call failed in the middle of it.
-    broken: AtomicBool,
-}
-
-impl Shared {
-    fn new(loaded: &Arc<Loaded>, task: Task) -> Arc<Shared> {
-        Arc::new(Shared {
-            state: Mutex::new(Some(State {
-                loaded: Arc::clone(loaded),
-                task,
-                instances: Vec::new(),
-                row: Vec::new(),
-            })),
-            broken: AtomicBool::new(false),
-        })
-    }
-
-    fn lock(&self) -> MutexGuard<'_, Option<State>> {
-        // Panics are caught before they reach the lock.
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// Calls `work` with the task.
-    pub(crate) fn with<T>(&self, work: impl FnOnce(&mut State) -> T) -> Result<T> {
-        let mut state = self.lock();
-        if self.broken.load(Ordering::Relaxed) {
-            let message = "an earlier call failed inside of this task: make it anew, or restore it from a snapshot";
-            return Err(fault(Class::State, "broken", message));
-        }
-        let Some(state) = state.as_mut() else {
-            let message = "the task was disposed of, and cannot be used any more";
-            return Err(fault(Class::State, "disposed", message));
-        };
-        guarded(|| work(state)).inspect_err(|_| self.broken.store(true, Ordering::Relaxed))
-    }
-
-    /// The same for what the task may refuse.
-    pub(crate) fn task<T>(
-        &self,
-        work: impl FnOnce(&Loaded, &mut Task) -> std::result::Result<T, TaskError>,
-    ) -> Result<T> {
-        self.with(|state| work(&state.loaded, &mut state.task))?
-            .map_err(task_error)
-    }
-
-    /// The same for what is about an instance.
-    fn instance<T>(
-        &self,
-        number: u32,
-        work: impl FnOnce(&Loaded, &mut Task, &str, &mut Option<InstanceId>) -> std::result::Result<T, Fault>,
-    ) -> Result<T> {
-        let done = self.with(|state| {
-            let (name, handle) = numbered(&mut state.instances, number)?;
-            work(&state.loaded, &mut state.task, name, handle)
-        })?;
-        done.map_err(Error::from)
-    }
-
-    fn read(
-        &self,
-        work: impl FnOnce(&Policy, &mut Task) -> std::result::Result<ReadReport, ReadError>,
-    ) -> Result<String> {
-        let report = self
-            .with(|state| work(&state.loaded.policy, &mut state.task))?
-            .map_err(read_error)?;
-        to_json(&report_json(&report))
-    }
-}
-
-/// Why a call about an instance fails.
-pub(crate) enum Fault {
-    Task(TaskError),
-    /// The number of a metric is none.
-    Metric,
-}
-
-impl From<TaskError> for Fault {
-    fn from(error: TaskError) -> Fault {
-        Fault::Task(error)
-    }
-}
-
-impl From<Fault> for Error {
-    fn from(fault: Fault) -> Error {
-        match fault {
-            Fault::Task(error) => task_error(error),
-            Fault::Metric => unknown_metric(),
-        }
-    }
-}
 
 pub(crate) fn task_error(error: TaskError) -> Error {
     let class = if matches!(error, TaskError::Snapshot(_)) {
@@ -138,56 +35,6 @@ pub(crate) fn task_error(error: TaskError) -> Error {
 
 pub(crate) fn report_json(report: &ReadReport) -> Value {
     json!({ "series": report.series, "accepted": accepted_json(report.accepted), "notes": report.notes })
-}
-
-/// The handle of an instance, which is made where there is none, or none any more. Whatever the core would refuse is refused before that, so that
-/// a call that fails leaves no empty instance behind.
-pub(crate) fn instance_of(
-    task: &mut Task,
-    policy: &Policy,
-    name: &str,
-    handle: &mut Option<InstanceId>,
-    now: Millis,
-    fits: impl FnOnce() -> std::result::Result<(), IngestError>,
-) -> std::result::Result<InstanceId, TaskError> {
-    let windows = task.windows();
-    // Handles that are out of use have the empty name, as the task itself has.
-    let known = handle.filter(|id| match name {
-        "" => windows.find("") == Some(*id),
-        name => windows.instance_name(*id) == name,
-    });
-    if let Some(id) = known {
-        return Ok(id);
-    }
-    if windows.find(name).is_none() {
-        windows.check_instances(policy.plan(), now, std::iter::once(name))?;
-        fits()?;
-    }
-    let id = task.instance(policy, name)?;
-    *handle = Some(id);
-    Ok(id)
-}
-
-/// Whether a metric holds numbers, or events.
-fn holds(policy: &Policy, metric: MetricId, events: bool) -> std::result::Result<(), IngestError> {
-    let spec = policy.plan().catalogue().spec(metric);
-    let metric = || spec.name.clone();
-    match (spec.kind == Kind::Event, events) {
-        (true, false) => Err(IngestError::NotANumberMetric { metric: metric() }),
-        (false, true) => Err(IngestError::NotAnEventMetric { metric: metric() }),
-        _ => Ok(()),
-    }
-}
-
-/// The instance that the façade calls by this number.
-fn numbered(
-    instances: &mut [(String, Option<InstanceId>)],
-    number: u32,
-) -> std::result::Result<(&str, &mut Option<InstanceId>), TaskError> {
-    match instances.get_mut(number as usize) {
-        Some((name, handle)) => Ok((name, handle)),
-        None => Err(TaskError::Ingest(IngestError::UnknownInstance)),
-    }
 }
 
 pub(crate) fn read_error(error: ReadError) -> Error {
@@ -206,10 +53,6 @@ fn accepted(a: Accepted) -> Vec<f64> {
     [a.stored, a.ignored, a.resolved, a.refused, a.unused]
         .map(|n| n as f64)
         .to_vec()
-}
-
-fn metric(loaded: &Loaded, index: u32) -> std::result::Result<MetricId, Fault> {
-    loaded.metrics.get(index as usize).copied().ok_or(Fault::Metric)
 }
 
 /// The value of an attribute as JavaScript gives it; a text for a number is a quantity with its unit.
@@ -232,14 +75,43 @@ fn attribute(policy: &Policy, name: &str, value: Given) -> Result<Option<Attribu
     }
 }
 
+/// About what a task takes besides its windows, in bytes.
+const WITHOUT_WINDOWS: usize = 1 << 13;
+
+/// The garbage collector is not told of more than this for one task, in bytes: it comes whenever it was told of some tens of megabytes more, and windows
+/// of weeks take much only when they are full.
+const MOST_WEIGHT: usize = 1 << 16;
+
 /// A value of an attribute.
 type Given = Either4<f64, bool, String, Null>;
 
 /// A Flink job.
-#[napi]
+#[napi(custom_finalize)]
 pub struct NativeTask {
     pub(crate) shared: Arc<Shared>,
     carried: Option<Carried>,
+    /// The bytes that the garbage collector was told of.
+    weight: i64,
+}
+
+impl ObjectFinalize for NativeTask {
+    fn finalize(self, env: Env) -> Result<()> {
+        env.adjust_external_memory(-self.weight).map(|_| ())
+    }
+}
+
+impl NativeTask {
+    /// The garbage collector sees a small object where there are many kilobytes; it is told, so that it comes in time.
+    fn around(env: Env, policy: &NativePolicy, task: Task, carried: Option<Carried>) -> Result<NativeTask> {
+        let windows = policy.loaded.policy.plan().bytes_per_task(1);
+        let weight = windows.saturating_add(WITHOUT_WINDOWS).min(MOST_WEIGHT) as i64;
+        env.adjust_external_memory(weight)?;
+        Ok(NativeTask {
+            shared: Shared::new(&policy.loaded, task),
+            carried,
+            weight,
+        })
+    }
 }
 
 pub(crate) fn carried_json(carried: &Carried) -> Value {
@@ -257,18 +129,15 @@ pub(crate) fn decide_error(error: DecideError) -> Error {
 impl NativeTask {
     /// A task without attributes and samples.
     #[napi(constructor, catch_unwind)]
-    pub fn new(policy: &NativePolicy, id: String) -> Result<NativeTask> {
+    pub fn new(env: Env, policy: &NativePolicy, id: String) -> Result<NativeTask> {
         let task = Task::new(&policy.loaded.policy, &id).map_err(task_error)?;
-        Ok(NativeTask {
-            shared: Shared::new(&policy.loaded, task),
-            carried: None,
-        })
+        NativeTask::around(env, policy, task, None)
     }
 
     /// Frees its memory at once.
     #[napi(catch_unwind)]
     pub fn dispose(&self) {
-        self.shared.lock().take();
+        self.shared.dispose();
     }
 
     /// Sets attributes, all or none; null makes one undefined again.
@@ -302,7 +171,7 @@ impl NativeTask {
     #[napi(catch_unwind)]
     pub fn quantity(&self, metric: u32, text: String) -> Result<f64> {
         self.shared.with(|state| {
-            let metric = self::metric(&state.loaded, metric)?;
+            let metric = state.loaded.metric(metric)?;
             let spec = state.loaded.policy.plan().catalogue().spec(metric);
             let value = quantity(&text, spec.unit.dimension, &format!("the metric `{}`", spec.name))?;
             Ok(value / spec.unit.factor)
@@ -343,25 +212,9 @@ impl NativeTask {
     #[napi(catch_unwind)]
     pub fn row(&self, now: f64, instance: u32, at: f64, count: u32, pairs: &[f64]) -> Result<f64> {
         let (now, at) = (time(now, "now")?, time(at, "at")?);
-        let done = self.shared.with(|state| {
-            let State {
-                loaded,
-                task,
-                instances,
-                row,
-            } = state;
-            row.clear();
-            for [index, value] in pairs.as_chunks::<2>().0.iter().take(count as usize) {
-                row.push((metric(loaded, *index as u32)?, *value));
-            }
-            let (name, handle) = numbered(instances, instance)?;
-            let fits = || {
-                row.iter()
-                    .try_for_each(|(metric, _)| holds(&loaded.policy, *metric, false))
-            };
-            let instance = instance_of(task, &loaded.policy, name, handle, now, fits)?;
-            Ok::<_, Fault>(task.row(&loaded.policy, now, instance, at, row)?)
-        })?;
+        let (pairs, _) = pairs.as_chunks::<2>();
+        let pairs = &pairs[..pairs.len().min(count as usize)];
+        let done = self.shared.with(|state| state.row(now, instance, at, pairs))?;
         let done = done.map_err(Error::from)?;
         let counts = [done.stored, done.ignored, done.resolved, done.refused, done.unused];
         let packed = counts
@@ -394,27 +247,17 @@ impl NativeTask {
         times: Float64ArraySlice<'_>,
         values: Float64ArraySlice<'_>,
     ) -> Result<Vec<f64>> {
-        let mut whole = Vec::with_capacity(times.len());
-        for (i, t) in times.iter().enumerate() {
-            whole.push(time(*t, "").map_err(|_| {
-                let message = format!("times[{i}] is {t}; a time is a number of ms since the epoch");
-                fault(Class::Input, "time", message)
-            })?);
-        }
+        let whole = self::times(&times)?;
         self.take_column(now, instance, metric, &whole, &values)
     }
 
     fn take_column(&self, now: f64, instance: u32, index: u32, times: &[i64], values: &[f64]) -> Result<Vec<f64>> {
         let now = time(now, "now")?;
-        let done = self.shared.instance(instance, |loaded, task, name, handle| {
-            let metric = metric(loaded, index)?;
-            let fits = || match (times.len(), values.len()) {
-                (times, values) if times != values => Err(IngestError::ColumnLengths { times, values }),
-                _ => holds(&loaded.policy, metric, false),
-            };
-            let instance = instance_of(task, &loaded.policy, name, handle, now, fits)?;
-            Ok(task.column(&loaded.policy, now, instance, metric, times, values)?)
+        let done = self.shared.with(|state| {
+            let metric = state.loaded.metric(index)?;
+            Ok::<_, Fault>(state.column_of(now, metric, instance, times, values)?)
         })?;
+        let done = done.map_err(Error::from)?;
         Ok(accepted(done))
     }
 
@@ -422,12 +265,11 @@ impl NativeTask {
     #[napi(catch_unwind)]
     pub fn event(&self, now: f64, instance: u32, metric: u32, at: f64, text: String) -> Result<Vec<f64>> {
         let (now, at) = (time(now, "now")?, time(at, "at")?);
-        let done = self.shared.instance(instance, |loaded, task, name, handle| {
-            let metric = self::metric(loaded, metric)?;
-            let fits = || holds(&loaded.policy, metric, true);
-            let instance = instance_of(task, &loaded.policy, name, handle, now, fits)?;
-            Ok(task.event(&loaded.policy, now, instance, metric, at, &text)?)
+        let done = self.shared.with(|state| {
+            let metric = state.loaded.metric(metric)?;
+            Ok::<_, Fault>(state.event(now, instance, metric, at, &text)?)
         })?;
+        let done = done.map_err(Error::from)?;
         Ok(accepted(done))
     }
 
@@ -436,8 +278,11 @@ impl NativeTask {
     pub fn observed(&self, now: f64, metric: u32, until: f64) -> Result<()> {
         let (now, until) = (time(now, "now")?, time(until, "until")?);
         let done = self.shared.with(|state| {
-            let metric = self::metric(&state.loaded, metric)?;
-            Ok::<_, Fault>(state.task.observed(&state.loaded.policy, now, metric, until)?)
+            let metric = state.loaded.metric(metric)?;
+            let name = state.loaded.name(metric);
+            let told =
+                |policy: &Policy, task: &mut Task| task.observed(policy, now, policy.metric_named(&name)?, until);
+            Ok::<_, Fault>(state.feed(&[(&name, true)], told)?)
         })?;
         done.map_err(Error::from)
     }
@@ -446,14 +291,23 @@ impl NativeTask {
     #[napi(catch_unwind)]
     pub fn end(&self, instance: u32, metric: Option<u32>, at: f64) -> Result<()> {
         let at = time(at, "at")?;
-        self.shared.instance(instance, |loaded, task, name, _| {
-            let metric = metric.map(|index| self::metric(loaded, index)).transpose()?;
-            // An instance that is not there has ended.
-            match task.windows().find(name) {
-                Some(instance) => Ok(task.end(&loaded.policy, instance, metric, at)?),
-                None => Ok(()),
-            }
-        })
+        let done = self.shared.with(|state| {
+            let metric = metric.map(|index| state.loaded.metric(index)).transpose()?;
+            let metric = metric.map(|metric| state.loaded.name(metric));
+            let name = numbered(&mut state.instances, instance)?.0.to_owned();
+            let ended = |policy: &Policy, task: &mut Task| {
+                // A shadow's document may not have the metric.
+                let of = metric.as_deref().map(|metric| policy.metric(metric));
+                // An instance that is not there has ended.
+                match (task.windows().find(&name), of) {
+                    (Some(instance), None) => task.end(policy, instance, None, at),
+                    (Some(instance), Some(Some(metric))) => task.end(policy, instance, Some(metric), at),
+                    _ => Ok(()),
+                }
+            };
+            Ok::<_, Fault>(state.feed(&[], ended)?)
+        })?;
+        done.map_err(Error::from)
     }
 
     /// Marks a restart or a change of resources.
@@ -489,20 +343,34 @@ impl NativeTask {
         to_json(&all)
     }
 
+    fn read(
+        &self,
+        metrics: &[(&str, bool)],
+        work: impl FnMut(&Policy, &mut Task) -> std::result::Result<ReadReport, ReadError>,
+    ) -> Result<String> {
+        let report = self
+            .shared
+            .with(|state| state.feed(metrics, work))?
+            .map_err(read_error)?;
+        to_json(&report_json(&report))
+    }
+
     /// Reads an answer of Prometheus.
     #[napi(catch_unwind)]
     pub fn read_prometheus(&self, now: f64, metric: String, body: Uint8ArraySlice<'_>) -> Result<String> {
         let now = time(now, "now")?;
-        self.shared
-            .read(|policy, task| task.read_prometheus(policy, now, &metric, &body))
+        self.read(&[(&metric, false)], |policy, task| {
+            task.read_prometheus(policy, now, &metric, &body)
+        })
     }
 
     /// Reads metrics of Flink's REST API.
     #[napi(catch_unwind)]
     pub fn read_flink_metrics(&self, now: f64, instance: String, at: f64, body: Uint8ArraySlice<'_>) -> Result<String> {
         let (now, at) = (time(now, "now")?, time(at, "at")?);
-        self.shared
-            .read(|policy, task| task.read_flink_metrics(policy, now, &instance, at, &body))
+        self.read(&[], |policy, task| {
+            task.read_flink_metrics(policy, now, &instance, at, &body)
+        })
     }
 
     /// Reads exceptions of Flink's REST API.
@@ -515,8 +383,9 @@ impl NativeTask {
         body: Uint8ArraySlice<'_>,
     ) -> Result<String> {
         let (now, at) = (time(now, "now")?, time(at, "at")?);
-        self.shared
-            .read(|policy, task| task.read_flink_exceptions(policy, now, &metric, at, &body))
+        self.read(&[(&metric, true)], |policy, task| {
+            task.read_flink_exceptions(policy, now, &metric, at, &body)
+        })
     }
 
     /// When the next look is due after `after`; negative times do not occur here, so that the sign says that it is a short one.
@@ -531,12 +400,11 @@ impl NativeTask {
     #[napi(catch_unwind)]
     pub fn decide(&self, now: f64, short: bool) -> Result<NativeDecision> {
         let now = time(now, "now")?;
-        self.shared.with(|state| {
-            let policy = &state.loaded.policy;
-            let mut decision = Decision::new(policy);
-            decide_into(policy, &mut state.task, now, look(short), &mut decision).map_err(decide_error)?;
+        self.shared.look(|state| {
+            let mut decision = Decision::new(&state.loaded.policy);
+            state.decide_into(now, look(short), &mut decision)?;
             Ok(NativeDecision::new(decision, &state.loaded))
-        })?
+        })
     }
 
     /// Takes the report that an instruction was applied.
@@ -578,12 +446,9 @@ impl NativeTask {
 
     /// A task of a snapshot.
     #[napi(factory, catch_unwind)]
-    pub fn restore(policy: &NativePolicy, bytes: Uint8ArraySlice<'_>) -> Result<NativeTask> {
+    pub fn restore(env: Env, policy: &NativePolicy, bytes: Uint8ArraySlice<'_>) -> Result<NativeTask> {
         let (task, carried) = Task::restore(&policy.loaded.policy, &bytes).map_err(task_error)?;
-        Ok(NativeTask {
-            shared: Shared::new(&policy.loaded, task),
-            carried: Some(carried),
-        })
+        NativeTask::around(env, policy, task, Some(carried))
     }
 
     /// What did not go along when it was restored, as JSON.
@@ -601,13 +466,57 @@ impl NativeTask {
     /// Puts it under another policy, and says what does not go along, as JSON.
     #[napi(catch_unwind)]
     pub fn replace_policy(&self, policy: &NativePolicy) -> Result<String> {
-        let carried = self.shared.with(|state| {
-            let (moved, carried) = state.task.rebind(&state.loaded.policy, &policy.loaded.policy)?;
-            state.task = moved;
-            state.loaded = Arc::clone(&policy.loaded);
-            state.instances.clear();
-            Ok(carried)
-        })?;
+        let carried = self.shared.with(|state| state.rebind(&policy.loaded))?;
         to_json(&carried_json(&carried.map_err(task_error)?))
+    }
+
+    /// Where another policy would decide otherwise now, as JSON.
+    #[napi(catch_unwind)]
+    pub fn difference(&self, other: &NativePolicy, now: f64) -> Result<String> {
+        let now = time(now, "now")?;
+        let found = self.shared.look(|state| state.difference(&other.loaded.policy, now))?;
+        to_json(&found)
+    }
+
+    /// Tries out another policy beside the live one.
+    #[napi(catch_unwind)]
+    pub fn start_shadow(&self, policy: &NativePolicy) -> Result<()> {
+        let started = self.shared.with(|state| state.start_shadow(&policy.loaded))?;
+        started.map_err(task_error)
+    }
+
+    /// Ends that.
+    #[napi(catch_unwind)]
+    pub fn stop_shadow(&self) -> Result<()> {
+        self.shared.with(|state| state.shadow = None)
+    }
+
+    /// Makes the other policy the live one.
+    #[napi(catch_unwind)]
+    pub fn promote_shadow(&self) -> Result<()> {
+        if self.shared.with(State::promote_shadow)? {
+            return Ok(());
+        }
+        let message = "the task has no shadow: begin with startShadow";
+        Err(fault(Class::Input, "no_shadow", message))
+    }
+
+    /// What the shadow came to at the last look, if there is one.
+    #[napi(catch_unwind)]
+    pub fn shadow_decision(&self) -> Result<Option<NativeDecision>> {
+        self.shared.with(|state| {
+            let beside = state.shadow.as_ref().filter(|beside| beside.looked)?;
+            Some(NativeDecision::new(beside.shadow.decision().clone(), &beside.loaded))
+        })
+    }
+
+    /// Where that was something else than what the live policy came to, as JSON.
+    #[napi(catch_unwind)]
+    pub fn shadow_difference(&self) -> Result<String> {
+        let found = self.shared.with(|state| {
+            let beside = state.shadow.as_ref();
+            beside.and_then(|beside| beside.difference.clone())
+        })?;
+        to_json(&found)
     }
 }

@@ -55,6 +55,22 @@ test('columns agree with single rows', () => {
   throws(() => expression.evaluateColumns({}), InputError, 'column_length');
   throws(() => expression.evaluateColumns({ cpu: [1] }), InputTypeError, 'type');
   assert.equal(expression.evaluateColumns({ cpu: new Float64Array(0) }).length, 0);
+
+  const into = new Uint8Array(rows).fill(9);
+  assert.equal(expression.evaluateColumns(columns, into), into);
+  assert.deepEqual(into, truths);
+  const half = new Float64Array(2);
+  assert.equal(new Expression('lag / 2', { lag: 'ms' }).evaluateColumns({ lag: Float64Array.of(3000, NaN) }, half), half);
+  assert.deepEqual(half, numbers);
+  throws(() => expression.evaluateColumns(columns, new Float64Array(rows)), InputTypeError, 'type');
+  throws(() => expression.evaluateColumns(columns, new Uint8Array(3)), InputError, 'column_length');
+  throws(() => expression.evaluateColumns(columns, new Uint8Array(new SharedArrayBuffer(rows))), InputError, 'shared');
+  throws(() => expression.evaluateColumns(columns, new Uint8Array(columns.cpu.buffer, 0, rows)), InputError, 'overlap');
+  const gone = new Uint8Array(rows);
+  structuredClone(gone.buffer, { transfer: [gone.buffer] });
+  throws(() => expression.evaluateColumns(columns, gone), InputError, 'detached');
+  throws(() => new Expression("'a'", ['x']).evaluateColumns({ x: half }), InputTypeError, 'type');
+  throws(() => new Expression("kind == 'a'", { kind: 'text' }).evaluateRow(Float64Array.of(1)), InputTypeError, 'type');
 });
 
 test('explanations say why', () => {
@@ -97,6 +113,13 @@ test('an evaluation inside of another does not disturb it', () => {
   const outer = hot();
   assert.equal(outer.evaluate({ get cpu() { outer.evaluate({ cpu: 0, lag: 0 }); return 0.91; }, lag: 412_000 }), true);
   assert.equal(outer.evaluate({ cpu: 0.91, get lag() { outer.evaluate({ cpu: 0, lag: 0 }); return 412_000; } }), true);
+});
+
+test('a row inside of an evaluation does not disturb it', () => {
+  const outer = hot();
+  const row = Float64Array.of(0, 0);
+  assert.equal(outer.evaluate({ cpu: 0.91, get lag() { assert.equal(outer.evaluateRow(row), false); return 412_000; } }), true);
+  assert.equal(outer.evaluateRow(Float64Array.of(0.91, 412_000)), true);
 });
 
 test('about the language', () => {

@@ -30,6 +30,12 @@ test('a fleet decides as its tasks do, on any number of threads', async () => {
   }
 });
 
+test('tasks and fleets say what they are', () => {
+  const fleet = new Fleet(policy(), ['a', 'b']);
+  assert.match(String(fleet), /^fleet of 2 tasks under the policy "etl"/);
+  assert.match(String(fleet.get('a')), /^task "a" under the policy "etl"/);
+});
+
 test('all decisions are kept where that is asked for', async () => {
   const decisions = await fleetOf(20).decide(NOW, { keep: 'all', tasks: ['job-3', 'job-10', 'job-3'] });
   assert.deepEqual([...decisions].map((d) => [d.task, d.matters]), [['job-3', false], ['job-10', true]]);
@@ -134,15 +140,166 @@ test('the event loop goes on, and so do the tasks', async () => {
   for (const decisions of await Promise.all(looks)) assert.equal(decisions.looked, 3000);
 });
 
-test('another document, for all at once', () => {
+test('another document, for all at once', async () => {
   const fleet = fleetOf(20);
   const stricter = policy({ name: 'stricter', limits: { parallelism: { min: 1, max: 5 } } });
-  const differences = fleet.differences(stricter, NOW);
+  const differences = await fleet.differences(stricter, NOW);
   assert.deepEqual(differences.map((d) => [d.task, d.live.changes[0].to, d.other.changes[0].to]), [['job-0', 6, 5], ['job-10', 6, 5]]);
-  const replaced = fleet.replacePolicy(stricter, { now: NOW });
+  const handle = fleet.series('job-0', 'cpu', 'tm-1');
+  const replaced = await fleet.replacePolicy(stricter, { now: NOW });
   assert.equal(replaced.differences.length, 2);
   assert.equal(Object.keys(replaced.carried).length, 20);
   assert.equal(fleet.policy, stricter);
   assert.equal(fleet.get('job-0').decide(NOW).changes[0].to, 5);
-  fleet.ingest([fleet.series('job-0', 'cpu', 'tm-1')], NOW, Float64Array.of(1), { now: NOW });
+  assert.equal(fleet.get('job-0').policy, stricter);
+  assert.equal(fleet.series('job-0', 'cpu', 'tm-1'), handle, 'handles stay');
+  assert.equal(fleet.ingest([handle], NOW, Float64Array.of(1), { now: NOW }).errors.length, 0);
+  // Metrics have other numbers in this one, and one of them is gone.
+  const other = policy({
+    name: 'other',
+    metrics: { aaa: {}, delay: { unit: 'ms' }, load: {} },
+    rules: [{ name: 'a', when: 'aaa > 1', then: { parallelism: '7' } }],
+  });
+  await fleet.replacePolicy(other, { now: NOW });
+  throws(() => fleet.ingest([handle], NOW, Float64Array.of(1), { now: NOW }), InputError, 'unknown_series');
+  throws(() => fleet.series('job-0', 'cpu', 'tm-1'), TaskError, 'unknown_metric');
+  fleet.get('job-0').row({ aaa: 2 }, { now: NOW });
+  assert.equal((await fleet.decide(NOW)).get('job-0').changes[0].to, 7);
+});
+
+test('a document replaces another for all tasks, or for none', async () => {
+  const fleet = fleetOf(20);
+  const stricter = policy({ name: 'stricter', limits: { parallelism: { min: 1, max: 5 } } });
+  fleet.get('job-3').decide(NOW + 1000);
+  await rejects(fleet.replacePolicy(stricter, { now: NOW }), TaskError, 'time_went_back', /^job-3: /);
+  await assert.rejects(fleet.replacePolicy(stricter, { now: NOW + 1000, signal: AbortSignal.abort(new Error('no')) }), /^Error: no$/);
+  assert.notEqual(fleet.policy, stricter);
+  for (const task of fleet) assert.equal(task.policy, fleet.policy);
+  // A task that somebody put under another policy is no task of this fleet's series any more.
+  const handle = fleet.series('job-1', 'cpu', 'tm-1');
+  fleet.get('job-1').replacePolicy(stricter);
+  const report = fleet.ingest([handle], NOW + 1000, Float64Array.of(1), { now: NOW + 1000 });
+  assert.deepEqual(report.errors.map((e) => [e.task, e.error.code]), [['job-1', 'other_policy']]);
+});
+
+test('a document runs beside the live one of a fleet', async () => {
+  const fleet = fleetOf(200);
+  const stricter = policy({ name: 'stricter', limits: { parallelism: { min: 1, max: 5 } } });
+  await fleet.startShadow(stricter);
+  assert.equal(fleet.get('job-7').shadow, stricter);
+  const decisions = await fleet.decide(NOW);
+  assert.equal(decisions.differences.length, 20);
+  assert.deepEqual(decisions.differences[0].other.changes, [{ resource: 'parallelism', from: 4, to: 5 }]);
+  assert.equal(decisions.get('job-0').changes[0].to, 6);
+  // What is fed by column and by answer goes to both.
+  const handles = Uint32Array.from(fleet.ids, (id) => fleet.series(id, 'cpu', 'tm-1'));
+  const later = NOW + 600_000;
+  for (let at = NOW; at <= later; at += 15_000) fleet.ingest(handles, at, new Float64Array(200).fill(90), { now: at });
+  assert.equal((await fleet.decide(later)).differences.length, 200);
+  fleet.stopShadow();
+  assert.equal(fleet.get('job-7').shadow, null);
+  assert.deepEqual((await fleet.decide(later)).differences, []);
+  fleet.get('job-9').dispose();
+  await rejects(fleet.startShadow(stricter), StateError, 'disposed', /^job-9: /);
+  assert.ok([...fleet].every((task) => task.shadow === null));
+});
+
+test('columns of a fleet on the worker pool are the same', async () => {
+  const feed = async (ingest) => {
+    const fleet = new Fleet(policy());
+    for (let i = 0; i < 500; i++) fleet.add(`job-${i}`, { attributes: { parallelism: 4, task_managers: 1 } });
+    const handles = fleet.ids.flatMap((id) => ['tm-1', 'tm-2'].map((name) => fleet.series(id, 'cpu', name)));
+    const at = BigInt64Array.from({ length: handles.length * 21 }, (_, i) => BigInt(NOW - (20 - (i % 21)) * 15_000));
+    const values = Float64Array.from(at, (_, i) => (i * 7919) % 101);
+    const series = Uint32Array.from(at, (_, i) => handles[Math.floor(i / 21)]);
+    const report = await ingest(fleet, series, at, values);
+    return [report, [...fleet].map((task) => task.snapshot().toString('base64'))];
+  };
+  const expected = await feed((fleet, ...columns) => fleet.ingest(...columns, { now: NOW }));
+  assert.equal(expected[0].accepted.stored, 21_000);
+  for (const threads of [1, 2, 5]) {
+    const found = await feed((fleet, ...columns) => {
+      const promise = fleet.ingestAsync(...columns, { now: NOW, threads });
+      // The caller has its arrays back.
+      columns[2].fill(-1);
+      return promise;
+    });
+    assert.deepEqual(found, expected);
+  }
+  const fleet = fleetOf(10);
+  await rejects(fleet.ingestAsync([99], NOW, Float64Array.of(1), { now: NOW }), InputError, 'unknown_series');
+  await rejects(fleet.ingestAsync([0, 1], NOW, Float64Array.of(1), { now: NOW }), InputError, 'column_length');
+  await rejects(fleet.ingestAsync([0], NOW, Float64Array.of(1), { now: NOW, threads: 0 }), InputError, 'number');
+  await assert.rejects(fleet.ingestAsync([0], NOW, Float64Array.of(1), { now: NOW, signal: AbortSignal.abort(new Error('no')) }), /^Error: no$/);
+  const late = await fleet.ingestAsync([fleet.series('job-1', 'cpu', 'tm-1')], NOW - 1000, Float64Array.of(1), { now: NOW - 1000 });
+  assert.deepEqual(late.errors.map((e) => [e.task, e.error.code]), [['job-1', 'time_went_back']]);
+});
+
+test('an answer of Prometheus on the worker pool is the same', async () => {
+  const body = JSON.stringify({
+    status: 'success',
+    data: {
+      resultType: 'vector',
+      result: Array.from({ length: 300 }, (_, i) => ({ metric: { job: `job-${i}`, tm_id: 'tm-1' }, value: [NOW / 1000, String(i % 100)] })),
+    },
+  });
+  const ids = Array.from({ length: 250 }, (_, i) => `job-${i}`);
+  const [a, b] = [new Fleet(policy(), ids), new Fleet(policy(), ids)];
+  const report = await a.readPrometheusAsync('cpu', body, { label: 'job', now: NOW });
+  assert.deepEqual(report, b.readPrometheus('cpu', body, { label: 'job', now: NOW }));
+  assert.deepEqual([report.series, report.notes], [250, ['50 tasks in the answer are not in the fleet']]);
+  assert.deepEqual([...a].map((t) => t.snapshot().toString('hex')), [...b].map((t) => t.snapshot().toString('hex')));
+  await rejects(a.readPrometheusAsync('cpu', 'oops', { label: 'job', now: NOW }), ReadError, 'not_json');
+  await rejects(a.readPrometheusAsync('nothing', body, { label: 'job', now: NOW }), TaskError, 'unknown_metric');
+  await assert.rejects(a.readPrometheusAsync('cpu', body, { label: 'job', now: NOW, signal: AbortSignal.abort(new Error('no')) }), /^Error: no$/);
+  // The promise of a signal that aborts while it is under way.
+  const controller = new AbortController();
+  const reading = a.readPrometheusAsync('cpu', body, { label: 'job', now: NOW, signal: controller.signal });
+  controller.abort(new Error('enough'));
+  await assert.rejects(reading, /^Error: enough$/);
+});
+
+test('one attribute of many tasks', () => {
+  const fleet = new Fleet(policy(), ['a', 'b', 'c']);
+  assert.deepEqual(fleet.set('parallelism', { a: 4, b: 8 }), []);
+  assert.deepEqual(fleet.set('quota', new Map([['c', '5m']])), []);
+  assert.deepEqual([...fleet].map((task) => [task.attributes.parallelism, task.attributes.quota]), [[4, undefined], [8, undefined], [undefined, 300]]);
+  const errors = fleet.set('parallelism', { a: 'four', b: 2 });
+  assert.deepEqual(errors.map((e) => [e.task, e.error.code]), [['a', 'quantity']]);
+  assert.deepEqual([fleet.get('a').attributes.parallelism, fleet.get('b').attributes.parallelism], [4, 2]);
+  throws(() => fleet.set('parallelism', { a: 1, x: 2 }), InputError, 'unknown_task');
+  assert.equal(fleet.get('a').attributes.parallelism, 4);
+  throws(() => fleet.set('parallelism', [1]), InputTypeError, 'type');
+});
+
+test('a fleet that was disposed of says so', async () => {
+  const fleet = fleetOf(100);
+  const under = fleet.decide(NOW, { keep: 'all' });
+  fleet.dispose();
+  fleet.dispose();
+  const { looked, errors } = await under;
+  assert.equal(looked + errors.length, 100);
+  assert.ok(errors.every(({ error }) => error instanceof StateError));
+  for (const call of [
+    (f) => f.add('x'),
+    (f) => f.set('parallelism', {}),
+    (f) => f.ingest([], NOW, new Float64Array(0), { now: NOW }),
+    (f) => f.readPrometheus('cpu', '{}', { label: 'job', now: NOW }),
+    (f) => f.due(NOW, NOW),
+    (f) => f.stopShadow(),
+    (f) => f.series('job-1', 'cpu'),
+  ]) {
+    throws(() => call(fleet), StateError, 'disposed', /fleet was disposed of/);
+  }
+  for (const call of [
+    (f) => f.decide(NOW),
+    (f) => f.ingestAsync([], NOW, new Float64Array(0), { now: NOW }),
+    (f) => f.readPrometheusAsync('cpu', '{}', { label: 'job', now: NOW }),
+    (f) => f.differences(f.policy, NOW),
+    (f) => f.replacePolicy(f.policy, { now: NOW }),
+    (f) => f.startShadow(f.policy),
+  ]) {
+    await rejects(call(fleet), StateError, 'disposed');
+  }
+  assert.deepEqual([fleet.size, fleet.ids, fleet.get('job-1')], [0, [], undefined]);
 });

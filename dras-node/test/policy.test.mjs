@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { Assigner, InputError, Library, Policy, PolicyError, TaskError, Template } from 'dras';
+import { Assigner, InputError, InputTypeError, Library, Policy, PolicyError, TaskError, Template } from 'dras';
 import { DOCUMENT, policy, throws } from './support.mjs';
 
 test('a policy says what it consists of', () => {
@@ -62,6 +62,31 @@ test('warnings are not errors', () => {
   assert.equal(warnings[0].severity, 'warning');
 });
 
+test('parameters say where their values come from', () => {
+  const { parameters } = new Policy({ version: 1, strategies: [{ use: 'cpu', params: { high: '75%' } }], params: { late: '1m' }, rules: [{ name: 'a', when: 'uptime > late', alert: 'x' }] });
+  const high = parameters.find((p) => p.name === 'cpu.high');
+  assert.deepEqual([high.value, high.origin.from, high.origin.path], ['75%', 'override', 'strategies[0].params.high']);
+  assert.equal(parameters.find((p) => p.name === 'late').origin.from, 'document');
+});
+
+test('lint finds what compiles and makes no sense', () => {
+  assert.deepEqual(policy().lint().map((d) => [d.code, d.severity]), [['I0201', 'info']]);
+  const odd = new Policy({
+    version: 1,
+    metrics: { cpu: { range: [0, 1] } },
+    rules: [{ name: 'never', when: 'avg(cpu[7d]) > 0.8 && avg(cpu[7d]) < 0.2', then: { parallelism: 'parallelism + 1' } }],
+  });
+  const codes = (found) => found.map((d) => d.code);
+  assert.ok(codes(odd.lint()).includes('W0201'), 'can never be true');
+  const beyond = odd.lint({ retention: '1d' });
+  assert.ok(beyond.length > odd.lint().length);
+  assert.deepEqual(odd.lint({ retention: 86_400_000 }), beyond);
+  for (const retention of [-1, NaN]) throws(() => odd.lint({ retention }), InputError, 'duration');
+  throws(() => odd.lint({ retention: '5GiB' }), InputError, 'unit');
+  throws(() => odd.lint({ retention: 'long' }), InputError, 'quantity');
+  throws(() => odd.lint({ retention: {} }), InputTypeError, 'type');
+});
+
 test('strategies can be read, copied and changed', () => {
   const all = Template.all();
   assert.ok(all.map((t) => t.name).includes('cpu'));
@@ -110,4 +135,21 @@ test('assignments choose a document', () => {
   throws(() => assigner.assign({ team: 5 }), TaskError, 'attribute_type');
   assert.equal(assigner.check(new Library([{ version: 1, name: 'etl' }])).length, 2);
   assert.throws(() => new Assigner({ version: 1, assignments: [{ when: 'cpu >', document: 'x' }] }), PolicyError);
+});
+
+test('a policy keeps its document', () => {
+  const document = { version: 1, name: 'x', guards: { excluded: [{ daily: '22:00-06:00' }] }, rules: [{ name: 'a', when: 'uptime > 5m', then: { parallelism: '2' } }] };
+  for (const given of [document, JSON.stringify(document), Buffer.from(JSON.stringify(document))]) {
+    const policy = new Policy(given);
+    assert.deepEqual(policy.document, document);
+    assert.deepEqual(policy.guards, document.guards);
+    assert.equal(new Policy(policy.document).fingerprint, policy.fingerprint);
+    assert.ok(Object.isFrozen(policy.document.rules[0]));
+  }
+  const bytes = Buffer.from(JSON.stringify(document));
+  const policy = new Policy(bytes);
+  bytes.fill(0);
+  assert.deepEqual(policy.document, document);
+  const library = new Library([{ version: 1, name: 'base', rules: document.rules }, { version: 1, name: 'y', extends: 'base' }]);
+  assert.equal(library.policy('y').document.rules[0].name, 'a');
 });

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { inspect } from 'node:util';
 import { test } from 'node:test';
-import { Decision, Policy, ReadError, SnapshotError, StateError, Task, TaskError } from 'dras';
+import { Decision, InputError, InputTypeError, Policy, ReadError, SnapshotError, StateError, Task, TaskError } from 'dras';
 import { NOW, busy, policy, throws } from './support.mjs';
 
 test('a decision explains itself and is plain data', () => {
@@ -195,12 +195,73 @@ test('a task goes on under another document', () => {
   task.row({ cpu: 10 }, { now: NOW, instance: 'tm-1' });
 });
 
+test('a document runs beside the live one', () => {
+  const task = busy();
+  const stricter = policy({ name: 'stricter', limits: { parallelism: { min: 1, max: 5 } } });
+  assert.deepEqual([task.shadow, task.shadowDecision, task.shadowDifference], [null, null, null]);
+  throws(() => task.promoteShadow(), InputError, 'no_shadow');
+  throws(() => task.startShadow({}), InputTypeError, 'type');
+  assert.equal(task.difference(policy(), NOW), null);
+  assert.deepEqual(task.difference(stricter, NOW).other.changes, [{ resource: 'parallelism', from: 4, to: 5 }]);
+  throws(() => task.difference(stricter, NOW - 1e6), TaskError, 'time_went_back');
+
+  task.startShadow(stricter);
+  assert.deepEqual([task.shadow, task.shadowDecision], [stricter, null]);
+  const decision = task.decide(NOW);
+  assert.equal(decision.changes[0].to, 6);
+  assert.equal(task.shadowDecision.changes[0].to, 5);
+  assert.equal(task.shadowDecision.policy, stricter);
+  assert.deepEqual([task.shadowDifference.live.changes[0].to, task.shadowDifference.other.changes[0].to], [6, 5]);
+  task.promoteShadow();
+  assert.deepEqual([task.policy, task.shadow], [stricter, null]);
+  assert.equal(task.decide(NOW).changes[0].to, 5);
+  assert.equal(task.row({ cpu: 5 }, { now: NOW, at: NOW - 1, instance: 'tm-3' }).stored, 1);
+});
+
+test('a shadow is fed what the task is fed, as far as its document knows it', () => {
+  const live = policy();
+  const other = new Policy({
+    version: 1,
+    name: 'other',
+    // Another order, another kind, and one less.
+    metrics: { delay: { kind: 'event' }, aaa: {}, cpu: { unit: 'percent', per: 'task_manager', range: [0, 1] }, exceptions: { kind: 'event' } },
+    rules: [
+      { name: 'busy', when: 'avg(cpu[5m]) > 80%', then: { parallelism: '7' } },
+      { name: 'oom', when: "count(exceptions[30m] =~ 'OutOfMemoryError') > 0", alert: 'out of memory' },
+      { name: 'aaa', when: 'aaa > 1 || count(delay[1m]) > 5', alert: 'a' },
+    ],
+  });
+  const feed = (task) => {
+    for (let age = 20; age >= 0; age--) {
+      const now = NOW - age * 15_000;
+      assert.equal(task.row({ cpu: 90, delay: 5 }, { now, instance: 'tm-1' }).stored, 2);
+      task.column('cpu', BigInt64Array.of(BigInt(now)), Float64Array.of(94), { now, instance: 'tm-2' });
+    }
+    task.event('exceptions', 'java.lang.OutOfMemoryError', { now: NOW });
+    task.observed('exceptions', { now: NOW });
+    task.row({ cpu: 5 }, { now: NOW, instance: 'tm-4' });
+    task.end('tm-4', NOW);
+    task.readFlinkMetrics([{ id: 'Status.JVM.CPU.Load', value: '95' }], { now: NOW, at: NOW - 7000, instance: 'tm-1' });
+  };
+  const task = new Task(live, 'orders', { attributes: { parallelism: 4, task_managers: 2 } });
+  const alone = new Task(live, 'orders', { attributes: { parallelism: 4, task_managers: 2 } });
+  task.startShadow(other);
+  feed(task);
+  feed(alone);
+  assert.ok(task.snapshot().equals(alone.snapshot()), 'the live document is not disturbed');
+  assert.equal(task.decide(NOW).json(), alone.decide(NOW).json());
+  assert.deepEqual(task.shadowDecision.states, { busy: 'fired', oom: 'fired', aaa: 'undefined' });
+  assert.equal(task.shadowDecision.changes[0].to, 7);
+  task.stopShadow();
+  assert.deepEqual([task.shadow, task.shadowDecision, task.shadowDifference], [null, null, null]);
+});
+
 test('what was disposed of says so', () => {
   const task = busy();
   const decision = task.decide(NOW);
   task[Symbol.dispose]();
   task.dispose();
-  for (const call of [(t) => t.decide(NOW), (t) => t.row({ cpu: 1 }, { now: NOW }), (t) => t.snapshot(), (t) => t.attributes, (t) => t.set({ parallelism: 1 }), (t) => t.mark('restart', NOW)]) {
+  for (const call of [(t) => t.decide(NOW), (t) => t.row({ cpu: 1 }, { now: NOW }), (t) => t.snapshot(), (t) => t.attributes, (t) => t.set({ parallelism: 1 }), (t) => t.mark('restart', NOW), (t) => t.startShadow(t.policy), (t) => t.stopShadow(), (t) => t.shadowDecision, (t) => t.difference(t.policy, NOW), (t) => t.column('cpu', new BigInt64Array(1), new Float64Array(1), { now: NOW }), (t) => t.nextLook(NOW), (t) => t.history, (t) => t.queries(NOW)]) {
     throws(() => call(task), StateError, 'disposed');
   }
   assert.equal(decision.changes[0].to, 6, 'decisions stay');

@@ -137,8 +137,13 @@ fn column<'py, T: Element + pyo3::buffer::Element + Copy>(
             format!("{what} must have one dimension, not {}", buffer.dimensions()),
         ));
     }
+    if !buffer.is_c_contiguous() {
+        return Err(bad_type(
+            py,
+            format!("the elements of {what} do not lie one after the other: copy them into a new buffer first"),
+        ));
+    }
     if buffer.item_count() > COPIED
-        && buffer.is_c_contiguous()
         && let Ok(numpy) = py.import("numpy")
         && let Ok(array) = numpy.call_method1("frombuffer", (value, dtype))
         && let Some(array) = as_array(&array)?

@@ -62,6 +62,17 @@ pub(crate) fn time_or(value: Option<&Bound<'_, PyAny>>, what: &str, default: Mil
     value.map_or(Ok(default), |value| time(value, what))
 }
 
+/// A duration, in ms: a `timedelta`, seconds, or a text such as `5m`.
+pub(crate) fn duration(value: &Bound<'_, PyAny>, what: &str) -> PyResult<Millis> {
+    let seconds = number(value, Unit::SECONDS, 1.0, || what.to_owned())?;
+    let ms = seconds * 1000.0;
+    if (0.0..9e15).contains(&ms) {
+        return Ok(ms.round() as Millis);
+    }
+    let message = format!("{what} is {seconds} s; it must not be negative, and not be huge");
+    Err(bad_input(value.py(), "number", message))
+}
+
 fn delta_micros(delta: &Bound<'_, PyDelta>) -> i64 {
     let seconds = i64::from(delta.get_days()) * 86_400 + i64::from(delta.get_seconds());
     seconds * 1_000_000 + i64::from(delta.get_microseconds())

@@ -1,5 +1,6 @@
 //! `dras.Decision`: what a look came to, and why.
 
+use std::fmt::Write;
 use std::sync::{Arc, OnceLock};
 
 use dras_core::engine::{self, DecisionReport};
@@ -214,10 +215,10 @@ impl Decision {
         let first = first.lines().next().unwrap_or_default();
         let mut more = String::new();
         if !report.held.is_empty() {
-            more.push_str(&format!(", {} held", report.held.len()));
+            _ = write!(more, ", {} held", report.held.len());
         }
         if !report.alerts.is_empty() {
-            more.push_str(&format!(", {} alerts", report.alerts.len()));
+            _ = write!(more, ", {} alerts", report.alerts.len());
         }
         Ok(format!("<Decision {first}{more}>"))
     }

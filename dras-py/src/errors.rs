@@ -1,6 +1,6 @@
 //! Raising the exceptions of `dras.errors`, which are written in Python.
 
-use dras_core::diagnostic::{Diagnostic, Diagnostics};
+use dras_core::diagnostic::{Diagnostic, Diagnostics, Severity};
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
 use pyo3::types::{PyTuple, PyType};
@@ -14,6 +14,7 @@ pub(crate) enum Class {
     Expression,
     Task,
     Read,
+    Snapshot,
     Translation,
     State,
     Internal,
@@ -30,6 +31,7 @@ impl Class {
             Class::Expression => "ExpressionError",
             Class::Task => "TaskError",
             Class::Read => "ReadError",
+            Class::Snapshot => "SnapshotError",
             Class::Translation => "TranslationError",
             Class::State => "StateError",
             Class::Internal => "InternalError",
@@ -87,6 +89,14 @@ pub(crate) fn diagnostics<'py>(py: Python<'py>, found: &Diagnostics) -> PyResult
         .call1((PyTuple::new(py, all)?,))
 }
 
+pub(crate) fn severity_word(severity: Severity) -> &'static str {
+    match severity {
+        Severity::Error => "error",
+        Severity::Warning => "warning",
+        Severity::Info => "info",
+    }
+}
+
 /// The longest text that a diagnostic carries, in bytes, as in its JSON.
 const CARRIED_SOURCE: usize = 1 << 16;
 
@@ -97,14 +107,9 @@ fn diagnostic<'py>(py: Python<'py>, d: &Diagnostic) -> PyResult<Bound<'py, PyAny
     let characters = |text: &str, at: u32| text.get(..at as usize).map_or(0, |before| before.chars().count());
     let span = source.map(|text| (characters(text, d.span.start), characters(text, d.span.end)));
     let position = d.line_and_column();
-    let severity = match d.severity() {
-        dras_core::diagnostic::Severity::Error => "error",
-        dras_core::diagnostic::Severity::Warning => "warning",
-        dras_core::diagnostic::Severity::Info => "info",
-    };
     DIAGNOSTIC.import(py, "dras.errors", "Diagnostic")?.call1((
         d.code.id(),
-        severity,
+        severity_word(d.severity()),
         &d.message,
         &d.path,
         source,

@@ -1,12 +1,13 @@
 //! `dras.Expression`: one expression over values that the caller has.
 
-use std::sync::Mutex;
+use std::sync::{Mutex, MutexGuard};
 
 use dras_core::lang::{self, Limits, Row, Scope, Truth, Type, Value, VariableId};
 use dras_core::names::check_name;
 use dras_core::undefined::Undefined;
 use dras_core::units::{Unit, WireUnit};
 use numpy::PyArray1;
+use pyo3::exceptions::PyKeyError;
 use pyo3::prelude::*;
 use pyo3::types::{PyBool, PyDict, PyFloat, PyMapping, PyString, PyTuple, PyType};
 
@@ -15,6 +16,7 @@ use crate::convert::{items, number, str_of, text, texts};
 use crate::errors::{Class, bad_input, bad_type, diagnostics, refused, wrong_type};
 use crate::lock::{caught, guarded};
 use crate::python::Data;
+use crate::signals::Signals;
 use crate::to_python::to_python;
 
 /// What a variable holds.
@@ -30,9 +32,6 @@ struct Variable {
     id: VariableId,
     kind: Kind,
 }
-
-/// Rows that are kept for the next evaluation.
-const KEPT_ROWS: usize = 8;
 
 /// One compiled expression over values that the caller has, without documents and tasks.
 ///
@@ -60,7 +59,7 @@ pub(crate) struct Expression {
     used: Vec<Variable>,
     /// Whether any of them is a text, which rows borrow.
     texts: bool,
-    rows: Mutex<Vec<Row<'static>>>,
+    rows: Rows,
 }
 
 /// Variables with what they hold, as declared: names with units, or names alone for plain numbers.
@@ -124,63 +123,123 @@ pub(crate) fn undefined(py: Python<'_>, reason: Undefined) -> PyResult<Bound<'_,
     Data::Undefined.make(py, (code, reason.to_string(), data))
 }
 
-impl Expression {
-    fn run<'py, R>(
-        &self,
-        py: Python<'py>,
-        values: &Bound<'py, PyAny>,
-        work: impl FnOnce(&lang::Expression, &mut Row<'_>) -> R,
-    ) -> PyResult<R> {
-        if self.texts {
-            return self.run_anew(py, values, work);
+/// The values of one evaluation.
+enum Values<'a, 'py> {
+    Dict(&'a Bound<'py, PyDict>),
+    Mapping(&'a Bound<'py, PyAny>),
+}
+
+impl<'a, 'py> Values<'a, 'py> {
+    fn of(values: &'a Bound<'py, PyAny>) -> PyResult<Values<'a, 'py>> {
+        if let Ok(dict) = values.cast::<PyDict>() {
+            return Ok(Values::Dict(dict));
         }
-        let kept = self.rows.try_lock().ok().and_then(|mut rows| rows.pop());
-        let mut row = kept.unwrap_or_else(|| self.expression.row());
-        for variable in &self.used {
-            let Some(value) = find(values, variable.name.bind(py))? else {
-                row.set_undefined(variable.id, Undefined::NoAttribute);
-                continue;
-            };
-            self.put(&mut row, variable, &value)?;
+        if values.is_instance_of::<PyMapping>() {
+            return Ok(Values::Mapping(values));
         }
-        let result = caught(py, || work(&self.expression, &mut row))?;
-        if let Ok(mut rows) = self.rows.try_lock()
-            && rows.len() < KEPT_ROWS
-        {
-            rows.push(row);
-        }
-        Ok(result)
+        Err(wrong_type(values, "the values", "a dict"))
     }
 
-    fn run_anew<'py, R>(
+    /// The value of a name, if there is one.
+    fn get(&self, name: &Bound<'py, PyString>) -> PyResult<Option<Bound<'py, PyAny>>> {
+        match self {
+            Values::Dict(dict) => dict.get_item(name),
+            Values::Mapping(mapping) => match mapping.get_item(name) {
+                Ok(value) => Ok(Some(value)),
+                Err(error) if error.is_instance_of::<PyKeyError>(name.py()) => Ok(None),
+                Err(error) => Err(error),
+            },
+        }
+    }
+}
+
+/// Rows of former evaluations, for the next ones. None is waited for: Python code may run while one is in use, and may evaluate the same expression.
+#[derive(Default)]
+struct Rows([Mutex<Option<Row<'static>>>; 4]);
+
+impl Rows {
+    /// A place for a row that nobody else uses now.
+    fn place(&self) -> Option<MutexGuard<'_, Option<Row<'static>>>> {
+        self.0.iter().find_map(|place| place.try_lock().ok())
+    }
+}
+
+impl Expression {
+    /// Calls `work` with a row of the values; none of them is a text that it uses.
+    #[inline]
+    fn run<R>(
         &self,
-        py: Python<'py>,
-        values: &Bound<'py, PyAny>,
+        py: Python<'_>,
+        values: &Bound<'_, PyAny>,
+        work: impl FnOnce(&lang::Expression, &mut Row<'_>) -> R,
+    ) -> PyResult<R> {
+        let values = Values::of(values)?;
+        let mut place = self.rows.place();
+        let mut alone = None;
+        let row = place.as_deref_mut().unwrap_or(&mut alone);
+        let row = row.get_or_insert_with(|| self.expression.row());
+        for variable in &self.used {
+            match values.get(variable.name.bind(py))? {
+                Some(value) => self.put(row, variable, &value)?,
+                None => row.set_undefined(variable.id, Undefined::NoAttribute),
+            }
+        }
+        caught(py, || work(&self.expression, row))
+    }
+
+    /// The same where there are texts, which the row borrows.
+    fn run_texts<R>(
+        &self,
+        py: Python<'_>,
+        values: &Bound<'_, PyAny>,
         work: impl for<'t> FnOnce(&'t lang::Expression, &mut Row<'t>) -> R,
     ) -> PyResult<R> {
-        // The row borrows the texts, which must outlive it.
+        let values = Values::of(values)?;
         let mut given = Vec::with_capacity(self.used.len());
         for variable in &self.used {
-            given.push(find(values, variable.name.bind(py))?);
+            given.push(values.get(variable.name.bind(py))?);
         }
-        let mut row = self.expression.row();
+        let mut place = self.rows.place();
+        let mut row: Row<'_> = match place.as_deref_mut().and_then(Option::take) {
+            Some(row) => row,
+            None => self.expression.row(),
+        };
         for (variable, value) in self.used.iter().zip(&given) {
             match value {
                 None => row.set_undefined(variable.id, Undefined::NoAttribute),
                 Some(value) if matches!(variable.kind, Kind::Text) && !value.is_none() => {
-                    row.set_text(variable.id, text(value, &self.called(py, variable))?);
+                    let short = value.cast::<PyString>().ok().and_then(|text| text.to_str().ok());
+                    // What is wrong with it is said at length.
+                    let text = short.map_or_else(|| text(value, &self.called(py, variable)), Ok)?;
+                    row.set_text(variable.id, text);
                 }
                 Some(value) => self.put(&mut row, variable, value)?,
             }
         }
-        caught(py, || work(&self.expression, &mut row))
+        let result = caught(py, || work(&self.expression, &mut row))?;
+        if let Some(mut place) = place {
+            *place = Some(row.released());
+        }
+        Ok(result)
     }
 
     fn called(&self, py: Python<'_>, variable: &Variable) -> String {
         format!("the variable `{}`", variable.name.bind(py))
     }
 
+    #[inline]
     fn put(&self, row: &mut Row<'_>, variable: &Variable, value: &Bound<'_, PyAny>) -> PyResult<()> {
+        // The most frequent first.
+        if let Kind::Number(_, factor) = variable.kind
+            && let Ok(number) = value.cast::<PyFloat>()
+        {
+            row.set_number(variable.id, number.value() * factor);
+            return Ok(());
+        }
+        self.put_other(row, variable, value)
+    }
+
+    fn put_other(&self, row: &mut Row<'_>, variable: &Variable, value: &Bound<'_, PyAny>) -> PyResult<()> {
         if value.is_none() {
             row.set_undefined(variable.id, Undefined::NotAvailable);
             return Ok(());
@@ -202,20 +261,33 @@ impl Expression {
         }
         Ok(())
     }
+
+    /// The value of one row, in a call for each type that it can be of.
+    fn value<'py>(&self, py: Python<'py>, values: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
+        match (self.expression.ty(), self.texts) {
+            (Type::Bool, false) => truth(py, self.run(py, values, lang::Expression::condition)?),
+            (Type::Bool, true) => truth(py, self.run_texts(py, values, lang::Expression::condition)?),
+            (Type::Number(_), false) => float(py, self.run(py, values, lang::Expression::number)?),
+            (Type::Number(_), true) => float(py, self.run_texts(py, values, lang::Expression::number)?),
+            (Type::Text, _) => match self.run_texts(py, values, |e, row| e.evaluate(row).into_owned())? {
+                Value::Text(text) => Ok(PyString::new(py, &text).into_any()),
+                other => undefined(py, other.undefined().unwrap_or(Undefined::NotAvailable)),
+            },
+        }
+    }
 }
 
-/// The value of a name, if there is one.
-fn find<'py>(values: &Bound<'py, PyAny>, name: &Bound<'py, PyString>) -> PyResult<Option<Bound<'py, PyAny>>> {
-    if let Ok(dict) = values.cast::<PyDict>() {
-        return dict.get_item(name);
+fn truth(py: Python<'_>, value: Result<bool, Undefined>) -> PyResult<Bound<'_, PyAny>> {
+    match value {
+        Ok(truth) => Ok(PyBool::new(py, truth).to_owned().into_any()),
+        Err(reason) => undefined(py, reason),
     }
-    if !values.is_instance_of::<PyMapping>() {
-        return Err(wrong_type(values, "the values", "a dict"));
-    }
-    match values.get_item(name) {
-        Ok(value) => Ok(Some(value)),
-        Err(error) if error.is_instance_of::<pyo3::exceptions::PyKeyError>(values.py()) => Ok(None),
-        Err(error) => Err(error),
+}
+
+fn float(py: Python<'_>, value: Result<f64, Undefined>) -> PyResult<Bound<'_, PyAny>> {
+    match value {
+        Ok(number) => Ok(PyFloat::new(py, number).into_any()),
+        Err(reason) => undefined(py, reason),
     }
 }
 
@@ -244,7 +316,7 @@ impl Expression {
             source,
             declared,
             used,
-            rows: Mutex::default(),
+            rows: Rows::default(),
         })
     }
 
@@ -291,23 +363,7 @@ impl Expression {
     ///     InputError: a number is too large, or a text is not of its variable's unit.
     #[pyo3(signature = (values, /))]
     fn evaluate<'py>(&self, py: Python<'py>, values: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
-        match self.expression.ty() {
-            Type::Bool => match self.run(py, values, |expression, row| expression.condition(row))? {
-                Ok(truth) => Ok(PyBool::new(py, truth).to_owned().into_any()),
-                Err(reason) => undefined(py, reason),
-            },
-            Type::Number(_) => match self.run(py, values, |expression, row| expression.number(row))? {
-                Ok(number) => Ok(PyFloat::new(py, number).into_any()),
-                Err(reason) => undefined(py, reason),
-            },
-            Type::Text => {
-                let value = self.run_anew(py, values, |expression, row| expression.evaluate(row).into_owned())?;
-                match value {
-                    Value::Text(text) => Ok(PyString::new(py, &text).into_any()),
-                    other => undefined(py, other.undefined().unwrap_or(Undefined::NotAvailable)),
-                }
-            }
-        }
+        self.value(py, values)
     }
 
     /// The same with values as keyword arguments.
@@ -320,7 +376,11 @@ impl Expression {
     /// The value of every part of it. Costs far more than evaluating.
     #[pyo3(signature = (values, /))]
     fn explain<'py>(&self, py: Python<'py>, values: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
-        let explanation = self.run(py, values, |expression, row| expression.explain(row))?;
+        let explanation = if self.texts {
+            self.run_texts(py, values, |expression, row| expression.explain(row))?
+        } else {
+            self.run(py, values, |expression, row| expression.explain(row))?
+        };
         explanation_of(py, &explanation)
     }
 
@@ -379,38 +439,12 @@ impl Expression {
                 "without a column there is no number of rows",
             ));
         };
-        // Only where the declared unit is another than that of the language are numbers written anew.
         let slices: Vec<(VariableId, &[f64], f64)> = held
             .iter()
             .map(|(id, column, factor)| (*id, column.as_slice(), *factor))
             .collect();
-        let expression = &self.expression;
-        let done = py.detach(|| {
-            guarded(|| {
-                let scaled: Vec<Option<Vec<f64>>> = slices
-                    .iter()
-                    .map(|(_, values, factor)| (*factor != 1.0).then(|| values.iter().map(|x| x * factor).collect()))
-                    .collect();
-                let columns: Vec<lang::Column<'_>> = slices
-                    .iter()
-                    .zip(&scaled)
-                    .map(|((variable, values, _), scaled)| lang::Column {
-                        variable: *variable,
-                        values: scaled.as_deref().unwrap_or(values),
-                    })
-                    .collect();
-                if expression.ty() == Type::Bool {
-                    let mut truths = vec![Truth::Undefined; rows];
-                    expression.conditions(&columns, &mut truths)?;
-                    Ok(Answers::Truths(truths.into_iter().map(|truth| truth as u8).collect()))
-                } else {
-                    let mut numbers = vec![f64::NAN; rows];
-                    expression.numbers(&columns, &mut numbers)?;
-                    Ok(Answers::Numbers(numbers))
-                }
-            })
-        });
-        match done.map_err(|error| error.error(py))? {
+        let done = py.detach(|| guarded(|| answers(&self.expression, &slices, rows)));
+        match done.map_err(|error| error.error(py))?? {
             Ok(Answers::Truths(truths)) => Ok(PyArray1::from_vec(py, truths).into_any()),
             Ok(Answers::Numbers(numbers)) => Ok(PyArray1::from_vec(py, numbers).into_any()),
             Err(error) => Err::<_, PyErr>(column_error(py, &error)),
@@ -435,8 +469,8 @@ impl Expression {
         &self.source
     }
 
-    fn __repr__(&self) -> PyResult<String> {
-        Ok(format!("Expression({:?})", self.source))
+    fn __repr__(&self) -> String {
+        format!("Expression({:?})", self.source)
     }
 
     fn __reduce__<'py>(slf: &Bound<'py, Expression>) -> PyResult<(Bound<'py, PyType>, (String, Bound<'py, PyDict>))> {
@@ -448,6 +482,63 @@ impl Expression {
 enum Answers {
     Truths(Vec<u8>),
     Numbers(Vec<f64>),
+}
+
+/// So many rows are evaluated without asking for signals: some milliseconds of work.
+const PIECE: usize = 1 << 18;
+
+/// The values of all rows, piece by piece; ends early where a handler of a signal raises an exception.
+fn answers(
+    expression: &lang::Expression,
+    given: &[(VariableId, &[f64], f64)],
+    rows: usize,
+) -> PyResult<Result<Answers, lang::ColumnError>> {
+    let mut truths = Vec::new();
+    let mut numbers = Vec::new();
+    let conditions = expression.ty() == Type::Bool;
+    if conditions {
+        truths.resize(rows, Truth::Undefined);
+    } else {
+        numbers.resize(rows, f64::NAN);
+    }
+    // Only where the declared unit is another than that of the language are numbers written anew.
+    let mut scaled: Vec<Vec<f64>> = vec![Vec::new(); given.len()];
+    let mut signals = Signals::new();
+    let mut from = 0;
+    // Without rows there is one piece all the same: what is wrong with the columns is found in it.
+    loop {
+        let piece = from..rows.min(from + PIECE);
+        for ((_, values, factor), scaled) in given.iter().zip(&mut scaled).filter(|one| one.0.2 != 1.0) {
+            scaled.clear();
+            scaled.extend(values[piece.clone()].iter().map(|x| x * factor));
+        }
+        let columns: Vec<lang::Column<'_>> = given
+            .iter()
+            .zip(&scaled)
+            .map(|((variable, values, factor), scaled)| lang::Column {
+                variable: *variable,
+                values: if *factor == 1.0 { &values[piece.clone()] } else { scaled },
+            })
+            .collect();
+        let done = if conditions {
+            expression.conditions(&columns, &mut truths[piece.clone()])
+        } else {
+            expression.numbers(&columns, &mut numbers[piece.clone()])
+        };
+        if let Err(error) = done {
+            return Ok(Err(error));
+        }
+        signals.check()?;
+        from = piece.end;
+        if from >= rows {
+            break;
+        }
+    }
+    Ok(Ok(if conditions {
+        Answers::Truths(truths.into_iter().map(|truth| truth as u8).collect())
+    } else {
+        Answers::Numbers(numbers)
+    }))
 }
 
 fn column_error(py: Python<'_>, error: &lang::ColumnError) -> PyErr {

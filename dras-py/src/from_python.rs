@@ -1,5 +1,7 @@
 //! Plain Python objects as JSON values: documents, manifests, answers.
 
+use std::fmt::Write;
+
 use dras_core::literal::exact_duration;
 use pyo3::prelude::*;
 use pyo3::types::{PyBool, PyDelta, PyDeltaAccess, PyDict, PyFloat, PyInt, PyList, PyMapping, PyString, PyTuple};
@@ -133,7 +135,7 @@ impl Reading {
         let mut list = Vec::new();
         for (index, item) in all.enumerate() {
             let length = self.path.len();
-            self.path.push_str(&format!("[{index}]"));
+            _ = write!(self.path, "[{index}]");
             let item = self.value(&item)?;
             self.path.truncate(length);
             list.push(item);

@@ -2,24 +2,17 @@
 //! this crate. The classes are documented where people read them, in `python/dras/_dras.pyi`.
 
 #![allow(
-    clippy::doc_markdown,
-    reason = "what stands over classes and functions are docstrings of Python"
-)]
-#![allow(
     missing_docs,
-    reason = "the classes are documented for those who use them, in _dras.pyi; they are no Rust API"
-)]
-#![allow(
-    clippy::unused_self,
-    clippy::unnecessary_wraps,
-    clippy::struct_field_names,
-    clippy::type_complexity,
-    clippy::redundant_closure_for_method_calls,
     clippy::doc_link_with_quotes,
-    clippy::format_push_string,
-    reason = "methods of classes have the shapes that Python and PyO3 ask for, and closures say the lifetimes that paths do not"
+    clippy::doc_markdown,
+    clippy::struct_field_names,
+    clippy::too_many_arguments,
+    clippy::type_complexity,
+    clippy::unused_self,
+    reason = "what stands here is for Python: docstrings in its own markup, methods with keyword arguments, `__reduce__` and its like"
 )]
 
+mod backtest;
 mod columns;
 mod convert;
 mod decision;
@@ -29,15 +22,20 @@ mod fleet;
 mod from_python;
 mod instruction;
 mod language;
+mod library;
 mod lock;
+mod memory;
 mod policy;
 mod python;
+mod signals;
 mod task;
 mod to_python;
 
 /// The native part of the Python package `dras`.
 #[pyo3::pymodule(gil_used = false)]
 mod _dras {
+    #[pymodule_export]
+    use crate::backtest::{Recording, Replay, replay};
     #[pymodule_export]
     use crate::decision::Decision;
     #[pymodule_export]
@@ -47,9 +45,18 @@ mod _dras {
     #[pymodule_export]
     use crate::instruction::Instruction;
     #[pymodule_export]
-    use crate::language::{format, functions};
+    use crate::language::{error_codes, format, functions, parse_quantity, schema};
+    #[pymodule_export]
+    use crate::library::{Assigner, Library};
+    #[pymodule_export]
+    use crate::memory::{derive_memory, plan_memory};
     #[pymodule_export]
     use crate::policy::{Policy, Template};
     #[pymodule_export]
     use crate::task::Task;
+
+    #[pymodule_init]
+    fn init(module: &pyo3::Bound<'_, pyo3::types::PyModule>) -> pyo3::PyResult<()> {
+        crate::lock::watch_forks(module.py())
+    }
 }

@@ -9,11 +9,34 @@ use std::sync::{Mutex, MutexGuard, PoisonError, TryLockError};
 use std::time::{Duration, Instant};
 
 use pyo3::prelude::*;
+use pyo3::types::PyDict;
 
 use crate::errors::Class;
 
 /// How long a lock that another process seems to hold is waited for: it may be that a thread of this one has just taken it and not said so yet.
 const FORKED: Duration = Duration::from_millis(200);
+
+/// How often the process has forked on the way here: a child's count is another than its parent's. Cheaper than asking the system for the id of the
+/// process at every call.
+static FORKS: AtomicU32 = AtomicU32::new(0);
+
+/// Called in a child after a fork.
+#[pyfunction]
+fn forked() {
+    FORKS.fetch_add(1, Ordering::Relaxed);
+}
+
+/// Has Python say when it forks, where it can.
+pub(crate) fn watch_forks(py: Python<'_>) -> PyResult<()> {
+    let os = py.import("os")?;
+    if !os.hasattr("register_at_fork")? {
+        return Ok(());
+    }
+    let hooks = PyDict::new(py);
+    hooks.set_item("after_in_child", wrap_pyfunction!(forked, py)?)?;
+    os.call_method("register_at_fork", (), Some(&hooks))?;
+    Ok(())
+}
 
 /// Why state cannot be used.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -54,7 +77,7 @@ impl Unusable {
 /// State behind a lock.
 pub(crate) struct Shared<T> {
     state: Mutex<T>,
-    /// The process whose thread took the lock last.
+    /// The process whose thread took the lock last, by its number of forks.
     process: AtomicU32,
     broken: AtomicBool,
 }
@@ -63,7 +86,7 @@ impl<T: Send> Shared<T> {
     pub(crate) fn new(state: T) -> Shared<T> {
         Shared {
             state: Mutex::new(state),
-            process: AtomicU32::new(std::process::id()),
+            process: AtomicU32::new(FORKS.load(Ordering::Relaxed)),
             broken: AtomicBool::new(false),
         }
     }
@@ -107,13 +130,13 @@ impl<T: Send> Shared<T> {
             Err(TryLockError::Poisoned(poisoned)) => poisoned.into_inner(),
             Err(TryLockError::WouldBlock) => return None,
         };
-        self.process.store(std::process::id(), Ordering::Relaxed);
+        self.process.store(FORKS.load(Ordering::Relaxed), Ordering::Relaxed);
         Some(state)
     }
 
     /// Waits. A thread that held the lock when the process was forked never gives it back to the child.
     fn lock(&self) -> Result<MutexGuard<'_, T>, Unusable> {
-        let own = std::process::id();
+        let own = FORKS.load(Ordering::Relaxed);
         let begin = Instant::now();
         while self.process.load(Ordering::Relaxed) != own {
             if let Some(state) = self.try_lock() {
@@ -163,7 +186,10 @@ mod tests {
     fn a_lock_that_another_process_took_with_it_is_given_up() {
         let shared = Shared::new(1);
         let held = shared.state.lock().unwrap();
-        shared.process.store(std::process::id() + 1, Ordering::Relaxed);
+        // As if the process had forked since.
+        shared
+            .process
+            .store(FORKS.load(Ordering::Relaxed).wrapping_sub(1), Ordering::Relaxed);
         std::thread::scope(|threads| {
             let waiting = threads.spawn(|| shared.with_unattached(|x| *x));
             assert_eq!(waiting.join().unwrap(), Err(Unusable::Forked));

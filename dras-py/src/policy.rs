@@ -6,13 +6,14 @@ use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 
 use dras_core::engine;
+use dras_core::metrics::MetricId;
 use dras_core::rules::{self, DocumentLimits};
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict, PyTuple, PyType};
 
-use crate::convert::{bytes, count, shortened, text};
+use crate::convert::{bytes, count, duration, shortened, text};
 use crate::errors::{Class, bad_input, diagnostics, refused, wrong_type};
-use crate::lock::caught;
+use crate::lock::{caught, guarded};
 use crate::python::{self, Data};
 use crate::to_python::to_python;
 
@@ -31,7 +32,7 @@ pub(crate) struct Loaded {
 /// >>> import dras
 /// >>> rule = {"name": "up", "when": "uptime > 5m && parallelism < 2", "then": {"parallelism": "2"}}
 /// >>> dras.Policy({"version": 1, "name": "small", "rules": [rule]})
-/// <Policy "small": 1 rules (up)>
+/// <Policy "small": 1 rule (up)>
 ///
 /// Raises:
 ///     PolicyError: the document is refused; its ``diagnostics`` say everything that is wrong with it, with path, line and column.
@@ -42,6 +43,16 @@ pub(crate) struct Policy {
 }
 
 impl Policy {
+    /// A policy of a document that was resolved before.
+    pub(crate) fn of(policy: engine::Policy, document: &[u8]) -> Policy {
+        Policy {
+            loaded: Arc::new(Loaded {
+                policy,
+                document: document.into(),
+            }),
+        }
+    }
+
     pub(crate) fn core(&self) -> &engine::Policy {
         &self.loaded.policy
     }
@@ -71,7 +82,7 @@ impl Policy {
         let (text, value) = document_text(document)?;
         let limits = DocumentLimits::default();
         let compiled = py.detach(|| {
-            crate::lock::guarded(|| match &value {
+            guarded(|| match &value {
                 Some(value) => engine::Policy::from_value(value, &limits),
                 None => engine::Policy::from_json(&*text, &limits),
             })
@@ -135,7 +146,8 @@ impl Policy {
     /// The metrics that the document and its strategies declare, by name.
     #[getter]
     fn metrics<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyTuple>> {
-        let metrics = self.core().plan().catalogue().iter().map(|(_, spec)| {
+        let recorded: Vec<MetricId> = self.core().recorded().collect();
+        let metrics = self.core().plan().catalogue().iter().map(|(id, spec)| {
             Data::Metric.make(
                 py,
                 (
@@ -147,6 +159,7 @@ impl Policy {
                     python::timedelta(py, spec.interval)?,
                     spec.flink.as_deref(),
                     spec.instance_label.as_deref(),
+                    recorded.contains(&id),
                 ),
             )
         });
@@ -162,6 +175,28 @@ impl Policy {
             .iter()
             .map(|a| Data::Attribute.make(py, (&a.name, a.ty.to_string(), a.is_derived())));
         PyTuple::new(py, attributes.collect::<PyResult<Vec<_>>>()?)
+    }
+
+    /// The parameters, by name, with the value that counts, its range, the strategy's default and where the value comes from.
+    #[getter]
+    fn parameters<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyTuple>> {
+        let parameters = self.core().parameters().iter().map(|p| {
+            let (value, default) = (to_python(py, &p.value)?, to_python(py, &p.default)?);
+            let origin = p.origin.path();
+            Data::Parameter.make(
+                py,
+                (
+                    &p.name,
+                    value,
+                    p.range.as_deref(),
+                    default,
+                    &p.doc,
+                    origin,
+                    p.to_string(),
+                ),
+            )
+        });
+        PyTuple::new(py, parameters.collect::<PyResult<Vec<_>>>()?)
     }
 
     /// The least and most of each resource, as in a document.
@@ -186,10 +221,25 @@ impl Policy {
         }
     }
 
-    /// What the windows of a task with that many TaskManagers may take of memory, known before anything runs.
-    #[pyo3(signature = (task_managers=1))]
-    fn bytes_per_task(&self, py: Python<'_>, task_managers: usize) -> PyResult<usize> {
+    /// What the windows of a task with that many TaskManagers (one, where it is left out) may take of memory, known before anything runs.
+    ///
+    /// Raises:
+    ///     InputError: the number is negative or huge.
+    #[pyo3(signature = (task_managers=None))]
+    fn bytes_per_task(&self, py: Python<'_>, task_managers: Option<&Bound<'_, PyAny>>) -> PyResult<usize> {
+        let task_managers = task_managers.map_or(Ok(1), |given| count(given, "task_managers"))?;
         caught(py, || self.core().plan().bytes_per_task(task_managers))
+    }
+
+    /// What is odd about the rules beside each other: conditions that are never or always true, rules that contradict or repeat each other,
+    /// thresholds in the wrong order, rules that go up and down for ever at a constant load; each with an example where there is one.
+    ///
+    /// ``retention`` is how far back samples can be had; windows that reach further are reported.
+    #[pyo3(signature = (*, retention=None))]
+    fn lint<'py>(&self, py: Python<'py>, retention: Option<&Bound<'py, PyAny>>) -> PyResult<Bound<'py, PyAny>> {
+        let retention = retention.map(|given| duration(given, "retention")).transpose()?;
+        let found = py.detach(|| guarded(|| engine::lint(self.core(), &engine::LintOptions { retention })));
+        diagnostics(py, &found.map_err(|error| error.error(py))?)
     }
 
     fn __eq__(&self, other: &Bound<'_, PyAny>) -> bool {
@@ -207,9 +257,10 @@ impl Policy {
     fn __repr__(&self) -> String {
         let rules: Vec<&str> = self.core().rules().map(|rule| rule.name.as_str()).collect();
         format!(
-            "<Policy {:?}: {} rules ({})>",
+            "<Policy {:?}: {} rule{} ({})>",
             self.core().name(),
             rules.len(),
+            if rules.len() == 1 { "" } else { "s" },
             shortened(&rules.join(", "))
         )
     }
@@ -218,9 +269,9 @@ impl Policy {
         slf.py().import("dras._html")?.call_method1("policy", (slf,))
     }
 
-    fn __reduce__<'py>(slf: &Bound<'py, Policy>) -> PyResult<(Bound<'py, PyType>, (Bound<'py, PyBytes>,))> {
+    fn __reduce__<'py>(slf: &Bound<'py, Policy>) -> (Bound<'py, PyType>, (Bound<'py, PyBytes>,)) {
         let document = PyBytes::new(slf.py(), &slf.get().loaded.document);
-        Ok((slf.get_type(), (document,)))
+        (slf.get_type(), (document,))
     }
 
     fn __copy__(slf: Bound<'_, Policy>) -> Bound<'_, Policy> {

@@ -10,14 +10,19 @@ use pyo3::types::{PyDelta, PyType};
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Data {
     Accepted,
+    Assigned,
     Attribute,
+    Carried,
     Counters,
     Function,
     Metric,
     NextLook,
+    Parameter,
     Query,
     ReadReport,
     Rule,
+    Said,
+    Summary,
     Undefined,
 }
 
@@ -27,15 +32,20 @@ impl Data {
     fn name(self) -> &'static str {
         match self {
             Data::Accepted => "Accepted",
+            Data::Assigned => "Assigned",
             Data::Attribute => "Attribute",
+            Data::Carried => "Carried",
             Data::Counters => "Counters",
             Data::Function => "Function",
             Data::Metric => "Metric",
             Data::NextLook => "NextLook",
 
+            Data::Parameter => "Parameter",
             Data::Query => "Query",
             Data::ReadReport => "ReadReport",
             Data::Rule => "Rule",
+            Data::Said => "Said",
+            Data::Summary => "Summary",
             Data::Undefined => "Undefined",
         }
     }

@@ -78,7 +78,7 @@ def test_guards_hold(policy: dras.Policy) -> None:
     missing = next(g for g in decision.guards if g.guard == "missing_data")
     assert missing.holds[0].direction == "down" and missing.holds[0].left is None
     html = decision._repr_html_()
-    for text in ("cool_down", "4 → 8" if False else "8 → 16", "backlog", "insufficient data", "<table>"):
+    for text in ("cool_down", "8 → 16", "⇒ parallelism 16: held by cool_down", "backlog", "insufficient data", "<table>"):
         assert text in html
 
 
@@ -86,10 +86,12 @@ def test_somebody_else_changes(policy: dras.Policy) -> None:
     task = dras.Task(policy, "orders", attributes={"parallelism": 4})
     task.decide(NOW)
     task.set(parallelism=5)
-    [step] = task.decide(NOW + MINUTE).external
+    decision = task.decide(NOW + MINUTE)
+    [step] = decision.external
     assert step == dras.ResourceStep("parallelism", 4.0, 5.0)
     assert task.history.records[-1].kind == "external"
-    assert "somebody else" in task.decide(NOW + 2 * MINUTE)._repr_html_() or True
+    assert "somebody else changed parallelism 4 → 5" in decision._repr_html_()
+    assert "somebody else" not in task.decide(NOW + 2 * MINUTE)._repr_html_()
 
 
 def test_memory_of_processes() -> None:
@@ -99,6 +101,9 @@ def test_memory_of_processes() -> None:
     [memory] = task.decide(NOW).memory
     assert memory.process == "task_manager" and memory.from_ == 2 * 1024**3 and memory.to > memory.from_
     assert set(memory.entries) == {"taskmanager.memory.process.size"}
+    html = task.decide(NOW + 1)._repr_html_()
+    for text in ("⇒ task_heap 832MiB: taken", "task manager: 2GiB → 2.688GiB, with <code>taskmanager.memory.process.size: 2752m</code>"):
+        assert text in html, "memory as people write it"
 
 
 def test_notebooks(decision: dras.Decision) -> None:

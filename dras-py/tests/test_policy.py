@@ -96,6 +96,14 @@ def test_diagnostics_and_policies_show_themselves_in_notebooks(policy: dras.Poli
     assert repr(policy) == '<Policy "etl": 4 rules (busy, late, behind, failing)>'
 
 
+def test_parameters_say_where_they_come_from() -> None:
+    policy = dras.Policy({"version": 1, "strategies": [{"use": "cpu", "params": {"high": "75%"}}]})
+    high = {p.name: p for p in policy.parameters}["cpu.high"]
+    assert (high.value, high.default, high.range, high.origin) == ("75%", "80%", "10% … 100%", "strategies[0].params.high")
+    assert high.doc and str(high).startswith("cpu.high = 75%")
+    assert not any(metric.recorded for metric in policy.metrics)
+
+
 def test_templates() -> None:
     names = [template.name for template in dras.Template.all()]
     assert "cpu" in names

@@ -125,6 +125,23 @@ def test_columns_of_many_kinds(policy: dras.Policy) -> None:
     assert len(decisions) == 1
 
 
+def test_columns_in_pieces_are_as_columns_in_one(policy: dras.Policy) -> None:
+    """A column so long that it is taken in pieces, sorted and not, against the same as many short ones."""
+    n = 1_300_000
+    rng = np.random.default_rng(7)
+    times = NOW - n + np.arange(n)
+    values = np.where(rng.uniform(size=n) < 0.1, np.nan, rng.uniform(0, 100, n))
+    mixed = rng.permutation(n)
+    whole, shuffled, short = (dras.Task(policy, "orders") for _ in range(3))
+    accepted = [
+        whole.column("cpu", times, values, now=NOW, instance="tm-1"),
+        shuffled.column("cpu", times[mixed], values[mixed], now=NOW, instance="tm-1"),
+    ]
+    stored = sum(short.column("cpu", times[i : i + 2000], values[i : i + 2000], now=NOW, instance="tm-1").stored for i in range(0, n, 2000))
+    assert accepted[0] == accepted[1] and accepted[0].stored == stored > 0
+    assert whole.snapshot() == shuffled.snapshot() == short.snapshot()
+
+
 def test_long_columns(policy: dras.Policy) -> None:
     n = 50_000
     times, values = np.arange(NOW - n * 100, NOW, 100), np.full(n, 93.0)

@@ -40,5 +40,5 @@ mod run;
 mod summary;
 
 pub use recording::{Recording, RecordingError};
-pub use run::{Follow, Options, ReplayError, replay};
+pub use run::{Follow, Options, ReplayError, replay, replay_while};
 pub use summary::Summary;

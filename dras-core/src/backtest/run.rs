@@ -1,5 +1,7 @@
 //! Looking at a recording, look by look.
 
+use std::ops::ControlFlow;
+
 use super::recording::Recording;
 use super::summary::Summary;
 use crate::engine::{DecideError, Decision, Policy, Task, TaskError, decide_into};
@@ -52,6 +54,18 @@ pub enum ReplayError {
     Decide(#[from] DecideError),
 }
 
+impl ReplayError {
+    /// The error's stable word, such as `no_metric`.
+    pub fn code(&self) -> &'static str {
+        match self {
+            ReplayError::Empty { .. } => "empty_recording",
+            ReplayError::NoMetric { .. } => "no_metric",
+            ReplayError::Task(error) => error.code(),
+            ReplayError::Decide(error) => error.code(),
+        }
+    }
+}
+
 /// One thing of a recording that happens at a moment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Happening {
@@ -82,6 +96,22 @@ pub fn replay(
     recording: &Recording,
     options: &Options,
     mut see: impl FnMut(&Decision),
+) -> Result<Summary, ReplayError> {
+    replay_while(policy, recording, options, |decision| {
+        see(decision);
+        ControlFlow::Continue(())
+    })
+}
+
+/// The same, for as long as `see` says: for those who watch and may have seen enough. The summary is of what was looked at until then.
+///
+/// # Errors
+/// As [`replay`].
+pub fn replay_while(
+    policy: &Policy,
+    recording: &Recording,
+    options: &Options,
+    mut see: impl FnMut(&Decision) -> ControlFlow<()>,
 ) -> Result<Summary, ReplayError> {
     let (first, last) = recording.span().ok_or_else(|| ReplayError::Empty {
         task: recording.task().to_owned(),
@@ -150,7 +180,9 @@ pub fn replay(
         if let (Follow::After(time), Some(instruction), None) = (options.follow, decision.instruction(), &due) {
             due = Some((now + time, instruction.key.clone()));
         }
-        see(&decision);
+        if see(&decision).is_break() {
+            return Ok(summary);
+        }
     }
 }
 

@@ -195,12 +195,10 @@ pub fn decide_into(
             }
         }
     }
-    decision.keep_inputs(&row, inner.compiled.graph_inputs(), kleene.inputs());
-
     // Row and values borrow from the task; nothing below needs them.
     space.values = values.released();
     decision.space = space;
-    decision.row = Some(row.released());
+    decision.keep_inputs(row, kleene, &inner.compiled.text_inputs);
     task.rules = progress;
     task.history = history;
     task.record(inner, now, &decision.recorded);

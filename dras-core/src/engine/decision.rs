@@ -7,7 +7,7 @@ use serde::Serialize;
 use super::policy::Policy;
 use crate::action::instruction::Instruction;
 use crate::action::{Change, Guard, GuardState, Proposal, Resource, Standing, Step};
-use crate::lang::{Missing, Row, Space};
+use crate::lang::{InputIndex, Kleene, Row, Space};
 use crate::metrics::MetricId;
 use crate::resources::memory::{FlinkProcess, Resized};
 use crate::undefined::Undefined;
@@ -161,11 +161,10 @@ pub struct Decision {
     pub(super) instruction: Option<Instruction>,
     /// Values to be recorded as samples.
     pub(super) recorded: Vec<(MetricId, f64)>,
-    /// Space for the values of a look, between looks.
+    /// The values that the look was about, but for texts; and space for those of the next one.
     pub(super) row: Option<Row<'static>>,
     pub(super) space: Space,
-    pub(super) numbers: Vec<f64>,
-    pub(super) reasons: Vec<Missing>,
+    /// The texts that the look was about, of the inputs that are texts.
     pub(super) texts: Vec<Option<String>>,
 }
 
@@ -191,8 +190,6 @@ impl Decision {
             recorded: Vec::new(),
             row: None,
             space: Space::default(),
-            numbers: Vec::new(),
-            reasons: Vec::new(),
             texts: Vec::new(),
         }
     }
@@ -202,6 +199,16 @@ impl Decision {
             self.policy = policy.clone();
             self.row = None;
             self.space = Space::default();
+            self.texts.clear();
+        }
+        if let (LookKind::Short, Some(row)) = (self.kind, &mut self.row) {
+            // What the short look did not ask for will perhaps be.
+            let inner = self.policy.inner();
+            for &input in inner.looks[1].unasked() {
+                if inner.compiled.program.needed[input as usize] {
+                    row.reasons[input as usize].reason = Undefined::NoAttribute;
+                }
+            }
         }
         task.clone_into(&mut self.task);
         self.at = at;
@@ -219,27 +226,31 @@ impl Decision {
         self.recorded.clear();
     }
 
-    /// Keeps the values that the look was about: those of the inputs that it answered, in order.
-    pub(super) fn keep_inputs(&mut self, row: &Row<'_>, inputs: usize, answered: &[u32]) {
-        self.numbers.clear();
-        self.numbers.extend_from_slice(&row.numbers[..inputs]);
-        self.reasons.clear();
-        self.reasons.extend_from_slice(&row.reasons);
-        self.texts.resize(inputs, None);
-        let mut answered = answered.iter().copied().peekable();
-        for index in 0..inputs {
-            if answered.next_if_eq(&(index as u32)).is_none() {
-                self.numbers[index] = 0.0;
-                self.reasons[index].reason = Undefined::NotNeeded;
-            }
+    /// Keeps the values that the look was about: those of the inputs that it answered.
+    pub(super) fn keep_inputs(&mut self, mut row: Row<'_>, kleene: &Kleene, texts: &[InputIndex]) {
+        for &input in kleene.unasked() {
+            row.put_number(input, 0.0);
+            row.reasons[input as usize].reason = Undefined::NotNeeded;
         }
-        for (kept, text) in self.texts.iter_mut().zip(&row.texts) {
-            match (kept.as_mut(), text) {
-                (Some(kept), Some(text)) => (*text).clone_into(kept),
-                (None, Some(text)) => *kept = Some((*text).to_owned()),
+        self.texts.resize(texts.len(), None);
+        for (kept, &input) in self.texts.iter_mut().zip(texts) {
+            match (kept.as_mut(), row.texts[input as usize]) {
+                (Some(kept), Some(text)) => text.clone_into(kept),
+                (None, Some(text)) => *kept = Some(text.to_owned()),
                 (_, None) => *kept = None,
             }
         }
+        self.row = Some(row.released());
+    }
+
+    /// The values that the look was about, with the texts; `None` of a decision that was never filled.
+    pub(super) fn inputs(&self) -> Option<Row<'_>> {
+        let mut row: Row<'_> = self.row.clone()?;
+        let inputs = &self.policy.inner().compiled.text_inputs;
+        for (text, &input) in self.texts.iter().zip(inputs) {
+            row.texts[input as usize] = text.as_deref();
+        }
+        Some(row)
     }
 
     /// The task's id; empty in a decision that was never filled.
@@ -378,11 +389,13 @@ impl Serialize for Decision {
 
 impl PartialEq for Decision {
     fn eq(&self, other: &Decision) -> bool {
-        let same_numbers = self
-            .numbers
-            .iter()
-            .map(|x| x.to_bits())
-            .eq(other.numbers.iter().map(|x| x.to_bits()));
+        let inputs = self.policy.inner().compiled.graph_inputs();
+        let numbers = |decision: &Decision| -> Vec<u64> {
+            let row = decision.row.iter();
+            row.flat_map(|row| &row.numbers[..inputs])
+                .map(|x| x.to_bits())
+                .collect()
+        };
         self.policy == other.policy
             && self.task == other.task
             && self.at == other.at
@@ -397,6 +410,6 @@ impl PartialEq for Decision {
             && self.external == other.external
             && self.instruction == other.instruction
             && self.texts == other.texts
-            && same_numbers
+            && numbers(self) == numbers(other)
     }
 }

@@ -19,12 +19,7 @@ impl Decision {
     /// part by part, and makes the texts.
     pub fn report(&self) -> DecisionReport {
         let inner = self.policy.inner();
-        let mut row = inner.compiled.program.row();
-        if self.numbers.len() <= row.numbers.len() {
-            row.numbers[..self.numbers.len()].copy_from_slice(&self.numbers);
-        }
-        row.reasons.clone_from(&self.reasons);
-        row.texts = self.texts.iter().map(Option::as_deref).collect();
+        let row = self.inputs().unwrap_or_else(|| inner.compiled.program.row());
         let mut values = Values::new(&inner.compiled.graph);
         let left = |until: Millis| (until != OPEN).then(|| until - self.at);
         let rules = inner

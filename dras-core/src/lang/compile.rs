@@ -5,7 +5,7 @@ use std::sync::{Arc, OnceLock};
 
 use super::ast::{Ast, NodeId};
 use super::check::{Checker, Expected};
-use super::graph::{Graph, GraphId, Input, Op};
+use super::graph::{Graph, GraphId, Input, InputIndex, Op};
 use super::kleene::Kleene;
 use super::limits::Limits;
 use super::parse::parse_recovering;
@@ -126,7 +126,9 @@ impl Compiler {
         let roots: Option<Vec<GraphId>> = self.outputs.iter().map(|id| self.root(*id)).collect();
         let roots = roots?;
         let program = Program::new(&self.graph, &roots, self.scope.variables().len());
+        let is_text = |input: &InputIndex| self.graph.ty(self.graph.input_nodes[*input as usize]) == Type::Text;
         Some(Compiled {
+            text_inputs: (0..self.graph.inputs.len() as InputIndex).filter(is_text).collect(),
             scope: self.scope,
             graph: self.graph,
             program,
@@ -145,6 +147,8 @@ pub(crate) struct Compiled {
     pub(crate) program: Program,
     pub(crate) definitions: Vec<Definition>,
     pub(crate) outputs: Vec<ExpressionId>,
+    /// The inputs that are texts.
+    pub(crate) text_inputs: Vec<InputIndex>,
     /// Made when it is first asked for.
     kleene: OnceLock<Kleene>,
 }

@@ -91,11 +91,15 @@ macro_rules! define_does {
             /// The value of a step that needs no texts.
             #[inline(always)]
             fn value(&self, of_nodes: &[f64]) -> Option<f64> {
-                let [a, b, c] = self.from.map(|node| of_nodes[node as usize]);
+                let of = |node: u32| of_nodes[node as usize];
+                let (a, b) = (of(self.from[0]), of(self.from[1]));
                 Some(match self.does {
                     $(Does::$one => self.number([a], Fn1::$one.apply(a)),)*
                     $(Does::$two => self.number([a, b], Fn2::$two.apply(a, b)),)*
-                    $(Does::$three => self.number([a, b, c], Fn3::$three.apply(a, b, c)),)*
+                    $(Does::$three => {
+                        let c = of(self.from[2]);
+                        self.number([a, b, c], Fn3::$three.apply(a, b, c))
+                    })*
                     Does::Not => if a.is_nan() { a } else { 1.0 - a },
                     Does::And => match () {
                         () if a == 0.0 || b == 0.0 => 0.0,
@@ -113,7 +117,7 @@ macro_rules! define_does {
                     Does::Else => if a.is_nan() { b } else { a },
                     Does::Select => match () {
                         () if a == 1.0 => b,
-                        () if a == 0.0 => c,
+                        () if a == 0.0 => of(self.from[2]),
                         () => a,
                     },
                     Does::Defined => truth(!a.is_nan()),
@@ -382,8 +386,8 @@ impl Place {
 pub(crate) struct Kleene {
     /// The registers to begin with: constants.
     start: Vec<f64>,
-    /// The inputs that are answered, in order.
-    inputs: Vec<InputIndex>,
+    /// The inputs that are not answered.
+    unasked: Vec<InputIndex>,
     variables: Vec<Place>,
     asked: Vec<(Place, Ask)>,
     /// What every evaluation needs, in order.
@@ -396,10 +400,8 @@ impl Kleene {
     /// The evaluator of `outputs`, of which `always` are wanted at every evaluation.
     pub(crate) fn new(graph: &Graph, catalogue: &Catalogue, outputs: &[GraphId], always: &[GraphId]) -> Kleene {
         let needed = graph.needed(outputs.iter().copied(), true);
-        let inputs: Vec<InputIndex> = (0..graph.inputs.len())
-            .filter(|index| needed[graph.input_nodes[*index].index()])
-            .map(|index| index as InputIndex)
-            .collect();
+        let (inputs, unasked): (Vec<InputIndex>, Vec<InputIndex>) =
+            (0..graph.inputs.len() as InputIndex).partition(|input| needed[graph.input_nodes[*input as usize].index()]);
         // Every input is answered at every evaluation, with what it needs.
         let mut roots = always.to_vec();
         let (mut variables, mut asked) = (Vec::new(), Vec::new());
@@ -431,7 +433,7 @@ impl Kleene {
         };
         Kleene {
             start: (0..graph.nodes.len()).map(constant).collect(),
-            inputs,
+            unasked,
             variables,
             asked,
             first: steps(&|index| soon[index]),
@@ -439,9 +441,9 @@ impl Kleene {
         }
     }
 
-    /// The inputs that are answered, in order.
-    pub(crate) fn inputs(&self) -> &[InputIndex] {
-        &self.inputs
+    /// The inputs that are not answered, in order.
+    pub(crate) fn unasked(&self) -> &[InputIndex] {
+        &self.unasked
     }
 
     /// The inputs that the caller sets.

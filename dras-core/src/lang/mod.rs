@@ -53,6 +53,7 @@ pub use explain::{Explanation, InputValue, Part};
 pub(crate) use explain::{display_window, inputs};
 pub use expression::Expression;
 pub use format::{format, format_source, same};
+pub(crate) use graph::InputIndex;
 pub use graph::VariableId;
 pub(crate) use inputs::{Look, Space};
 pub(crate) use kleene::{Kleene, Registers};

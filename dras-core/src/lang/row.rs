@@ -76,7 +76,7 @@ impl<'t> Row<'t> {
     }
 
     /// The row without the texts that it borrowed, to be filled again for somebody else; its space stays.
-    pub(crate) fn released(self) -> Row<'static> {
+    pub fn released(self) -> Row<'static> {
         Row {
             numbers: self.numbers,
             // Collecting in place: the same space, and no text of the old lifetime in it.

@@ -11,6 +11,9 @@ const ABSENT: u64 = 0x7ff8_6472_6173_0001;
 /// The cell of a metric that was asked for and had no value.
 const NOT_AVAILABLE: u64 = 0x7ff8_6472_6173_0002;
 
+/// A block of which more than one in so many rows is free slides its rows to the front rather than grow.
+pub(super) const ROOM: usize = 8;
+
 /// Whether a cell holds a value (which may be NaN).
 pub(super) fn is_value(cell: f64) -> bool {
     let bits = cell.to_bits();
@@ -53,6 +56,19 @@ impl Column {
         ended: Millis::MIN,
         holes: 0,
     };
+
+    /// Whether the series had ended at `at`, of which `newest` is the newest sample then; `instance_ended` is when all of the instance was last
+    /// said to have.
+    #[inline]
+    pub(super) fn has_ended(
+        &self,
+        instance_ended: Millis,
+        at: Millis,
+        newest: impl FnOnce() -> Option<Millis>,
+    ) -> bool {
+        let ended = instance_ended.max(self.ended);
+        ended > Millis::MIN && ended <= at && newest().is_none_or(|t| t <= ended)
+    }
 
     pub(super) fn new(newest: Millis, folded: Millis, ended: Millis) -> Column {
         Column {
@@ -169,9 +185,11 @@ impl Block {
     /// How many rows are at or before `t`.
     pub(super) fn upto(&self, t: Millis) -> usize {
         let times = self.times();
-        match times.last() {
-            Some(last) if *last > t => times.partition_point(|x| *x <= t),
-            _ => times.len(),
+        // Most often all of them, or none.
+        match times {
+            [.., last] if *last <= t => times.len(),
+            [first, ..] if *first <= t => times.partition_point(|x| *x <= t),
+            _ => 0,
         }
     }
 
@@ -309,7 +327,7 @@ impl Block {
         let capacity = self.times.len();
         // With a fifth of slack even the largest block slides only once in many rows.
         let largest = max_rows + max_rows / 4 + 1;
-        if capacity - self.len > capacity / 8 || capacity >= largest {
+        if capacity - self.len > capacity / ROOM || capacity >= largest {
             self.shift(self.start..self.start + self.len, 0);
             self.start = 0;
             return;

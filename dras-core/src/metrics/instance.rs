@@ -152,7 +152,7 @@ impl Into<'_> {
             self.counters.late += 1;
             return;
         }
-        if block.is_crowded(group.capacity, group.max_rows, series.edge) {
+        if block.is_crowded(group.crowd, group.max_rows, series.edge) {
             self.evict(series.plan, series.group_at, series.now);
             block = self.instance.blocks[series.group_at].get_or_insert_with(|| group.block());
         }

@@ -1,8 +1,9 @@
 //! Many questions at one moment: what they share is worked out once.
 
 use super::answer::SampleTest;
+use super::catalogue::MetricId;
 use super::instance::Instance;
-use super::plan::Plan;
+use super::plan::{Plan, Source};
 use super::query::{Across, AggregateId};
 use super::question::{Bounds, Question};
 use super::store::{InstanceId, Windows};
@@ -31,16 +32,34 @@ impl Scratch {
 /// What the questions at one moment share.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Shared {
-    /// Another one for every moment: entries with other ones count as empty.
+    /// Another one for every moment: what has other ones counts as empty.
     stamp: u64,
     places: usize,
     /// For each frame of the plan and each place where its rows are.
     located: Vec<(u64, Located)>,
-    /// For each metric where in `pool` the places are of which it is live.
-    live: Vec<(u64, Live)>,
-    /// For each metric that is live nowhere, why.
-    dead: Vec<(u64, Undefined)>,
+    /// The moment that `present` and the beginning of `pool` are about.
+    surveyed: u64,
+    /// For each metric what there is of it.
+    present: Vec<Present>,
+    /// For each metric room for all places, of which the first ones hold those of which it is live, in the order of their names; then those that
+    /// questions about other times found.
     pool: Vec<u32>,
+}
+
+/// What there is of a metric.
+#[derive(Debug, Clone, Copy)]
+struct Present {
+    /// Of how many places it is live.
+    live: u32,
+    /// Its newest sample among those that have not ended; [`Millis::MIN`] where there is none.
+    newest: Millis,
+}
+
+impl Present {
+    const NOWHERE: Present = Present {
+        live: 0,
+        newest: Millis::MIN,
+    };
 }
 
 /// Where a window lies among the rows of an instance, for columns that have a value in each of them.
@@ -80,11 +99,6 @@ impl Shared {
         if self.located.len() < located {
             self.located.resize(located, (0, Located::default()));
         }
-        if self.live.len() < plan.catalogue().len() {
-            self.live.resize(plan.catalogue().len(), (0, Live::default()));
-            self.dead.resize(plan.catalogue().len(), (0, Undefined::NoInstance));
-        }
-        self.pool.clear();
     }
 
     /// Where a window lies at a place; `locate` says where, once.
@@ -102,50 +116,52 @@ impl Shared {
         Ok(&mut entry.1)
     }
 
-    /// Why the metric of a question is live nowhere.
-    pub(super) fn why_not_live(&mut self, question: &Question<'_>) -> Undefined {
-        if !question.has_liveness_of_metric() {
-            return question.why_not_live();
-        }
-        let entry = &mut self.dead[question.metric().index()];
-        if entry.0 != self.stamp {
-            *entry = (self.stamp, question.why_not_live());
-        }
-        entry.1
-    }
-
-    /// Why an event metric has no events, as far as the window of a question reaches.
-    pub(super) fn why_no_event(&mut self, question: &Question<'_>) -> Undefined {
-        if !question.ends_at_look() {
-            return question.why_no_event();
-        }
-        // Events are asked for by metric, and that metric has no other reason.
-        let entry = &mut self.dead[question.metric().index()];
-        if entry.0 != self.stamp {
-            *entry = (self.stamp, question.why_no_event());
-        }
-        entry.1
-    }
-
     pub(super) fn place(&self, at: usize) -> u32 {
         self.pool[at]
     }
 
-    /// The live places of the metric of a question, by those of `instances` for which it is.
-    fn live<'i>(&mut self, question: &Question<'_>, instances: impl Iterator<Item = (u32, &'i Instance)>) -> Live {
-        let (stamp, live) = self.live[question.metric().index()];
-        if stamp == self.stamp {
-            return live;
+    /// What there is of a metric at the moment. The first question looks at all series, once.
+    #[inline]
+    fn present(&mut self, windows: &Windows, plan: &Plan, now: Millis, metric: MetricId) -> Present {
+        if self.surveyed != self.stamp {
+            self.survey(windows, plan, now);
         }
-        let first = self.pool.len() as u32;
-        self.pool
-            .extend(instances.filter(|(_, i)| question.is_live(i)).map(|(place, _)| place));
-        let live = Live {
-            first,
-            count: self.pool.len() as u32 - first,
-        };
-        self.live[question.metric().index()] = (self.stamp, live);
-        live
+        self.present[metric.index()]
+    }
+
+    #[inline(never)]
+    fn survey(&mut self, windows: &Windows, plan: &Plan, now: Millis) {
+        self.surveyed = self.stamp;
+        self.present.clear();
+        self.present.resize(plan.catalogue().len(), Present::NOWHERE);
+        self.pool.resize(plan.catalogue().len() * self.places, 0);
+        for (place, instance) in windows.by_place() {
+            for (group, block) in plan.groups.iter().zip(&instance.blocks) {
+                let Some(block) = block else { continue };
+                for (at, column) in group.columns.iter().enumerate() {
+                    // As `question::is_live` has it, for all metrics in one go.
+                    let Some(newest) = block.newest_upto(at, now) else {
+                        continue;
+                    };
+                    if block.columns[at].has_ended(instance.ended, now, || Some(newest)) {
+                        continue;
+                    }
+                    let present = &mut self.present[column.metric.index()];
+                    present.newest = present.newest.max(newest);
+                    if now.saturating_sub(newest) <= column.staleness {
+                        self.pool[column.metric.index() * self.places + present.live as usize] = place;
+                        present.live += 1;
+                    }
+                }
+            }
+            for (events, log) in plan.events.iter().zip(&instance.logs) {
+                if log.as_ref().is_some_and(|log| !log.all().is_empty()) {
+                    let present = &mut self.present[events.metric.index()];
+                    self.pool[events.metric.index() * self.places + present.live as usize] = place;
+                    present.live += 1;
+                }
+            }
+        }
     }
 }
 
@@ -221,9 +237,40 @@ impl<'w> Moment<'w, '_> {
         expected: Option<u32>,
         test: Option<&mut SampleTest<'_>>,
     ) -> Result<f64, Undefined> {
+        if let Some(answer) = self.of_nobody(id, across) {
+            return answer;
+        }
         let question = self.question(id)?;
         let live = self.live_of(&question);
         question.reduced(live, across, expected, test, self.scratch)
+    }
+
+    /// The answer where the metric is live nowhere: many metrics that rules ask for are not there.
+    #[inline]
+    fn of_nobody(&mut self, id: AggregateId, across: Across) -> Option<Result<f64, Undefined>> {
+        let (aggregate, prepared) = self.plan.prepared(id)?;
+        if !prepared.of_now {
+            return None;
+        }
+        let present = self
+            .scratch
+            .shared
+            .present(self.windows, self.plan, self.now, aggregate.metric);
+        if present.live > 0 {
+            return None;
+        }
+        let spec = self.plan.catalogue().spec(aggregate.metric);
+        Some(match prepared.source {
+            Source::Events(_) => {
+                let question = self.question(id);
+                question.and_then(|question| question.without_events(across, &mut self.scratch.work))
+            }
+            Source::Raw { .. } | Source::Panes { .. } if present.newest > Millis::MIN => Err(Undefined::Stale {
+                age: self.now.saturating_sub(present.newest),
+                limit: spec.staleness,
+            }),
+            Source::Raw { .. } | Source::Panes { .. } => Err(Undefined::NoInstance),
+        })
     }
 
     /// The instances of which the metric of an aggregate is live, by name, as [`Windows::live`] gives them.
@@ -242,20 +289,24 @@ impl<'w> Moment<'w, '_> {
     fn live_of(&mut self, question: &Question<'_>) -> Live {
         let windows = self.windows;
         let shared = &mut self.scratch.shared;
-        if !question.has_liveness_of_metric() {
-            let first = shared.pool.len() as u32;
-            shared.pool.extend(
-                windows
-                    .by_place()
-                    .filter(|(_, i)| question.is_live(i))
-                    .map(|(place, _)| place),
-            );
+        let metric = question.metric();
+        if question.has_liveness_of_metric() {
+            let present = shared.present(windows, self.plan, self.now, metric);
             return Live {
-                first,
-                count: shared.pool.len() as u32 - first,
+                first: (metric.index() * shared.places) as u32,
+                count: present.live,
             };
         }
-        shared.live(question, windows.by_place())
+        // Behind the room of the survey; what an earlier such question found has been used.
+        let room = self.plan.catalogue().len() * shared.places;
+        shared.pool.resize(room, 0);
+        let first = room as u32;
+        let live = windows.by_place().filter(|(_, i)| question.is_live(i));
+        shared.pool.extend(live.map(|(place, _)| place));
+        Live {
+            first,
+            count: shared.pool.len() as u32 - first,
+        }
     }
 
     fn question(&self, id: AggregateId) -> Result<Question<'w>, Undefined> {

@@ -6,7 +6,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use super::block::Block;
+use super::block::{Block, ROOM};
 use super::catalogue::{Catalogue, Duplicates, Infinite, Kind, MetricId, NotANumber, Per};
 use super::kernels;
 use super::needs::{MAX_RAW_ROWS, RowsNeeded, needs_coverage, pane_width, panes_needed, rows_needed};
@@ -52,6 +52,9 @@ pub(super) struct Prepared {
     pub(super) need: u32,
     /// Which of the plan's frames it has, where it is answered from raw samples.
     pub(super) frame: u32,
+    /// Whether the instances that count, or why there are none, are those of its metric at the look: it looks at no other time, and not at
+    /// panes, which may hold newer samples than the rows.
+    pub(super) of_now: bool,
 }
 
 /// What says where a window of raw samples lies: aggregates that have it in common look at the same rows of an instance, if there is a value in
@@ -73,6 +76,9 @@ pub(super) struct Group {
     pub(super) retention: Millis,
     /// Rows that a block has room for from the beginning.
     pub(super) capacity: usize,
+    /// From so many rows on old ones go before a new one comes: fewer than a block has room for from the beginning, so that samples at the declared
+    /// interval never make it larger.
+    pub(super) crowd: usize,
     /// Rows that a block may hold.
     pub(super) max_rows: usize,
     /// The least `max_gap` of its metrics.
@@ -94,6 +100,7 @@ impl Group {
 pub(super) struct ColumnPlan {
     pub(super) metric: MetricId,
     pub(super) factor: f64,
+    pub(super) staleness: Millis,
     pub(super) max_lateness: Millis,
     pub(super) not_a_number: NotANumber,
     pub(super) infinite: Infinite,
@@ -107,6 +114,7 @@ pub(super) struct ColumnPlan {
 /// An event metric that is used.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct EventPlan {
+    pub(super) metric: MetricId,
     /// How far back from now events are kept.
     pub(super) retention: Millis,
 }
@@ -238,6 +246,7 @@ impl Plan {
             if spec.kind == Kind::Event {
                 self.slots[id.index()] = Slot::Events(self.events.len() as u16);
                 self.events.push(EventPlan {
+                    metric: id,
                     retention: need.retention,
                 });
                 continue;
@@ -255,6 +264,8 @@ impl Plan {
         for ((interval, ..), metrics) in groups {
             let retention = metrics.iter().map(|m| needs[m.index()].retention).max().unwrap_or(0);
             let rows = (retention / interval) as usize + 2;
+            // A quarter of slack: the rows slide to the front only every so often.
+            let capacity = rows + rows / 4 + 2;
             let group = self.groups.len() as u16;
             let mut columns = Vec::with_capacity(metrics.len());
             let mut max_gap = Millis::MAX;
@@ -268,6 +279,7 @@ impl Plan {
                 columns.push(ColumnPlan {
                     metric,
                     factor: spec.unit.factor,
+                    staleness: spec.staleness,
                     max_lateness: spec.max_lateness,
                     not_a_number: spec.not_a_number,
                     infinite: spec.infinite,
@@ -280,9 +292,9 @@ impl Plan {
                 per: self.catalogue.spec(columns[0].metric).per,
                 columns,
                 retention,
-                // A quarter of slack: the rows slide to the front only every so often.
-                capacity: rows + rows / 4 + 2,
-                max_rows: (self.settings.max_rows as usize).max(rows + rows / 4 + 2),
+                capacity,
+                crowd: capacity - capacity / ROOM,
+                max_rows: (self.settings.max_rows as usize).max(capacity),
                 max_gap,
                 has_panes: false,
             });
@@ -352,11 +364,13 @@ impl Plan {
                 let next = frames.len() as u32;
                 frame = *frames.entry(key).or_insert(next);
             }
+            let of_now = aggregate.window.offset == 0 && !matches!(source, Source::Panes { .. });
             self.prepared.push(Prepared {
                 source,
                 covered,
                 need,
                 frame,
+                of_now,
             });
         }
         self.frames = frames.len();

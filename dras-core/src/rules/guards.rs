@@ -3,9 +3,10 @@
 //! Every field that was not written is `None`; the methods fill in defaults, and the documentation is generated from nothing else.
 
 use serde::Serialize;
+use serde::ser::SerializeMap;
 
 use super::document::as_duration;
-use crate::calendar::{Cadence, Period};
+use crate::calendar::{Cadence, Period, TimeZone};
 use crate::resources::ratio::{AlignTo, LargestStep};
 use crate::units::Millis;
 
@@ -91,14 +92,36 @@ impl Guards {
 }
 
 /// A time without restarts.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Excluded {
     /// When.
-    #[serde(flatten)]
     pub period: Period,
     /// Whether urgent changes are made nevertheless.
-    #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub urgent_pass: bool,
+}
+
+/// As in documents: an object also where the period alone would be a text.
+impl Serialize for Excluded {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let Excluded { period, urgent_pass } = self;
+        let mut map = serializer.serialize_map(None)?;
+        if let Some(daily) = period.daily_range() {
+            map.serialize_entry("daily", daily.text())?;
+            if let Some(weekdays) = daily.weekdays() {
+                map.serialize_entry("weekdays", weekdays)?;
+            }
+        }
+        if let Some(cron) = period.cron_pattern() {
+            map.serialize_entry("cron", cron)?;
+        }
+        if period.zone() != TimeZone::UTC {
+            map.serialize_entry("zone", &period.zone())?;
+        }
+        if *urgent_pass {
+            map.serialize_entry("urgent_pass", urgent_pass)?;
+        }
+        map.end()
+    }
 }
 
 /// When tasks are looked at.

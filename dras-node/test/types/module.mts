@@ -14,6 +14,8 @@ import dras, {
   Library,
   Policy,
   PolicyError,
+  Recording,
+  type Replay,
   type Resource,
   type RestartStep,
   Task,
@@ -21,6 +23,7 @@ import dras, {
   deriveMemory,
   functions,
   planMemory,
+  replay,
   version,
 } from 'dras';
 
@@ -116,6 +119,12 @@ expression.evaluate({ a: new Date() });
 // @ts-expect-error
 expression.evaluateRow([1]);
 expression.evaluateColumns({ a: new Float64Array(1) }).length;
+same<ReturnType<typeof expression.evaluateRow>, number | boolean | undefined>(true);
+const bytes = new Uint8Array(1);
+same<typeof bytes, Uint8Array<ArrayBuffer>>(true);
+expression.evaluateColumns({ a: new Float64Array(1) }, bytes).subarray(0, 1);
+// @ts-expect-error
+expression.evaluateColumns({ a: new Float64Array(1) }, new Int8Array(1));
 // @ts-expect-error
 expression.evaluateColumns({ a: [1] });
 
@@ -128,6 +137,64 @@ fleet.ingest(new Uint32Array(1), new BigInt64Array(1), new Float64Array(1), { no
 // @ts-expect-error
 await fleet.decide(1, { signal: 5 });
 (await decisions).errors.map((failure) => failure.error.code.length);
+
+const report = await fleet.ingestAsync([1], 5, new Float64Array(1), { now: 1, threads: 2, signal: AbortSignal.timeout(5) });
+same<typeof report.accepted.stored, number>(true);
+// @ts-expect-error the time is needed
+await fleet.ingestAsync([1], 5, new Float64Array(1));
+// @ts-expect-error
+fleet.ingest([1], 5, new Float32Array(1), { now: 1 });
+(await fleet.readPrometheusAsync('cpu', Buffer.alloc(1), { label: 'job', now: 1 })).notes.join();
+// @ts-expect-error the label is needed
+fleet.readPrometheus('cpu', '{}', { now: 1 });
+(await fleet.differences(policy, 1, { threads: 1 }))[0]?.other.changes[0]?.to;
+(await fleet.replacePolicy(policy, { now: 1 })).carried['a']?.rulesBegunAnew.length;
+// @ts-expect-error
+await fleet.replacePolicy(policy);
+same<ReturnType<typeof fleet.startShadow>, Promise<void>>(true);
+fleet.set('parallelism', { a: 1, b: '2', c: null }).map((failure) => failure.task.length);
+fleet.set('parallelism', new Map([['a', 1]]));
+// @ts-expect-error
+fleet.set('parallelism', { a: {} });
+
+task.startShadow(policy);
+const shadow: Policy | null = task.shadow;
+task.shadowDecision?.changes.length;
+task.shadowDifference?.live.held[0]?.[0].to;
+// @ts-expect-error
+task.shadow = shadow;
+task.difference(policy, 1)?.at.toFixed();
+
+const recording = new Recording('orders', { labels: { a: 'b' } });
+recording.series('cpu', new BigInt64Array(1), new Float64Array(1), { instance: 'tm-1' });
+// @ts-expect-error
+recording.series('cpu', [1], [1]);
+// @ts-expect-error the time is needed
+recording.event('exceptions', 'x');
+recording.set({ parallelism: 4, team: 'x', batch: true }, new Date());
+// @ts-expect-error
+recording.set({ parallelism: null }, 1);
+recording.span?.from.toFixed();
+const replayed: Replay = await replay(policy, recording, { follow: '1m', keep: 'all', onProgress: (share) => share.toFixed() });
+same<typeof replayed.summary.restarts_per_day, number | null>(true);
+for (const one of replayed) one.explain();
+// @ts-expect-error
+await replay(policy, {});
+// @ts-expect-error
+await replay(policy, recording, { keep: 'some' });
+// @ts-expect-error replays are made by replay
+new dras.Replay();
+{
+  const disposables: Disposable[] = [fleet, recording];
+  void disposables;
+}
+policy.guards.excluded?.[0]?.daily?.length;
+policy.limits.total?.cores?.toFixed();
+policy.limits.parallelism?.min?.toString();
+// @ts-expect-error
+policy.limits.cpu;
+// @ts-expect-error
+policy.document.rules = [];
 
 try {
   new Policy({});

@@ -23,28 +23,34 @@ orders at 2027-01-15T08:00:00Z: parallelism 4 → 8
 **Times** are aware ``datetime`` objects or whole milliseconds since the epoch; a ``datetime`` without a time zone is refused. **Durations** are
 ``timedelta``, numbers in the declared unit, or texts such as ``"5m"``; **amounts of data** are numbers of bytes or texts such as ``"2GiB"``.
 
-**Threads.** Everything may be used from several threads at once. Long calls release the interpreter; under asyncio, ``asyncio.to_thread`` is all that
-is needed. Nothing runs between calls, so that ``fork`` is safe, except while another thread is inside a call. Subinterpreters are not supported.
+**Threads.** Everything may be used from several threads at once. Long calls release the interpreter, and Ctrl-C ends them; under asyncio,
+``asyncio.to_thread`` is all that is needed. Nothing runs between calls, so that ``fork`` is safe, except while another thread is inside a call, and
+nothing has to be closed. Subinterpreters cannot load the package (:class:`LoadError`).
 
 **Errors** are :class:`DrasError` and its subclasses; after one, everything is as it was before.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterable as _Iterable
+from collections.abc import Mapping as _Mapping
 from importlib.metadata import PackageNotFoundError as _PackageNotFoundError
 from importlib.metadata import version as _version
-from typing import TYPE_CHECKING as _TYPE_CHECKING
 
 from ._data import (
     Accepted,
     Alert,
+    Assigned,
     Attribute,
     AwaitSavepointStep,
+    Carried,
     Change,
     ConfigurationEntries,
     ConfigureStep,
     Counters,
+    Difference,
     DirectionHold,
+    ErrorCode,
     Explanation,
     FleetReport,
     Function,
@@ -53,29 +59,36 @@ from ._data import (
     History,
     Hold,
     Input,
+    MemoryBreakdown,
+    MemoryPlan,
     MemoryStep,
     Metric,
     NextLook,
     ParallelismStep,
+    Parameter,
     Part,
     ProcessMemory,
     Proposal,
     Query,
     ReadReport,
     Record,
+    Replaced,
     ResourceRequirements,
     ResourceStep,
     RestartStep,
     RestCall,
     Rule,
     RuleOutcome,
+    Said,
     StartStep,
     StopStep,
+    Summary,
     TaskFailure,
     Undefined,
+    Verdict,
     VertexStep,
 )
-from ._dras import Decision, Expression, Fleet, FleetDecisions, Instruction, Policy, Task, Template, format, functions
+from ._load import refuse_subinterpreters
 from .errors import (
     CompileError,
     Diagnostic,
@@ -85,6 +98,7 @@ from .errors import (
     InputError,
     InputTypeError,
     InternalError,
+    LoadError,
     PolicyError,
     ReadError,
     SnapshotError,
@@ -93,9 +107,37 @@ from .errors import (
     TranslationError,
 )
 
-if _TYPE_CHECKING:
-    from collections.abc import Iterable as _Iterable
-    from collections.abc import Mapping as _Mapping
+try:
+    refuse_subinterpreters()
+    from ._dras import (
+        Assigner,
+        Decision,
+        Expression,
+        Fleet,
+        FleetDecisions,
+        Instruction,
+        Library,
+        Policy,
+        Recording,
+        Replay,
+        Task,
+        Template,
+        derive_memory,
+        error_codes,
+        format,
+        functions,
+        parse_quantity,
+        plan_memory,
+        replay,
+        schema,
+    )
+except ImportError as _error:
+    raise LoadError(
+        f"the native part of dras cannot be loaded: {_error}. It loads in the main interpreter of CPython 3.11 and later, on the platform of its "
+        "wheel; in subinterpreters it does not: use threads, or processes",
+        "load",
+    ) from _error
+del refuse_subinterpreters
 
 try:
     __version__ = _version("dras")
@@ -115,11 +157,17 @@ def explain(source: str, values: _Mapping[str, object], variables: _Mapping[str,
 
     Without ``variables`` the names in ``values`` are: texts and truth values by their type, everything else plain numbers.
 
+    Raises:
+        ExpressionError: the text is refused.
+        InputError, InputTypeError: as of :meth:`Expression.evaluate`.
+
     >>> print(explain("cpu > 80% && lag > 5m", {"cpu": 0.91, "lag": 412}, {"cpu": "ratio", "lag": "s"}))
     cpu > 80% && lag > 5m → true
       cpu = 0.91 > 80% → true
       lag = 6m52s > 5m → true
     """
+    if not isinstance(values, _Mapping):
+        raise InputTypeError(f"the values must be a dict, not {type(values).__name__}", "type")
     if variables is None:
         variables = {name: "text" if isinstance(v, str) else "bool" if isinstance(v, bool) else "number" for name, v in values.items()}
     return Expression(source, variables).explain(values)
@@ -131,8 +179,11 @@ __all__ = [
     "UNDEFINED",
     "Accepted",
     "Alert",
+    "Assigned",
+    "Assigner",
     "Attribute",
     "AwaitSavepointStep",
+    "Carried",
     "Change",
     "CompileError",
     "ConfigurationEntries",
@@ -141,8 +192,10 @@ __all__ = [
     "Decision",
     "Diagnostic",
     "Diagnostics",
+    "Difference",
     "DirectionHold",
     "DrasError",
+    "ErrorCode",
     "Explanation",
     "Expression",
     "ExpressionError",
@@ -159,10 +212,15 @@ __all__ = [
     "InputTypeError",
     "Instruction",
     "InternalError",
+    "Library",
+    "LoadError",
+    "MemoryBreakdown",
+    "MemoryPlan",
     "MemoryStep",
     "Metric",
     "NextLook",
     "ParallelismStep",
+    "Parameter",
     "Part",
     "Policy",
     "PolicyError",
@@ -172,25 +230,37 @@ __all__ = [
     "ReadError",
     "ReadReport",
     "Record",
+    "Recording",
+    "Replaced",
+    "Replay",
     "ResourceRequirements",
     "ResourceStep",
     "RestCall",
     "RestartStep",
     "Rule",
     "RuleOutcome",
+    "Said",
     "SnapshotError",
     "StartStep",
     "StateError",
     "StopStep",
+    "Summary",
     "Task",
     "TaskError",
     "TaskFailure",
     "Template",
     "TranslationError",
     "Undefined",
+    "Verdict",
     "VertexStep",
     "__version__",
+    "derive_memory",
+    "error_codes",
     "explain",
     "format",
     "functions",
+    "parse_quantity",
+    "plan_memory",
+    "replay",
+    "schema",
 ]

@@ -6,7 +6,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from html import escape
-from typing import Any, Literal, Self, TypeAlias
+from typing import TYPE_CHECKING, Any, Literal, Self, TypeAlias
+
+if TYPE_CHECKING:
+    from ._dras import Fleet, Policy, Task
 
 Look: TypeAlias = Literal["long", "short"]
 Process: TypeAlias = Literal["task_manager", "job_manager"]
@@ -66,6 +69,8 @@ class Metric:
     """Its id in Flink's REST API."""
     instance_label: str | None
     """The label of its query's result that tells instances apart."""
+    recorded: bool
+    """Whether dras computes it itself at every long look, so that nobody brings samples of it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +82,29 @@ class Attribute:
     """``number``, ``s``, ``B``, ``bool``, ``text`` …"""
     derived: bool
     """Whether dras computes it, so that it cannot be set."""
+
+
+@dataclass(frozen=True, slots=True)
+class Parameter:
+    """A parameter of a document or of one of its strategies."""
+
+    name: str
+    """Its name in expressions: ``cpu.high``."""
+    value: float | bool | str
+    """The value that counts, as it is written in a document: ``"80%"``."""
+    range: str | None
+    """The values that it may be set to: ``10% … 100%``."""
+    default: float | bool | str | None
+    """What a strategy has for it, where it is a strategy's."""
+    doc: str
+    """One sentence for readers."""
+    origin: str
+    """Where its value was said: ``strategies[0].params.high``."""
+    text: str
+    """All of it in a line, for people."""
+
+    def __str__(self) -> str:
+        return self.text
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +120,24 @@ class Function:
     """What it gives, with units, ranges, and what is undefined."""
     examples: tuple[tuple[str, str], ...]
     """Expressions with their results."""
+
+
+@dataclass(frozen=True, slots=True)
+class ErrorCode:
+    """What a code of diagnostics stands for."""
+
+    code: str
+    """``E0201``. Those with ``E`` refuse a text, those with ``W`` warn, those with ``I`` remark."""
+    severity: Literal["error", "warning", "info"]
+    title: str
+    """A few words that name the mistake."""
+    explanation: str
+    """Why it is one, and what to do."""
+    example: str
+    """An input that produces it."""
+    kind: Literal["expression", "document", "library", "lint", "generated"]
+    """What the example is: an expression, a document, a list of documents that extend each other, a document for ``Policy.lint``; or, where it would
+    be too long, a sentence that says how to make one."""
 
 
 # --- values and explanations -----------------------------------------------------------------------------------------------------------------
@@ -479,6 +525,137 @@ class Input:
         return tuple(cls(**one) for one in data)
 
 
+# --- documents -------------------------------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Carried:
+    """What of a task's state could not go along to another document. It is true where there is something."""
+
+    attributes_dropped: tuple[str, ...]
+    """Attributes that the document does not have, or has with another type."""
+    rules_begun_anew: tuple[str, ...]
+    """Rules whose conditions have changed, so that what has held begins anew."""
+    windows: dict[str, Any]
+    """What could not go along of the windows: metrics, long windows, instances, events."""
+
+    def __bool__(self) -> bool:
+        return bool(self.attributes_dropped or self.rules_begun_anew or any(self.windows.values()))
+
+    def __hash__(self) -> int:
+        return hash((self.attributes_dropped, self.rules_begun_anew))
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What one document comes to at a look, as far as it is compared."""
+
+    changes: tuple[ResourceStep, ...]
+    held: tuple[tuple[ResourceStep, str | None], ...]
+    """The changes that guards hold, with the first guard that does."""
+    alerts: tuple[str, ...]
+    """The rules that alert."""
+
+    @classmethod
+    def _of(cls, data: dict[str, Any]) -> Self:
+        held = tuple((ResourceStep._of(step), guard) for step, guard in data["held"])
+        return cls(ResourceStep._all(data["changes"]), held, tuple(data["alerts"]))
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """Two documents that come to different things for one task."""
+
+    task: str
+    at: int
+    """The time of the look, in ms since the epoch."""
+    live: Verdict
+    """What the live document comes to."""
+    other: Verdict
+    """What the other one comes to."""
+
+    @classmethod
+    def _of(cls, data: dict[str, Any]) -> Self:
+        return cls(data["task"], data["at"], Verdict._of(data["live"]), Verdict._of(data["other"]))
+
+
+@dataclass(frozen=True, slots=True)
+class Replaced:
+    """Many tasks moved to another document at once."""
+
+    differences: tuple[Difference, ...]
+    """What is decided otherwise."""
+    carried: dict[str, Carried]
+    """What tasks could not take along, by their ids; those that took everything are not in it."""
+
+    def __hash__(self) -> int:
+        return hash(self.differences)
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """A value of a resolved document, and where it was said."""
+
+    path: str
+    """Where it stands in the resolved document: ``params.late.value``."""
+    value: str
+    """Its JSON."""
+    document: str
+    """The document that said it."""
+    at: str
+    """Where it stands there."""
+
+
+@dataclass(frozen=True, slots=True)
+class Assigned:
+    """The document for a task, and why."""
+
+    document: str | None
+    """Its name; ``None`` where no condition is true and there is no default."""
+    index: int | None
+    """The index of the assignment whose condition is true; ``None`` where none is."""
+    why: tuple[str, ...]
+    """The parts of that condition with their values."""
+    undefined: tuple[str, ...]
+    """Assignments before that one, or all, that could not be decided, each with what is not known."""
+    text: str
+    """All of it for people."""
+
+    def __str__(self) -> str:
+        return self.text
+
+
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """What a replay came to, in numbers."""
+
+    looks: int
+    """Looks, short ones included."""
+    undefined: int
+    """Looks at which a rule could not be answered for lack of data."""
+    with_changes: int
+    """Looks at which something was to change."""
+    instructions: int
+    """Instructions that were different from the one before."""
+    applied: int
+    """Instructions that were taken as applied."""
+    reversals: int
+    """Applied instructions that took a resource back where it came from within an hour."""
+    with_alerts: int
+    """Looks with alerts."""
+    held: dict[str, int]
+    """How often each guard held a change back."""
+    fired: dict[str, int]
+    """How often each rule fired."""
+    span: int
+    """From the first look to the last, in ms."""
+    restarts_per_day: float | None
+    """Applied instructions for each day; ``None`` where the replay spans no time."""
+
+    def __hash__(self) -> int:
+        return hash((self.looks, self.instructions, self.applied, self.span))
+
+
 # --- history ---------------------------------------------------------------------------------------------------------------------------------
 
 
@@ -688,3 +865,69 @@ def restart_steps(data: Iterable[dict[str, Any]]) -> tuple[RestartStep, ...]:
             case other:
                 raise ValueError(f"unknown step {other!r}")
     return tuple(steps)
+
+
+# --- Flink's memory --------------------------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class MemoryBreakdown:
+    """Every component of a process in bytes, as Flink derives it. What a JobManager does not have is 0."""
+
+    kind: Process
+    framework_heap: int
+    task_heap: int
+    """Of a JobManager its whole heap."""
+    framework_off_heap: int
+    task_off_heap: int
+    """Of a JobManager its whole off-heap memory."""
+    network: int
+    managed: int
+    metaspace: int
+    """Also ``-XX:MaxMetaspaceSize``."""
+    overhead: int
+    """Threads, code cache, and whatever native memory no other component counts."""
+    jvm_heap: int
+    """``-Xmx``: framework and task heap."""
+    jvm_direct: int
+    """``-XX:MaxDirectMemorySize``: framework and task off-heap memory, and network."""
+    flink: int
+    """Total Flink memory."""
+    process: int
+    """Total process memory: what the container or the host must have."""
+
+
+@dataclass(frozen=True, slots=True)
+class MemoryPlan:
+    """The configuration in which components are as large as asked."""
+
+    entries: dict[str, str]
+    """The entries to set, on top of those that there are; empty where nothing has to change."""
+    before: MemoryBreakdown | None
+    """What Flink makes of the present configuration."""
+    after: MemoryBreakdown
+    """What it makes of the new one."""
+
+    def __hash__(self) -> int:
+        return hash((self.before, self.after))
+
+
+# --- pickle ----------------------------------------------------------------------------------------------------------------------------------
+
+
+def restore_task(policy: Policy, snapshot: bytes) -> Task:
+    """The task of a snapshot, for pickle."""
+    from ._dras import Task
+
+    return Task.restore(policy, snapshot)[0]
+
+
+def restore_fleet(policy: Policy, snapshots: Iterable[bytes | tuple[Policy, bytes]]) -> Fleet:
+    """The fleet of its tasks' snapshots, each with its policy where that is another one than the fleet's, for pickle."""
+    from ._dras import Fleet, Task
+
+    fleet, _ = Fleet.restore(policy, ())
+    for snapshot in snapshots:
+        of, data = (policy, snapshot) if isinstance(snapshot, bytes) else snapshot
+        fleet.add(Task.restore(of, data)[0])
+    return fleet

@@ -1,6 +1,6 @@
 """The native part of the package. Import its classes from ``dras``."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any, Literal, SupportsFloat, SupportsIndex, TypeAlias, final, overload
 
@@ -11,10 +11,14 @@ from typing_extensions import Buffer
 from ._data import (
     Accepted,
     Alert,
+    Assigned,
     Attribute,
+    Carried,
     Change,
     ConfigurationEntries,
     Counters,
+    Difference,
+    ErrorCode,
     Explanation,
     FleetReport,
     Function,
@@ -23,19 +27,26 @@ from ._data import (
     History,
     Input,
     Look,
+    MemoryBreakdown,
+    MemoryPlan,
     MemoryStep,
     Metric,
     NextLook,
     ParallelismStep,
+    Parameter,
+    Process,
     ProcessMemory,
     Query,
     ReadReport,
+    Replaced,
     ResourceRequirements,
     ResourceStep,
     RestartStep,
     Rule,
     RuleOutcome,
     RuleState,
+    Said,
+    Summary,
     TaskFailure,
     Undefined,
 )
@@ -61,16 +72,26 @@ _Times: TypeAlias = npt.NDArray[Any] | Buffer | Sequence[_Time]
 ``datetime64``, which is UTC; or a list."""
 
 __all__ = [
+    "Assigner",
     "Decision",
     "Expression",
     "Fleet",
     "FleetDecisions",
     "Instruction",
+    "Library",
     "Policy",
+    "Recording",
+    "Replay",
     "Task",
     "Template",
+    "derive_memory",
+    "error_codes",
     "format",
     "functions",
+    "parse_quantity",
+    "plan_memory",
+    "replay",
+    "schema",
 ]
 
 def format(source: str, /) -> str:
@@ -87,6 +108,79 @@ def format(source: str, /) -> str:
 def functions() -> tuple[Function, ...]:
     """All functions of the expression language, with their documentation and examples."""
 
+def schema() -> dict[str, Any]:
+    """The JSON Schema (2020-12) of rule documents: every field with its type and its explanation."""
+
+def error_codes() -> tuple[ErrorCode, ...]:
+    """All codes of diagnostics: what each names, why it is a mistake, what to do, and an input that produces it."""
+
+def parse_quantity(text: str, /) -> tuple[float, str]:
+    """What a text such as ``"5m"``, ``"2GiB"`` or ``"80%"`` is worth in seconds, bytes or plain numbers, and of what unit it is: ``s``,
+    ``B``, ``number``.
+
+    >>> import dras
+    >>> dras.parse_quantity("1h30m")
+    (5400.0, 's')
+
+    Raises:
+        InputError: it is no number with a unit.
+    """
+
+def derive_memory(process: Process, configuration: Mapping[str, str | float | bool], /) -> MemoryBreakdown:
+    """What Flink makes of a memory configuration, to the byte: every component of a process.
+
+    >>> import dras
+    >>> dras.derive_memory("task_manager", {"taskmanager.memory.process.size": "1728m"}).task_heap
+    402653174
+
+    Raises:
+        InputError: Flink, or its JVM, would not start with it; the message says which rule is broken, with its numbers.
+    """
+
+def plan_memory(
+    process: Process,
+    configuration: Mapping[str, str | float | bool],
+    targets: Mapping[str, _Number],
+    /,
+    *,
+    total: _Number | None = None,
+    step: _Number | None = None,
+) -> MemoryPlan:
+    """The smallest configuration in which components are at least as large as asked, in the style of the present one.
+
+    ``targets`` are bytes, or texts such as ``"512MiB"``, by the name of the component: ``task_heap``, ``managed`` … ``total`` is the process memory
+    to reach, upwards or downwards; sizes are multiples of ``step``, which is 1 MiB where it is left out.
+
+    >>> import dras
+    >>> plan = dras.plan_memory("task_manager", {"taskmanager.memory.process.size": "1728m"}, {"task_heap": "512MiB"})
+    >>> plan.entries
+    {'taskmanager.memory.process.size': '1992m'}
+
+    Raises:
+        InputError: Flink would not start with the present configuration, there is no such component, or no configuration does what is asked.
+    """
+
+def replay(
+    policy: Policy,
+    recording: Recording,
+    *,
+    start: _Time | None = None,
+    end: _Time | None = None,
+    follow: _Number | None = None,
+    keep: Literal["matters", "all"] | None = None,
+    progress: Callable[[float], object] | None = None,
+) -> Replay:
+    """Looks at a recording as often as the document's ``timing`` says, as a platform would have, with the interpreter released.
+
+    The recorded metrics stay what they were: a replay shows when and why a document acts and what its guards hold back, and is no model of what
+    another parallelism would have done to the job. With ``follow`` each instruction is taken as applied after that time; without it, none is.
+    Decisions that matter are kept, with ``keep="all"`` all of them. ``progress`` is called now and then with the share that is done; Ctrl-C, or
+    an exception of ``progress``, ends the replay.
+
+    Raises:
+        TaskError: the recording is empty, has no metric of the document, or an attribute of another type than the document says.
+    """
+
 @final
 class Policy:
     """A compiled rule document: immutable, shared by all tasks of a kind.
@@ -98,7 +192,7 @@ class Policy:
     >>> import dras
     >>> rule = {"name": "up", "when": "uptime > 5m && parallelism < 2", "then": {"parallelism": "2"}}
     >>> dras.Policy({"version": 1, "name": "small", "rules": [rule]})
-    <Policy "small": 1 rules (up)>
+    <Policy "small": 1 rule (up)>
 
     Raises:
         PolicyError: the document is refused; its ``diagnostics`` say everything that is wrong with it, with path, line and column.
@@ -127,6 +221,9 @@ class Policy:
     def attributes(self) -> tuple[Attribute, ...]:
         """The attributes that expressions may use, built-in ones among them."""
     @property
+    def parameters(self) -> tuple[Parameter, ...]:
+        """The parameters, by name, with the value that counts, its range, the strategy's default and where the value comes from."""
+    @property
     def limits(self) -> dict[str, Any]:
         """The least and most of each resource, as in a document."""
     @property
@@ -135,8 +232,18 @@ class Policy:
     @property
     def document(self) -> dict[str, Any]:
         """The document that it was made of."""
-    def bytes_per_task(self, task_managers: int = 1) -> int:
-        """What the windows of a task with that many TaskManagers may take of memory, known before anything runs."""
+    def lint(self, *, retention: _Number | None = None) -> Diagnostics:
+        """What is odd about the rules beside each other: conditions that are never or always true, rules that contradict or repeat each other,
+        thresholds in the wrong order, rules that go up and down for ever at a constant load; each with an example where there is one.
+
+        ``retention`` is how far back samples can be had; windows that reach further are reported.
+        """
+    def bytes_per_task(self, task_managers: int | None = None) -> int:
+        """What the windows of a task with that many TaskManagers (one, where it is left out) may take of memory, known before anything runs.
+
+        Raises:
+            InputError: the number is negative or huge.
+        """
     def __eq__(self, other: object, /) -> bool: ...
     def __hash__(self) -> int: ...
     def __copy__(self) -> Policy: ...
@@ -302,7 +409,8 @@ class Task:
             TaskError: a metric is unknown or holds texts, or ``now`` went back.
         """
     def column(self, metric: str, times: _Times, values: _Floats, *, now: _Time, instance: str | None = None) -> Accepted:
-        """Takes many samples of one series, in any order. Arrays are read where they lie.
+        """Takes many samples of one series, in any order. Arrays are read where they lie. Ctrl-C ends a call with millions of samples with a part of
+        them taken; handing over all of them again does no harm.
 
         Raises:
             TaskError: the metric is unknown or holds texts, ``now`` went back, or times and values are not equally many.
@@ -364,6 +472,44 @@ class Task:
         Raises:
             TaskError: ``now`` went back.
         """
+    def snapshot(self) -> bytes:
+        """The whole state as bytes: attributes, labels, windows, how long rules have held, history. Equal states give equal bytes, and a later
+        version of dras reads them. Tasks can be pickled, too.
+        """
+    @staticmethod
+    def restore(policy: Policy, snapshot: bytes | bytearray | memoryview, /) -> tuple[Task, Carried]:
+        """The task of a snapshot, under the same document or another one, and what could not go along.
+
+        Raises:
+            SnapshotError: the bytes are no snapshot, were cut short or changed, or come from a version that this one cannot read.
+        """
+    def rebind(self, policy: Policy, /) -> Carried:
+        """Moves the task to another document, with its samples, attributes and history, and says what could not go along."""
+    def compare(self, policy: Policy, now: _Time, /) -> Difference | None:
+        """What another document would decide otherwise, if both looked at the task now. Nothing is changed.
+
+        Raises:
+            TaskError: ``now`` went back.
+        """
+    def start_shadow(self, policy: Policy, /) -> None:
+        """Tries out another document beside the live one: it is fed the same samples from now on, looks when ``decide`` does, and changes nothing."""
+    def stop_shadow(self) -> None:
+        """Ends that."""
+    def promote_shadow(self) -> None:
+        """Makes the other document the live one, with all that it has seen.
+
+        Raises:
+            InputError: there is none.
+        """
+    @property
+    def shadow(self) -> Policy | None:
+        """The document that is tried out."""
+    @property
+    def shadow_decision(self) -> Decision | None:
+        """What it came to at the last look."""
+    @property
+    def shadow_difference(self) -> Difference | None:
+        """Where that was something else than what the live document came to."""
     def next_look(self, after: _Time) -> NextLook:
         """The first look that is due after ``after``, by the document's ``timing``; spread, so that tasks take turns."""
     def applied(self, instruction: Instruction | str, *, now: _Time, at: _Time | None = None) -> None:
@@ -578,8 +724,10 @@ class Fleet:
     @property
     def ids(self) -> tuple[str, ...]:
         """The ids of its tasks, in the order in which they were added."""
-    def add(self, id: str, *, attributes: Mapping[str, _Number | bool | None] | None = None, labels: Mapping[str, str] | None = None) -> Task:
-        """Adds a task and gives it.
+    def add(
+        self, task: str | Task, *, attributes: Mapping[str, _Number | bool | None] | None = None, labels: Mapping[str, str] | None = None
+    ) -> Task:
+        """Adds a task and gives it: a new one of that id, or one that there is already, such as one restored from a snapshot.
 
         Raises:
             InputError: the fleet has a task of that id.
@@ -613,7 +761,8 @@ class Fleet:
     def ingest(self, series: npt.NDArray[Any] | Buffer | Sequence[int], times: _Time | _Times, values: _Floats, *, now: _Time) -> FleetReport:
         """Takes samples of many series: for each a handle (``int64``), a time (``int64``, or one for all) and a value (``float64``).
 
-        Samples of one series that stand one after the other are taken together. Arrays are read where they lie, with the interpreter released.
+        Samples of one series that stand one after the other are taken together. Arrays are read where they lie, with the interpreter released. Ctrl-C
+        ends the call with a part of the samples taken; handing over all of them again does no harm.
 
         Raises:
             InputError: a handle is not one of this fleet, or columns are not equally long; nothing is taken then.
@@ -624,6 +773,37 @@ class Fleet:
         Raises:
             ReadError: the body is not such an answer; nothing is taken then.
             TaskError: the metric is unknown.
+        """
+    def compare(self, policy: Policy, now: _Time, /) -> tuple[Difference, ...]:
+        """The tasks about which another document would decide otherwise, if both looked at them now. Nothing is changed.
+
+        Raises:
+            TaskError: ``now`` went back for a task.
+        """
+    def replace(self, policy: Policy, now: _Time, /) -> Replaced:
+        """Moves all tasks to another document, and says what is decided otherwise now and what could not go along. Handles of series stay.
+
+        Raises:
+            TaskError: ``now`` went back for a task; nothing is changed then.
+        """
+    def start_shadow(self, policy: Policy, /) -> None:
+        """Tries out another document beside the live one of every task, in place of those that are tried out already; ``decide`` reports
+        ``differences``. Where it ends early, by Ctrl-C for example, no task has a shadow that this call began.
+        """
+    def stop_shadow(self) -> None:
+        """Ends that."""
+    def snapshots(self) -> dict[str, bytes]:
+        """The snapshots of all tasks, by their ids, in the order of the fleet. Fleets can be pickled, too."""
+    @staticmethod
+    def restore(
+        policy: Policy, snapshots: Mapping[str, bytes | bytearray | memoryview] | Iterable[bytes | bytearray | memoryview], /
+    ) -> tuple[Fleet, dict[str, Carried]]:
+        """The fleet of what ``snapshots`` gave, or of several snapshots, under the same document or another one; and what could not go along, by the
+        ids of the tasks that left something behind. Handles of series are new: ask ``series`` for them.
+
+        Raises:
+            SnapshotError: the bytes of a task are no snapshot, were cut short or changed, or are those of another task.
+            InputError: two are of the same task.
         """
     def due(self, after: _Time, until: _Time) -> dict[Look, list[str]]:
         """The tasks for which a look is due after ``after`` and not after ``until``, by the kind of the look; a long look takes the place of short
@@ -666,6 +846,9 @@ class FleetDecisions:
     def errors(self) -> tuple[TaskFailure, ...]:
         """The tasks that could not be looked at."""
     @property
+    def differences(self) -> tuple[Difference, ...]:
+        """The tasks whose shadow came to something else."""
+    @property
     def instructions(self) -> tuple[Instruction, ...]:
         """What to do."""
     def __len__(self) -> int: ...
@@ -677,3 +860,134 @@ class FleetDecisions:
     @overload
     def __getitem__(self, task: str, /) -> Decision: ...
     def _repr_html_(self) -> str: ...
+
+@final
+class Library:
+    """Documents by name, which may extend each other. What a document says itself goes on top of what it ``extends``.
+
+    >>> import dras
+    >>> base = {"version": 1, "name": "base", "rules": [{"name": "up", "when": "uptime > 5m", "then": {"parallelism": "4"}}]}
+    >>> library = dras.Library([base, {"version": 1, "name": "orders", "extends": "base", "limits": {"parallelism": {"max": 3}}}])
+    >>> library.policy("orders").limits
+    {'parallelism': {'max': 3}}
+
+    Raises:
+        PolicyError: a document is refused, has no name or one that is taken, or extends itself.
+    """
+
+    def __new__(cls, documents: Iterable[Mapping[str, Any] | _Text] | None = None, /) -> Library: ...
+    def add(self, document: Mapping[str, Any] | _Text, /) -> str:
+        """Adds a document and gives its name. Documents may be added in any order.
+
+        Raises:
+            PolicyError: it is refused; the library is as before.
+        """
+    def replace(self, document: Mapping[str, Any] | _Text, /) -> tuple[str, ...]:
+        """Replaces the document of the same name, and gives the names of all documents that are different now.
+
+        Raises:
+            PolicyError: it is refused, or a document that extends it would be; the library is as before.
+        """
+    def remove(self, name: str, /) -> None:
+        """Removes a document.
+
+        Raises:
+            PolicyError: there is none of that name, or another one extends it.
+        """
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The names of its documents, in order."""
+    def parents(self, name: str, /) -> tuple[str, ...]:
+        """The documents that a document extends directly."""
+    def dependents(self, name: str, /) -> tuple[str, ...]:
+        """The documents that extend a document, directly or through others."""
+    def resolve(self, name: str, /) -> dict[str, Any]:
+        """A document with everything that it inherits.
+
+        Raises:
+            PolicyError: there is none of that name, or it cannot be resolved.
+        """
+    def origins(self, name: str, /) -> tuple[Said, ...]:
+        """Every value of a resolved document, with the document and place where it was said.
+
+        Raises:
+            PolicyError: there is none of that name, or it cannot be resolved.
+        """
+    def policy(self, name: str, /) -> Policy:
+        """A document with everything that it inherits, compiled.
+
+        Raises:
+            PolicyError: there is none of that name, or it is refused.
+        """
+    def __len__(self) -> int: ...
+    def __contains__(self, name: object, /) -> bool: ...
+    def __iter__(self) -> Iterator[str]: ...
+
+@final
+class Assigner:
+    """Chooses a document for a task by the task's attributes: the first assignment whose condition is true.
+
+    >>> import dras
+    >>> large = {"when": "parallelism > 64", "document": "large"}
+    >>> assigner = dras.Assigner({"version": 1, "assignments": [large], "default": "etl"})
+    >>> assigner.assign({"parallelism": 128}).document
+    'large'
+
+    Raises:
+        PolicyError: the assignments are refused; ``diagnostics`` say everything that is wrong with them.
+    """
+
+    def __new__(cls, assignments: Mapping[str, Any] | _Text, /) -> Assigner: ...
+    @property
+    def documents(self) -> tuple[str, ...]:
+        """The documents that are named."""
+    @property
+    def warnings(self) -> Diagnostics:
+        """What is odd about the conditions, though they compile."""
+    def check(self, library: Library, /) -> Diagnostics:
+        """The documents that a library does not have."""
+    def assign(self, attributes: Mapping[str, _Number | bool | None], /) -> Assigned:
+        """The document for a task with these attributes, and why. A condition that is undefined is not true, but reported.
+
+        Raises:
+            TaskError: an attribute is of another type than declared, or not finite.
+        """
+
+@final
+class Recording:
+    """What was measured and known of one task over some time, for ``replay``."""
+
+    def __new__(cls, task: str, *, labels: Mapping[str, str] | None = None) -> Recording: ...
+    @property
+    def task(self) -> str:
+        """The task's id."""
+    @property
+    def span(self) -> tuple[int, int] | None:
+        """The first and the last time of a sample or event, in ms since the epoch."""
+    def series(self, metric: str, times: _Times, values: _Floats, *, instance: str | None = None) -> None:
+        """Adds samples in the metric's declared unit, in any order; NaN is "asked, not available".
+
+        Raises:
+            InputError: times and values are not equally many.
+        """
+    def event(self, metric: str, message: str, at: _Time, *, instance: str | None = None) -> None:
+        """Adds an event: an exception or another log line."""
+    def mark(self, mark: Literal["restart", "change"], at: _Time) -> None:
+        """Adds a restart or a change of resources."""
+    def attribute(self, name: str, value: SupportsFloat | bool | str, at: _Time) -> None:
+        """Says what an attribute was from a time on, in its declared unit (seconds and bytes for the built-in ones)."""
+    def flink_configuration(self, entries: Mapping[str, str | float | bool], at: _Time) -> None:
+        """Says with what Flink configuration the task ran from a time on."""
+
+@final
+class Replay:
+    """What a replay came to: its decisions, oldest first, and a summary."""
+
+    @property
+    def summary(self) -> Summary:
+        """The replay in numbers."""
+    @property
+    def decisions(self) -> tuple[Decision, ...]:
+        """The decisions that matter, or all of them."""
+    def __len__(self) -> int: ...
+    def __iter__(self) -> Iterator[Decision]: ...

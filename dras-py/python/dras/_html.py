@@ -31,8 +31,18 @@ def _until(what: str, left: timedelta | None) -> str:
     return what if left is None else f"{what}, {left} left"
 
 
+def _amount(resource: str, value: float) -> str:
+    """So many subtasks, or so much memory."""
+    if resource == "parallelism":
+        return f"{value:g}"
+    for unit, size in (("GiB", 1024**3), ("MiB", 1024**2), ("KiB", 1024)):
+        if value >= size:
+            return f"{value / size:.4g}{unit}"
+    return f"{value:g}B"
+
+
 def _amounts(step: Change | ResourceStep) -> str:
-    return f"{step.from_:g} → {step.to:g}"
+    return f"{_amount(step.resource, step.from_)} → {_amount(step.resource, step.to)}"
 
 
 def decision(d: Decision) -> str:
@@ -41,13 +51,18 @@ def decision(d: Decision) -> str:
     parts = [f'<div class="dras"><b>{headline}</b>']
     parts += [f'<div style="color:#c62828">⚠ {escape(alert.rule)}: {escape(alert.text)}</div>' for alert in d.alerts]
     parts += [f"<div>somebody else changed {escape(s.resource)} {_amounts(s)}</div>" for s in d.external]
+    for m in d.memory:
+        before = "" if m.from_ is None else f"{_amount('memory', m.from_)} → "
+        entries = ", ".join(f"<code>{escape(key)}: {escape(value)}</code>" for key, value in m.entries.items())
+        parts.append(f"<div>{m.process.replace('_', ' ')}: {before}{_amount('memory', m.to)}, with {entries}</div>")
 
     rules = []
     for rule in d.rules:
         lines = list(rule.explanation)
         for proposal in rule.proposals:
             by = f" by {proposal.by}" if proposal.by else ""
-            lines.append(f"⇒ {proposal.resource}: {proposal.fate.replace('_', ' ')}{by}")
+            target = "" if proposal.target is None else " " + _amount(proposal.resource, proposal.target)
+            lines.append(f"⇒ {proposal.resource}{target}: {proposal.fate.replace('_', ' ')}{by}")
         colour = _COLOURS[rule.state]
         rules.append((escape(rule.rule), f'<span style="color:{colour}">{escape(rule.outcome)}</span>', _lines(lines)))
     parts.append(_table(("rule", "came to", "because"), rules))
@@ -65,7 +80,7 @@ def decision(d: Decision) -> str:
     parts.append(_table(("guard", "holds"), guards))
 
     inputs = ((f"<code>{escape(i.text)}</code>", escape((i.undefined and f"undefined: {i.undefined}") or i.shown)) for i in d.inputs)
-    parts.append(_table(("value", ""), inputs))
+    parts.append(_table(("input", "value"), inputs))
     if d.instruction is not None:
         parts.append(f"<div>⇒ {escape(str(d.instruction))}</div>")
     parts.append("</div>")
@@ -89,6 +104,6 @@ def fleet(decisions: FleetDecisions) -> str:
 def policy(p: Policy) -> str:
     """A policy: its rules, and what is odd about its document."""
     rules = ((escape(r.name), escape(str(r.hold) if r.hold else ""), "urgent" if r.urgent else "", escape(r.doc)) for r in p.rules)
-    table = _table(("rule", "holds for", "", ""), rules)
+    table = _table(("rule", "holds for", "looks", "what it is for"), rules)
     warnings = p.warnings._repr_html_() if p.warnings else ""
     return f'<div class="dras"><b>{escape(repr(p)[1:-1])}</b>{table}{warnings}</div>'

@@ -21,6 +21,7 @@ __all__ = [
     "InputError",
     "InputTypeError",
     "InternalError",
+    "LoadError",
     "PolicyError",
     "ReadError",
     "SnapshotError",
@@ -40,7 +41,7 @@ class Diagnostic:
     code: str
     """The stable code, e.g. ``E0201``; the page on errors explains each."""
     severity: str
-    """``error`` or ``warning``."""
+    """``error``, ``warning``, or ``info`` for what may well be meant so."""
     message: str
     """What is wrong, in one line."""
     path: str
@@ -85,7 +86,7 @@ class Diagnostics(tuple[Diagnostic, ...]):
     def _repr_html_(self) -> str:
         if not self:
             return '<div class="dras">nothing to report</div>'
-        colours = {"info": "#5a7", "error": "#c62828", "warning": "#b26a00"}
+        colours = {"error": "#c62828", "warning": "#b26a00", "info": "#1565c0"}
         parts = (
             f'<pre style="margin:0 0 .6em;padding:.4em .8em;border-left:4px solid {colours[d.severity]}">{escape(d.rendered)}</pre>' for d in self
         )
@@ -163,3 +164,7 @@ class StateError(DrasError, RuntimeError):
 
 class InternalError(DrasError, RuntimeError):
     """A mistake in dras itself. Please report it; other objects are not affected."""
+
+
+class LoadError(DrasError, ImportError):
+    """The native part of the package cannot be loaded: in a subinterpreter, or because it is not there or is for another platform."""

@@ -367,10 +367,10 @@ impl Checker<'_> {
                 format!("`{text}` is outside {lo} to {hi}"),
             )
             .label(format!("from {lo} to {hi}"));
-        let d = if x > 1.0 && x <= 100.0 && hi == 1.0 {
+        let d = if x > 1.0 && x <= 100.0 && hi == 1.0 && !text.ends_with('%') {
             d.help(format!("write `{text}%`"))
         } else {
-            d
+            d.help(format!("write a constant between {lo} and {hi}"))
         };
         self.report(d);
         None

@@ -505,6 +505,7 @@ impl Checker<'_> {
             && t > 1.0
             && t <= 100.0
             && matches!(self.ast.node(threshold.0).kind, NodeKind::Number(..))
+            && !text.ends_with('%')
         {
             d.help(format!("the metric is a ratio: write `{text}%`"))
         } else {

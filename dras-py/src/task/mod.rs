@@ -1,32 +1,31 @@
 //! `dras.Task`: one running Flink job.
 
+mod column;
+mod convert;
+mod state;
+
 use std::sync::Arc;
 
-use dras_core::engine::{self, AttributeValue, DecideError, LookKind, ReadError};
-use dras_core::lang::Type;
-use dras_core::metrics::{Accepted, Mark, MetricId};
-use dras_core::units::{Millis, Unit};
+use dras_core::engine::{self, AttributeValue, ReadError};
+use dras_core::metrics::{Mark, MetricId};
 use pyo3::prelude::*;
-use pyo3::types::{PyBool, PyDict, PyString, PyTuple};
+use pyo3::types::{PyBytes, PyDict, PyTuple};
+
+use convert::{Attributes, decide_error, key_of, read_error, read_report};
+pub(crate) use convert::{
+    accepted, attribute_value, attributes_of, carried, configuration_entries, difference, labels_of, look_kind,
+    policy_of, snapshot_bytes, task_error,
+};
+pub(crate) use state::State;
 
 use crate::columns::{floats, times};
 use crate::convert::{body, items, number, str_of, text, time, time_or, word};
 use crate::decision::Decision;
-use crate::errors::{Class, bad_input, wrong_type};
-use crate::instruction::Instruction;
-use crate::lock::Shared;
+use crate::errors::bad_input;
+use crate::lock::{Shared as Lock, guarded};
 use crate::policy::Policy;
 use crate::python::Data;
 use crate::to_python::to_python;
-
-/// The state of a task, with the policy that it belongs to.
-pub(crate) struct State {
-    pub(crate) policy: Policy,
-    pub(crate) task: engine::Task,
-}
-
-/// Columns longer than this are taken with the interpreter released.
-const LONG: usize = 2048;
 
 /// One running Flink job, as dras sees it: its attributes, the windows of its metrics, how long each rule's condition has held, and its history.
 ///
@@ -37,116 +36,31 @@ const LONG: usize = 2048;
 #[pyclass(frozen, module = "dras")]
 pub(crate) struct Task {
     pub(crate) id: Arc<str>,
-    pub(crate) state: Arc<Shared<State>>,
-}
-
-pub(crate) const LOOKS: [(&str, LookKind); 2] = [("long", LookKind::Long), ("short", LookKind::Short)];
-
-/// The kind of a look.
-pub(crate) fn look_kind(value: Option<&Bound<'_, PyAny>>) -> PyResult<LookKind> {
-    value.map_or(Ok(LookKind::Long), |value| word(value, "look", &LOOKS))
-}
-
-pub(crate) fn task_error(py: Python<'_>, error: &engine::TaskError) -> PyErr {
-    Class::Task.error(py, error.to_string(), error.code())
-}
-
-pub(crate) fn decide_error(py: Python<'_>, error: &DecideError) -> PyErr {
-    Class::Task.error(py, error.to_string(), error.code())
-}
-
-pub(crate) fn read_error(py: Python<'_>, error: &ReadError) -> PyErr {
-    let class = match error {
-        ReadError::Task(_) | ReadError::Render { .. } => Class::Task,
-        _ => Class::Read,
-    };
-    class.error(py, error.to_string(), error.code())
-}
-
-pub(crate) fn accepted(py: Python<'_>, a: Accepted) -> PyResult<Bound<'_, PyAny>> {
-    Data::Accepted.make(py, (a.stored, a.ignored, a.resolved, a.refused, a.unused))
-}
-
-pub(crate) fn read_report<'py>(py: Python<'py>, report: &engine::ReadReport) -> PyResult<Bound<'py, PyAny>> {
-    let notes = PyTuple::new(py, &report.notes)?;
-    Data::ReadReport.make(py, (report.series, accepted(py, report.accepted)?, notes))
-}
-
-/// The value of an attribute, in its declared unit.
-pub(crate) fn attribute_value(
-    policy: &engine::Policy,
-    name: &str,
-    value: &Bound<'_, PyAny>,
-) -> PyResult<AttributeValue> {
-    if let Ok(truth) = value.cast::<PyBool>() {
-        return Ok(AttributeValue::Bool(truth.is_true()));
-    }
-    let attribute = policy
-        .attribute(name)
-        .and_then(|_| policy.attributes().iter().find(|a| a.name == name));
-    let what = || format!("the attribute `{name}`");
-    match attribute.map(|a| (a.ty, a.factor())) {
-        Some((Type::Number(unit), factor)) => Ok(AttributeValue::Number(number(value, unit, factor, what)?)),
-        // What suits no attribute of this name the core says better.
-        _ if value.is_instance_of::<PyString>() => Ok(AttributeValue::Text(text(value, &what())?.to_owned())),
-        _ => Ok(AttributeValue::Number(number(value, Unit::NUMBER, 1.0, what)?)),
-    }
-}
-
-/// Attributes with their values; `None` is for those that are not known any more.
-pub(crate) type Attributes = Vec<(String, Option<AttributeValue>)>;
-
-pub(crate) fn attributes_of(policy: &engine::Policy, given: &Bound<'_, PyAny>) -> PyResult<Attributes> {
-    let mut all = Attributes::new();
-    for (name, value) in items(given, "the attributes")? {
-        let name = str_of(&name, "the name of an attribute")?;
-        let value = if value.is_none() {
-            None
-        } else {
-            Some(attribute_value(policy, name, &value)?)
-        };
-        all.push((name.to_owned(), value));
-    }
-    Ok(all)
-}
-
-pub(crate) fn labels_of(given: &Bound<'_, PyAny>) -> PyResult<Vec<(String, String)>> {
-    let pair = |(name, value): &(Bound<'_, PyString>, Bound<'_, PyAny>)| {
-        let name = str_of(name, "the name of a label")?.to_owned();
-        let value = text(value, &format!("the label `{name}`"))?.to_owned();
-        Ok((name, value))
-    };
-    items(given, "the labels")?.iter().map(pair).collect()
-}
-
-impl State {
-    /// All of the attributes, or none.
-    pub(crate) fn set(&mut self, attributes: &Attributes) -> Result<(), engine::TaskError> {
-        let all = attributes.iter().map(|(name, value)| (name.as_str(), value.clone()));
-        self.task.set_all(self.policy.core(), all)
-    }
-
-    pub(crate) fn metric(&self, name: &str) -> Result<MetricId, engine::TaskError> {
-        self.policy.core().metric_named(name)
-    }
-
-    pub(crate) fn decide(&mut self, now: Millis, kind: LookKind) -> Result<engine::Decision, DecideError> {
-        let mut decision = engine::Decision::new(self.policy.core());
-        engine::decide_into(self.policy.core(), &mut self.task, now, kind, &mut decision)?;
-        Ok(decision)
-    }
+    pub(crate) state: Arc<Lock<State>>,
 }
 
 impl Task {
-    pub(crate) fn of(policy: &Policy, id: &str) -> Result<Task, engine::TaskError> {
-        let task = engine::Task::new(policy.core(), id)?;
-        Ok(Task {
-            id: id.into(),
-            state: Arc::new(Shared::new(State {
-                policy: policy.clone(),
+    pub(crate) fn around(policy: Policy, task: engine::Task) -> Task {
+        Task {
+            id: task.id().into(),
+            state: Arc::new(Lock::new(State {
+                policy,
                 task,
+                shadow: None,
             })),
-        })
+        }
+    }
+
+    pub(crate) fn of(policy: &Policy, id: &str) -> Result<Task, engine::TaskError> {
+        Ok(Task::around(policy.clone(), engine::Task::new(policy.core(), id)?))
+    }
+
+    /// Another name of the same task.
+    pub(crate) fn again(&self) -> Task {
+        Task {
+            id: Arc::clone(&self.id),
+            state: Arc::clone(&self.state),
+        }
     }
 
     /// Calls `work` with the interpreter held.
@@ -187,15 +101,13 @@ impl Task {
         labels: Option<&Bound<'_, PyAny>>,
     ) -> PyResult<Task> {
         let py = policy.py();
-        let policy = policy
-            .cast::<Policy>()
-            .map_err(|_| wrong_type(policy, "policy", "a Policy"))?;
-        let task = Task::of(policy.get(), text(id, "id")?).map_err(|error| task_error(py, &error))?;
+        let policy = policy_of(policy)?;
+        let task = Task::of(policy, text(id, "id")?).map_err(|error| task_error(py, &error))?;
         if let Some(labels) = labels {
             task.set_labels(py, labels)?;
         }
         if let Some(attributes) = attributes {
-            let attributes = attributes_of(policy.get().core(), attributes)?;
+            let attributes = attributes_of(policy.core(), attributes)?;
             task.with(py, |state| state.set(&attributes))?;
         }
         Ok(task)
@@ -209,7 +121,7 @@ impl Task {
 
     /// The policy that it belongs to.
     #[getter]
-    fn policy(&self, py: Python<'_>) -> PyResult<Policy> {
+    pub(crate) fn policy(&self, py: Python<'_>) -> PyResult<Policy> {
         self.state.with(py, |state| state.policy.clone())
     }
 
@@ -255,23 +167,7 @@ impl Task {
     /// Raises:
     ///     TaskError: Flink would not start with it; the message says why.
     fn set_flink_configuration(&self, py: Python<'_>, entries: &Bound<'_, PyAny>) -> PyResult<()> {
-        let mut all = Vec::new();
-        for (key, value) in items(entries, "the configuration")? {
-            let key = str_of(&key, "a key of the configuration")?.to_owned();
-            // YAML makes numbers and truth values of some.
-            let value = match value.cast::<PyString>() {
-                Ok(text) => str_of(text, &key)?.to_owned(),
-                Err(_) if value.is_instance_of::<PyBool>() => value.str()?.to_string().to_lowercase(),
-                Err(_)
-                    if value.is_instance_of::<pyo3::types::PyInt>()
-                        || value.is_instance_of::<pyo3::types::PyFloat>() =>
-                {
-                    value.str()?.to_string()
-                }
-                Err(_) => return Err(wrong_type(&value, &format!("the entry `{key}`"), "a str")),
-            };
-            all.push((key, value));
-        }
+        let all = configuration_entries(entries)?;
         self.with(py, |state| state.task.set_flink_configuration(state.policy.core(), all))
     }
 
@@ -294,9 +190,10 @@ impl Task {
         let at = time_or(at, "at", now)?;
         let instance = Task::named(instance)?;
         let policy = self.policy(py)?;
-        let mut row: Vec<(MetricId, f64)> = Vec::new();
-        for (name, value) in items(values, "the values")? {
-            let name = str_of(&name, "the name of a metric")?;
+        let values = items(values, "the values")?;
+        let mut row: Vec<(&str, f64)> = Vec::with_capacity(values.len());
+        for (name, value) in &values {
+            let name = str_of(name, "the name of a metric")?;
             let metric = policy
                 .core()
                 .metric_named(name)
@@ -306,19 +203,29 @@ impl Task {
                 // Asked for, and not available.
                 f64::NAN
             } else {
-                number(&value, unit.dimension, unit.factor, || format!("the metric `{name}`"))?
+                number(value, unit.dimension, unit.factor, || format!("the metric `{name}`"))?
             };
-            row.push((metric, value));
+            row.push((name, value));
         }
+        let mut handles: Vec<(MetricId, f64)> = Vec::with_capacity(row.len());
         let taken = self.with(py, |state| {
-            let policy = state.policy.core();
-            let instance = state.task.instance(policy, &instance)?;
-            state.task.row(policy, now, instance, at, &row)
+            state.feed(&[], |policy, task| {
+                handles.clear();
+                for (name, value) in &row {
+                    // What the live document has was seen above; a shadow may have less.
+                    if let Some(metric) = policy.metric(name) {
+                        handles.push((metric, *value));
+                    }
+                }
+                let instance = task.instance(policy, &instance)?;
+                task.row(policy, now, instance, at, &handles)
+            })
         })?;
         accepted(py, taken)
     }
 
-    /// Takes many samples of one series, in any order. Arrays are read where they lie.
+    /// Takes many samples of one series, in any order. Arrays are read where they lie. Ctrl-C ends a call with millions of samples with a part of
+    /// them taken; handing over all of them again does no harm.
     ///
     /// Raises:
     ///     TaskError: the metric is unknown or holds texts, ``now`` went back, or times and values are not equally many.
@@ -338,20 +245,7 @@ impl Task {
         let instance = Task::named(instance)?;
         let (times, values) = (self::times(times, "times")?, floats(values, "values")?);
         let (times, values) = (times.as_slice(), values.as_slice());
-        let take = |state: &mut State| {
-            let metric = state.metric(metric)?;
-            let policy = state.policy.core();
-            let instance = state.task.instance(policy, &instance)?;
-            state.task.column(policy, now, instance, metric, times, values)
-        };
-        let taken = if values.len() > LONG {
-            self.state
-                .with_detached(py, take)?
-                .map_err(|error| task_error(py, &error))?
-        } else {
-            self.with(py, take)?
-        };
-        accepted(py, taken)
+        accepted(py, column::take(self, py, now, metric, &instance, times, values)?)
     }
 
     /// Takes an event: an exception or another log line. One that is there already is recognised.
@@ -373,10 +267,11 @@ impl Task {
         let (metric, message) = (text(metric, "metric")?, text(message, "message")?);
         let instance = Task::named(instance)?;
         let taken = self.with(py, |state| {
-            let metric = state.metric(metric)?;
-            let policy = state.policy.core();
-            let instance = state.task.instance(policy, &instance)?;
-            state.task.event(policy, now, instance, metric, at, message)
+            state.feed(&[metric], |policy, task| {
+                let metric = policy.metric_named(metric)?;
+                let instance = task.instance(policy, &instance)?;
+                task.event(policy, now, instance, metric, at, message)
+            })
         })?;
         accepted(py, taken)
     }
@@ -397,8 +292,9 @@ impl Task {
         let until = time_or(until, "until", now)?;
         let metric = text(metric, "metric")?;
         self.with(py, |state| {
-            let metric = state.metric(metric)?;
-            state.task.observed(state.policy.core(), now, metric, until)
+            state.feed(&[metric], |policy, task| {
+                task.observed(policy, now, policy.metric_named(metric)?, until)
+            })
         })
     }
 
@@ -429,10 +325,11 @@ impl Task {
         let at = time(at, "at")?;
         let metric = metric.map(|metric| text(metric, "metric")).transpose()?;
         self.with(py, |state| {
-            let metric = metric.map(|name| state.metric(name)).transpose()?;
-            let policy = state.policy.core();
-            let instance = state.task.instance(policy, instance)?;
-            state.task.end(policy, instance, metric, at)
+            state.feed(metric.as_slice(), |policy, task| {
+                let metric = metric.map(|name| policy.metric_named(name)).transpose()?;
+                let instance = task.instance(policy, instance)?;
+                task.end(policy, instance, metric, at)
+            })
         })
     }
 
@@ -475,7 +372,9 @@ impl Task {
         let (metric, now) = (text(metric, "metric")?, time(now, "now")?);
         let body = self::body(body, "body")?;
         self.read(py, |state| {
-            state.task.read_prometheus(state.policy.core(), now, metric, &body)
+            state.feed(&[metric], |policy, task| {
+                task.read_prometheus(policy, now, metric, &body)
+            })
         })
     }
 
@@ -499,9 +398,9 @@ impl Task {
         let instance = Task::named(instance)?;
         let body = self::body(body, "body")?;
         self.read(py, |state| {
-            state
-                .task
-                .read_flink_metrics(state.policy.core(), now, &instance, at, &body)
+            state.feed(&[], |policy, task| {
+                task.read_flink_metrics(policy, now, &instance, at, &body)
+            })
         })
     }
 
@@ -523,9 +422,9 @@ impl Task {
         let at = time_or(at, "at", now)?;
         let body = self::body(body, "body")?;
         self.read(py, |state| {
-            state
-                .task
-                .read_flink_exceptions(state.policy.core(), now, metric, at, &body)
+            state.feed(&[metric], |policy, task| {
+                task.read_flink_exceptions(policy, now, metric, at, &body)
+            })
         })
     }
 
@@ -539,11 +438,16 @@ impl Task {
     fn decide(&self, py: Python<'_>, now: &Bound<'_, PyAny>, look: Option<&Bound<'_, PyAny>>) -> PyResult<Decision> {
         let (now, kind) = (time(now, "now")?, look_kind(look)?);
         // A look takes microseconds, less than it takes to release the interpreter and to ask for it again under load.
-        let decision = self
-            .state
-            .with(py, |state| state.decide(now, kind).map(|d| (d, state.policy.clone())))?;
-        match decision {
-            Ok((decision, policy)) => Ok(Decision::new(decision, policy)),
+        let decided = self.state.with(py, |state| {
+            // Filled where it stays: decisions are large.
+            let mut decision = Arc::new(engine::Decision::new(state.policy.core()));
+            if let Some(decision) = Arc::get_mut(&mut decision) {
+                state.decide_into(now, kind, decision)?;
+            }
+            Ok((decision, state.policy.clone()))
+        })?;
+        match decided {
+            Ok((decision, policy)) => Ok(Decision::shared(decision, policy)),
             Err(error) => Err(decide_error(py, &error)),
         }
     }
@@ -637,26 +541,118 @@ impl Task {
         Ok(dict)
     }
 
+    /// The whole state as bytes: attributes, labels, windows, how long rules have held, history. Equal states give equal bytes, and a later
+    /// version of dras reads them. Tasks can be pickled, too.
+    fn snapshot<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyBytes>> {
+        let bytes = self
+            .state
+            .with_detached(py, |state| state.task.snapshot(state.policy.core()))?;
+        Ok(PyBytes::new(py, &bytes.map_err(|error| task_error(py, &error))?))
+    }
+
+    /// The task of a snapshot, under the same document or another one, and what could not go along.
+    ///
+    /// Raises:
+    ///     SnapshotError: the bytes are no snapshot, were cut short or changed, or come from a version that this one cannot read.
+    #[staticmethod]
+    #[pyo3(signature = (policy, snapshot, /))]
+    fn restore<'py>(policy: &Bound<'py, PyAny>, snapshot: &Bound<'py, PyAny>) -> PyResult<(Task, Bound<'py, PyAny>)> {
+        let py = policy.py();
+        let policy = policy_of(policy)?;
+        let bytes = snapshot_bytes(snapshot)?;
+        let restored = py.detach(|| guarded(|| engine::Task::restore(policy.core(), &bytes)));
+        let restored = restored.map_err(|error| error.error(py))?;
+        let (task, left) = restored.map_err(|error| task_error(py, &error))?;
+        Ok((Task::around(policy.clone(), task), carried(py, &left)?))
+    }
+
+    /// Moves the task to another document, with its samples, attributes and history, and says what could not go along.
+    #[pyo3(signature = (policy, /))]
+    fn rebind<'py>(&self, policy: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
+        let py = policy.py();
+        let policy = policy_of(policy)?.clone();
+        let left = self.state.with_detached(py, |state| state.rebind(&policy))?;
+        carried(py, &left.map_err(|error| task_error(py, &error))?)
+    }
+
+    /// What another document would decide otherwise, if both looked at the task now. Nothing is changed.
+    ///
+    /// Raises:
+    ///     TaskError: ``now`` went back.
+    #[pyo3(signature = (policy, now, /))]
+    fn compare<'py>(&self, policy: &Bound<'py, PyAny>, now: &Bound<'py, PyAny>) -> PyResult<Option<Bound<'py, PyAny>>> {
+        let py = policy.py();
+        let (policy, now) = (policy_of(policy)?, time(now, "now")?);
+        let found = self.state.with_detached(py, |state| {
+            engine::differences(state.policy.core(), policy.core(), [&state.task], now)
+        })?;
+        let found = found.map_err(|error| decide_error(py, &error))?;
+        found.first().map(|one| difference(py, one)).transpose()
+    }
+
+    /// Tries out another document beside the live one: it is fed the same samples from now on, looks when ``decide`` does, and changes nothing.
+    #[pyo3(signature = (policy, /))]
+    fn start_shadow(&self, policy: &Bound<'_, PyAny>) -> PyResult<()> {
+        let py = policy.py();
+        let policy = policy_of(policy)?;
+        self.with(py, |state| state.start_shadow(policy))
+    }
+
+    /// Ends that.
+    fn stop_shadow(&self, py: Python<'_>) -> PyResult<()> {
+        self.state.with(py, |state| state.shadow = None)
+    }
+
+    /// Makes the other document the live one, with all that it has seen.
+    ///
+    /// Raises:
+    ///     InputError: there is none.
+    fn promote_shadow(&self, py: Python<'_>) -> PyResult<()> {
+        if self.state.with(py, State::promote_shadow)? {
+            return Ok(());
+        }
+        Err(bad_input(
+            py,
+            "no_shadow",
+            "the task has no shadow: begin with start_shadow",
+        ))
+    }
+
+    /// The document that is tried out.
+    #[getter]
+    fn shadow(&self, py: Python<'_>) -> PyResult<Option<Policy>> {
+        self.state
+            .with(py, |state| state.shadow.as_ref().map(|beside| beside.policy.clone()))
+    }
+
+    /// What it came to at the last look.
+    #[getter]
+    fn shadow_decision(&self, py: Python<'_>) -> PyResult<Option<Decision>> {
+        let looked = self.state.with(py, |state| {
+            let beside = state.shadow.as_ref()?;
+            let decision = beside.shadow.decision();
+            // Before the first look there is none.
+            (!decision.task().is_empty() || decision.at() != 0).then(|| (decision.clone(), beside.policy.clone()))
+        })?;
+        Ok(looked.map(|(decision, policy)| Decision::new(decision, policy)))
+    }
+
+    /// Where that was something else than what the live document came to.
+    #[getter]
+    fn shadow_difference<'py>(&self, py: Python<'py>) -> PyResult<Option<Bound<'py, PyAny>>> {
+        let found = self.state.with(py, |state| state.difference().cloned())?;
+        found.map(|found| difference(py, &found)).transpose()
+    }
+
+    fn __reduce__<'py>(slf: &Bound<'py, Task>) -> PyResult<(Bound<'py, PyAny>, (Policy, Bound<'py, PyBytes>))> {
+        let py = slf.py();
+        let restore = py.import("dras._data")?.getattr("restore_task")?;
+        let this = slf.get();
+        Ok((restore, (this.policy(py)?, this.snapshot(py)?)))
+    }
+
     fn __repr__(&self, py: Python<'_>) -> PyResult<String> {
         let policy = self.policy(py)?;
         Ok(format!("<Task {:?} of policy {:?}>", self.id, policy.core().name()))
     }
-}
-
-/// The key of an instruction, or the instruction.
-pub(crate) fn key_of(value: &Bound<'_, PyAny>) -> PyResult<String> {
-    if let Ok(instruction) = value.cast::<Instruction>() {
-        return Ok(instruction.get().core().key.clone());
-    }
-    if value.is_instance_of::<PyString>() {
-        return Ok(text(value, "instruction")?.to_owned());
-    }
-    if value.is_none() {
-        return Err(bad_input(
-            value.py(),
-            "no_instruction",
-            "the decision has no instruction to report on",
-        ));
-    }
-    Err(wrong_type(value, "instruction", "an Instruction or its key"))
 }
