@@ -240,7 +240,7 @@ impl Word<'_> {
                 kernels::add(simd, self.register(*register), &mut sum);
             }
         }
-        for step in &steps.steps {
+        for step in &steps.list {
             match step {
                 Step::Op(op) => self.number_op(simd, *op, &mut sum),
                 Step::Select {
@@ -267,7 +267,9 @@ impl Word<'_> {
                 }
             }
         }
-        (sum - sum).simd_eq(0.0).all_true()
+        #[expect(clippy::eq_op, reason = "zero for numbers, NaN for what is not finite")]
+        let zeros = sum - sum;
+        zeros.simd_eq(0.0).all_true()
     }
 
     /// The rows in which all comparisons of a term hold.

@@ -8,7 +8,7 @@ pub(super) const TESTS: usize = 4;
 /// See the module's documentation.
 #[derive(Debug, Clone)]
 pub(in crate::lang) struct Steps {
-    pub(super) steps: Vec<Step>,
+    pub(super) list: Vec<Step>,
     /// The bits of all terms, each with what turns it into the one that is meant.
     pub(super) literals: Vec<(u32, u64)>,
     /// The inputs that are needed.
@@ -57,7 +57,7 @@ pub(super) struct Term {
 impl Steps {
     pub(in crate::lang) fn new(program: &Program) -> Steps {
         let mut steps = Steps {
-            steps: Vec::new(),
+            list: Vec::new(),
             literals: Vec::new(),
             inputs: Vec::new(),
             untested: Vec::new(),
@@ -70,7 +70,7 @@ impl Steps {
         }
         let mut tested = vec![false; program.registers()];
         let mut test = |register: u32| !std::mem::replace(&mut tested[register as usize], true);
-        for step in &mut steps.steps {
+        for step in &mut steps.list {
             match step {
                 Step::Op(op) => {
                     for register in op.operands.into_iter().chain([op.into]) {
@@ -112,7 +112,7 @@ impl Steps {
                 otherwise,
             } = *other
             {
-                self.steps.push(Step::Select {
+                self.list.push(Step::Select {
                     bit: literal.bit,
                     flip: flip(literal.negate),
                     into,
@@ -120,7 +120,7 @@ impl Steps {
                 });
             }
         }
-        self.steps.extend(stage.ops.iter().copied().map(Step::Op));
+        self.list.extend(stage.ops.iter().copied().map(Step::Op));
         for (register, bound, bit) in stage.every_atom() {
             if alone[bit] {
                 self.term(bit as u32, &[(register, bound)], &[], &[]);
@@ -129,7 +129,7 @@ impl Steps {
             }
         }
         for pair in &stage.pairs {
-            self.steps.push(Step::Pair {
+            self.list.push(Step::Pair {
                 left: pair.left,
                 right: pair.right,
                 bit: pair.bit,
@@ -165,7 +165,7 @@ impl Steps {
             tests[..a].copy_from_slice(&at_least[..a]);
             tests[a..a + b].copy_from_slice(&below[..b]);
             (at_least, below) = (&at_least[a..], &below[b..]);
-            self.steps.push(Step::Term(Term {
+            self.list.push(Step::Term(Term {
                 tests,
                 at_least: a as u8,
                 below: b as u8,
