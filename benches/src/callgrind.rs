@@ -8,7 +8,7 @@ use std::process::Command;
 /// What is counted: a name, how many units one repetition is, and what does it so many times.
 pub type Case = (&'static str, usize, fn(usize));
 
-/// The case and repetitions that the program was called with by [`count`].
+/// The case and repetitions that the program was called with by [`instructions`].
 pub fn called_for() -> Option<(usize, usize)> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     match &arguments[..] {

@@ -37,8 +37,7 @@ test('a worker that is terminated in the middle of looks takes nothing with it',
   for (let round = 0; round < 4; round++) {
     const worker = start(`${FLEET}
       (async () => { for (;;) { parentPort.postMessage('look'); await Promise.all([fleet.decide(now), fleet.decide(now)]); now += 1000; } })();`);
-    await once(worker, 'message');
-    await new Promise((resolve) => setTimeout(resolve, round * 7));
+    for (let look = 0; look <= round; look++) await once(worker, 'message');
     assert.equal(await worker.terminate(), 1);
   }
   assert.equal(busy().decide(NOW).changes[0].to, 6);

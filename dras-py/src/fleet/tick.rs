@@ -108,15 +108,17 @@ impl Tick<'_> {
         let done = py.detach(|| {
             guarded(|| {
                 std::thread::scope(|scope| {
-                    for _ in 0..helpers {
-                        // Where the system has no more threads, those there are do the work.
-                        let _ = std::thread::Builder::new()
-                            .name("dras".to_owned())
-                            .spawn_scoped(scope, || {
-                                let found = self.work(policy, || true);
-                                together.lock().unwrap_or_else(PoisonError::into_inner).add(found);
-                            });
-                    }
+                    let help = || {
+                        let found = self.work(policy, || true);
+                        together.lock().unwrap_or_else(PoisonError::into_inner).add(found);
+                    };
+                    // Where the system has no more threads, those there are do the work.
+                    let helpers: Vec<_> = (0..helpers)
+                        .map_while(|_| {
+                            let thread = std::thread::Builder::new().name("dras".to_owned());
+                            thread.spawn_scoped(scope, help).ok()
+                        })
+                        .collect();
                     let mut signals = Signals::new();
                     let found = self.work(policy, || {
                         // No lock is held here.
@@ -126,6 +128,12 @@ impl Tick<'_> {
                         false
                     });
                     together.lock().unwrap_or_else(PoisonError::into_inner).add(found);
+                    // The scope waits for their work only; they themselves must be gone, too, when somebody forks.
+                    for helper in helpers {
+                        if let Err(panic) = helper.join() {
+                            std::panic::resume_unwind(panic);
+                        }
+                    }
                 });
             })
         });
