@@ -121,6 +121,8 @@ def replay(size: int) -> tuple[Call, Call]:
 
 
 def main(name: str) -> None:
+    # Whoever starts the tests in the background of a shell has them ignore the signal.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     # So much work that the signal comes in the midst of it, on a faster machine as well.
     size, whole = 1, 0.0
     while True:
