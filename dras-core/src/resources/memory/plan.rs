@@ -340,24 +340,37 @@ fn tighten(base: &Resized, mut found: Resized, total: u64, step: u64) -> Resized
     let suffices = |b: &MemoryBreakdown| {
         b.process() >= total && Component::ALL.into_iter().all(|c| b.get(c) >= base.breakdown.get(c))
     };
-    let smaller = |found: &Resized, options: &[SizeOption]| {
+    let smaller = |found: &Resized, options: &[SizeOption], steps: u64| {
         let mut config = found.config.clone();
         for &option in options {
             if let Some(bytes) = config.configured(option) {
-                config.set(option, Some(bytes.checked_sub(step)?));
+                config.set(option, Some(bytes.checked_sub(step.checked_mul(steps)?)?));
             }
         }
         let breakdown = derive(&config).ok().filter(suffices)?;
         (breakdown.process() < found.breakdown.process()).then(|| Resized::new(&base.config, config, breakdown))
     };
-    // Each rounding is at most a step, and there are no more than four.
-    for _ in 0..4 {
-        let Some(less) = [HEAP_TOO, BOTH, PROCESS].into_iter().find_map(|o| smaller(&found, o)) else {
-            break;
-        };
-        found = less;
+    // A step of the heap is many of the process where a fraction takes nearly all of it, so that there can be much to take off: ever more at once
+    // while it goes, then ever less, until no single step of any of these is too many.
+    loop {
+        let before = found.breakdown.process();
+        for options in [HEAP_TOO, BOTH, PROCESS] {
+            let mut steps = 1_u64;
+            while let Some(less) = smaller(&found, options, steps) {
+                found = less;
+                steps = steps.saturating_mul(2);
+            }
+            while steps > 1 {
+                steps /= 2;
+                if let Some(less) = smaller(&found, options, steps) {
+                    found = less;
+                }
+            }
+        }
+        if found.breakdown.process() == before {
+            return found;
+        }
     }
-    found
 }
 
 #[cfg(test)]
