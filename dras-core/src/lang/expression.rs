@@ -147,10 +147,7 @@ impl Expression {
     /// Why it is undefined. An expression that is no condition is never defined here: see [`ty`](Self::ty).
     #[inline]
     pub fn condition(&self, row: &mut Row<'_>) -> Result<bool, Undefined> {
-        let program = &self.compiled.program;
-        if program.run(&self.compiled.graph, row)
-            && let Some(b) = program.bool(row, 0)
-        {
+        if let Some(b) = self.compiled.program.only_bool(&self.compiled.graph, row) {
             return Ok(b);
         }
         self.exact_answer(row, |value| match value {
@@ -166,10 +163,7 @@ impl Expression {
     /// Why it is undefined. An expression that is no number is never defined here: see [`ty`](Self::ty).
     #[inline]
     pub fn number(&self, row: &mut Row<'_>) -> Result<f64, Undefined> {
-        let program = &self.compiled.program;
-        if program.run(&self.compiled.graph, row)
-            && let Some(x) = program.number(row, 0)
-        {
+        if let Some(x) = self.compiled.program.only_number(&self.compiled.graph, row) {
             return Ok(x);
         }
         self.exact_answer(row, |value| match value {

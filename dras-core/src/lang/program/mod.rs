@@ -7,10 +7,12 @@
 //! The program assumes that everything is defined. Where an input or a result is not, the exact evaluator answers instead.
 
 mod lowering;
+mod small;
 
 use std::sync::OnceLock;
 
 use lowering::Lowering;
+use small::Small;
 
 use super::arithmetic::{Fn1, Fn2, Fn3};
 use super::columns::Steps;
@@ -302,6 +304,18 @@ pub(in crate::lang) struct Stage {
 }
 
 impl Stage {
+    /// Adds the bits of all terms to those of what they are of, where all of these stand in one word.
+    #[inline(always)]
+    fn settle(&self, word: &mut u64) {
+        for level in &self.levels {
+            // All at once: none waits for the bit of another.
+            let before = *word;
+            for part in level {
+                word.put(part.bit, before & part.mask == part.want);
+            }
+        }
+    }
+
     /// All atoms `register ≥ bound` with their bits.
     pub(in crate::lang) fn every_atom(&self) -> impl Iterator<Item = (Register, f64, usize)> {
         let singles = self.singles.iter().map(|s| (s.register, s.bound, s.bit as usize));
@@ -338,6 +352,8 @@ pub(crate) struct Program {
     pub(in crate::lang) bits: u32,
     outputs: Vec<(GraphId, Output)>,
     variables: Vec<VariableSlot>,
+    /// The same for one row, if it is small and has one output.
+    small: Option<Small>,
     /// The same for columns, made when it is first run over some.
     column_steps: OnceLock<Steps>,
 }
@@ -358,8 +374,12 @@ impl Program {
             },
             origin: OWN,
         };
+        let mut numbers = self.start.clone();
+        if self.small.is_some() && numbers.len() < small::ROOM {
+            numbers.resize(small::ROOM, 0.0);
+        }
         Row::new(
-            self.start.clone(),
+            numbers,
             self.needed.iter().map(undefined).collect(),
             self.words,
             &self.variables,
@@ -393,6 +413,38 @@ impl Program {
                 .iter()
                 .flat_map(|s| &s.others)
                 .any(|other| matches!(other, Other::Text { .. }))
+    }
+
+    /// The truth value of its only output; `None` where something is undefined or it is no truth value: ask the exact evaluator.
+    #[inline]
+    pub(in crate::lang) fn only_bool(&self, graph: &Graph, row: &mut Row<'_>) -> Option<bool> {
+        if let Some(small) = &self.small
+            && let Some(numbers) = row.numbers.first_chunk_mut()
+        {
+            return small.condition(numbers);
+        }
+        self.condition_of_any(graph, row)
+    }
+
+    #[inline(never)]
+    fn condition_of_any(&self, graph: &Graph, row: &mut Row<'_>) -> Option<bool> {
+        if self.run(graph, row) { self.bool(row, 0) } else { None }
+    }
+
+    /// The number that its only output is; `None` where something is undefined or it is no number: ask the exact evaluator.
+    #[inline]
+    pub(in crate::lang) fn only_number(&self, graph: &Graph, row: &mut Row<'_>) -> Option<f64> {
+        if let Some(small) = &self.small
+            && let Some(numbers) = row.numbers.first_chunk_mut()
+        {
+            return small.number(numbers);
+        }
+        self.number_of_any(graph, row)
+    }
+
+    #[inline(never)]
+    fn number_of_any(&self, graph: &Graph, row: &mut Row<'_>) -> Option<f64> {
+        if self.run(graph, row) { self.number(row, 0) } else { None }
     }
 
     /// Runs the program. `true`: everything was defined and the outputs hold; `false`: ask the exact evaluator.
@@ -431,13 +483,7 @@ impl Program {
             for pair in &stage.pairs {
                 word.put(pair.bit, numbers[pair.left as usize] >= numbers[pair.right as usize]);
             }
-            for level in &stage.levels {
-                // All at once: none waits for the bit of another.
-                let before = word;
-                for part in level {
-                    word.put(part.bit, before & part.mask == part.want);
-                }
-            }
+            stage.settle(&mut word);
             row.bits[0] = word;
         }
         sum.is_finite() || row.is_finite()
