@@ -520,7 +520,7 @@ impl<'g> Lowering<'g> {
 }
 
 /// Notes which operations go on with the result of the one before.
-fn chained(drafts: impl ExactSizeIterator<Item = (Code, Register, [Register; 3])>) -> Vec<NumberOp> {
+pub(super) fn chained(drafts: impl ExactSizeIterator<Item = (Code, Register, [Register; 3])>) -> Vec<NumberOp> {
     let mut ops: Vec<NumberOp> = Vec::with_capacity(drafts.len());
     for (code, into, mut operands) in drafts {
         let last = ops.last().map(|op| op.into);

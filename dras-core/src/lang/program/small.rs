@@ -3,14 +3,17 @@
 //! They do the same as others, in less: registers are so few that a byte names one, and none is out of bounds; the boolean part is a table of
 //! all it can come to; and what is looked at for being finite is only what shows that everything else is.
 
-use super::{Code, NumberOp, Output, Program, Register, Stage, TOGETHER, functions};
+use std::collections::HashMap;
+
+use super::lowering::chained;
+use super::{Bits, Code, Literal, NumberOp, Output, Program, Register, Stage, TOGETHER, functions};
 use crate::lang::arithmetic::{Fn1, Fn2, Fn3};
 
 /// How many registers a row has at least for a small program.
 pub(super) const ROOM: usize = 32;
 
-/// How many comparisons one has at most: each outcome of all of them is a bit of a word.
-const TESTS: usize = u64::BITS.ilog2() as usize;
+/// How many comparisons one has at most: there is an answer for each outcome of all of them.
+const TESTS: usize = 6;
 
 type Registers = [f64; ROOM];
 
@@ -31,10 +34,14 @@ impl Place {
     }
 }
 
+/// Computes a function of operands and also returns it. It is given what the operation before returned, which may be its first operand: that
+/// need not be fetched from where it was just put.
+type Function = fn(&Op, &mut Registers, f64) -> f64;
+
 /// `into = function(operands)`
 #[derive(Debug, Clone, Copy)]
 struct Op {
-    function: fn(&Op, &mut Registers),
+    function: Function,
     into: Place,
     operands: [Place; 3],
 }
@@ -60,22 +67,34 @@ struct Pair {
 #[derive(Debug, Clone)]
 pub(super) struct Small {
     ops: Vec<Op>,
-    tests: Vec<Tests>,
-    pairs: Vec<Pair>,
-    /// What else is added up.
-    sums: Vec<Place>,
     answer: Answer,
 }
 
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 enum Answer {
-    /// By the number of the outcome.
-    Condition {
-        table: u64,
-    },
-    Number {
-        place: Place,
-    },
+    Condition(Condition),
+    Number(Number),
+}
+
+/// A condition, once its numbers are computed.
+#[derive(Debug, Clone)]
+struct Condition {
+    tests: Tests,
+    /// The rest of them, where there are many.
+    more: Vec<Tests>,
+    pairs: Vec<Pair>,
+    /// The answer by the number of the outcome.
+    answers: Box<[bool]>,
+}
+
+/// A number that was computed.
+#[derive(Debug, Clone)]
+struct Number {
+    place: Place,
+    /// What is added up beside it.
+    hidden: Place,
+    /// The rest of it, where there is more.
+    more: Vec<Place>,
 }
 
 impl Small {
@@ -87,140 +106,167 @@ impl Small {
         if !stage.others.is_empty() || program.words > 1 || program.start.len() > ROOM {
             return None;
         }
-        let place = |register: &Register| Place::new(*register);
-        let op = |op: &NumberOp| {
-            let [a, b, c] = op.operands.each_ref().map(place);
-            Some(Op {
-                function: function(op.code),
+        let answer = match *output {
+            Output::Number(register) => Answer::Number(Number::new(program, stage, register)?),
+            Output::Bool(literal) => Answer::Condition(Condition::new(program, stage, literal)?),
+            Output::KnownBool(_) | Output::Exact => return None,
+        };
+        let mut ops: Vec<Op> = Vec::with_capacity(stage.ops.len());
+        for op in chained(in_chains(&stage.ops)) {
+            let [a, b, c] = op.operands.map(Place::new);
+            ops.push(Op {
+                function: function(op.code, op.chained),
                 into: Place::new(op.into)?,
                 operands: [a?, b?, c?],
-            })
-        };
-        let mut small = Small {
-            ops: stage.ops.iter().map(op).collect::<Option<_>>()?,
-            tests: Vec::new(),
-            pairs: Vec::new(),
-            sums: Vec::new(),
-            answer: Answer::Condition { table: 0 },
-        };
-        // A finite sum of the registers that are `seen` says that all others are finite, too.
-        let mut seen: Vec<Register> = Vec::new();
-        match *output {
-            Output::Number(register) => {
-                small.answer = Answer::Number {
-                    place: Place::new(register)?,
-                };
-                seen.push(register);
-                seen.extend(unseen(program, stage, &seen));
-                small.sums = seen.iter().map(place).collect::<Option<_>>()?;
-            }
-            Output::Bool(literal) => {
-                let atoms: Vec<(Register, f64, usize)> = stage.every_atom().collect();
-                let pairs = stage.pairs.iter();
-                let bits = atoms
-                    .iter()
-                    .map(|atom| atom.2)
-                    .chain(pairs.map(|pair| pair.bit as usize));
-                let bits: Vec<usize> = bits.collect();
-                if bits.len() > TESTS {
-                    return None;
-                }
-                let holds = |outcome: &u64| {
-                    let set = bits.iter().enumerate().filter(|(test, _)| (outcome >> test) & 1 == 1);
-                    let mut word = set.fold(0, |word, (_, bit)| word | 1 << bit);
-                    stage.settle(&mut word);
-                    ((word >> literal.bit) & 1 == 1) != literal.negate
-                };
-                let outcomes = (0..1 << bits.len()).filter(holds);
-                small.answer = Answer::Condition {
-                    table: outcomes.fold(0, |table, outcome| table | 1 << outcome),
-                };
-                for (pair, test) in stage.pairs.iter().zip(atoms.len()..) {
-                    small.pairs.push(Pair {
-                        left: Place::new(pair.left)?,
-                        right: Place::new(pair.right)?,
-                        bit: 1 << test,
-                    });
-                }
-                seen.extend(atoms.iter().map(|atom| atom.0));
-                // Those that are only added up take the places that are free.
-                let mut lanes: Vec<(Register, f64, u64)> = Vec::new();
-                lanes.extend(atoms.iter().zip(0..).map(|(atom, test)| (atom.0, atom.1, 1 << test)));
-                lanes.extend(unseen(program, stage, &seen).iter().map(|register| (*register, 0.0, 0)));
-                for lanes in lanes.chunks(TOGETHER) {
-                    let (register, bound, _) = lanes[0];
-                    let mut tests = Tests {
-                        bounds: [bound; TOGETHER],
-                        bits: [0; TOGETHER],
-                        places: [Place::new(register)?; TOGETHER],
-                    };
-                    for (lane, (register, bound, bit)) in lanes.iter().enumerate() {
-                        tests.bounds[lane] = *bound;
-                        tests.bits[lane] = *bit;
-                        tests.places[lane] = Place::new(*register)?;
-                    }
-                    small.tests.push(tests);
-                }
-            }
-            Output::KnownBool(_) | Output::Exact => return None,
+            });
         }
-        Some(small)
+        Some(Small { ops, answer })
     }
 
     /// The truth value; `None` where something is undefined.
     #[inline(never)]
     pub(super) fn condition(&self, numbers: &mut Registers) -> Option<bool> {
-        let Answer::Condition { table } = self.answer else {
+        let Answer::Condition(condition) = &self.answer else {
             return None;
         };
         self.compute(numbers);
-        let (mut bits, mut sums) = ([0; TOGETHER], [0.0; TOGETHER]);
-        for tests in &self.tests {
-            tests.run(numbers, &mut bits, &mut sums);
-        }
-        let mut outcome = (bits[0] | bits[1]) | (bits[2] | bits[3]);
-        for pair in &self.pairs {
-            let holds = numbers[pair.left.index()] >= numbers[pair.right.index()];
-            outcome |= u64::from(holds).wrapping_neg() & pair.bit;
-        }
-        let sum = (sums[0] + sums[1]) + (sums[2] + sums[3]);
-        is_defined(sum, numbers).then_some((table >> (outcome % 64)) & 1 == 1)
+        condition.answer(numbers)
     }
 
     /// The number; `None` where something is undefined.
     #[inline(never)]
     pub(super) fn number(&self, numbers: &mut Registers) -> Option<f64> {
-        let Answer::Number { place } = self.answer else {
+        let Answer::Number(number) = &self.answer else {
             return None;
         };
         self.compute(numbers);
-        let sum = self.sums.iter().fold(0.0, |sum, place| sum + numbers[place.index()]);
-        is_defined(sum, numbers).then_some(numbers[place.index()])
+        number.answer(numbers)
     }
 
     #[inline(always)]
     fn compute(&self, numbers: &mut Registers) {
+        let mut last = 0.0;
         for op in &self.ops {
-            (op.function)(op, numbers);
+            last = (op.function)(op, numbers, last);
+        }
+    }
+}
+
+impl Condition {
+    fn new(program: &Program, stage: &Stage, literal: Literal) -> Option<Condition> {
+        let atoms: Vec<(Register, f64, usize)> = stage.every_atom().collect();
+        let pairs = stage.pairs.iter();
+        let bits = atoms
+            .iter()
+            .map(|atom| atom.2)
+            .chain(pairs.map(|pair| pair.bit as usize));
+        let bits: Vec<usize> = bits.collect();
+        if bits.len() > TESTS {
+            return None;
+        }
+        let answer = |outcome: u64| {
+            let set = bits.iter().enumerate().filter(|(test, _)| (outcome >> test) & 1 == 1);
+            let mut word = set.fold(0, |word, (_, bit)| word | 1 << bit);
+            stage.settle(&mut word);
+            word.read(literal)
+        };
+        let pair = |(pair, test): (&super::Pair, usize)| {
+            Some(Pair {
+                left: Place::new(pair.left)?,
+                right: Place::new(pair.right)?,
+                bit: 1 << test,
+            })
+        };
+        let mut lanes: Vec<(Register, f64, u64)> = Vec::new();
+        lanes.extend(atoms.iter().zip(0..).map(|(atom, test)| (atom.0, atom.1, 1 << test)));
+        // What is only added up takes the lanes that are left.
+        let seen: Vec<Register> = atoms.iter().map(|atom| atom.0).collect();
+        lanes.extend(unseen(program, stage, &seen).map(|register| (register, 0.0, 0)));
+        let mut tests = lanes.chunks(TOGETHER).map(Tests::new);
+        Some(Condition {
+            tests: tests.next()??,
+            more: tests.collect::<Option<_>>()?,
+            pairs: stage.pairs.iter().zip(atoms.len()..).map(pair).collect::<Option<_>>()?,
+            answers: (0..1 << bits.len()).map(answer).collect(),
+        })
+    }
+
+    #[inline(always)]
+    fn answer(&self, numbers: &Registers) -> Option<bool> {
+        let (mut bits, mut sum) = self.tests.run(numbers);
+        for tests in &self.more {
+            let (more, added) = tests.run(numbers);
+            bits |= more;
+            sum += added;
+        }
+        for pair in &self.pairs {
+            let holds = numbers[pair.left.index()] >= numbers[pair.right.index()];
+            bits |= u64::from(holds).wrapping_neg() & pair.bit;
+        }
+        if is_defined(sum, numbers) {
+            self.answers.get(bits as usize).copied()
+        } else {
+            None
         }
     }
 }
 
 impl Tests {
-    /// Adds the bits of those that hold, and the values.
+    fn new(lanes: &[(Register, f64, u64)]) -> Option<Tests> {
+        let (register, ..) = lanes.first()?;
+        let mut tests = Tests {
+            bounds: [0.0; TOGETHER],
+            bits: [0; TOGETHER],
+            places: [Place::new(*register)?; TOGETHER],
+        };
+        for (lane, (register, bound, bit)) in lanes.iter().enumerate() {
+            tests.bounds[lane] = *bound;
+            tests.bits[lane] = *bit;
+            tests.places[lane] = Place::new(*register)?;
+        }
+        Some(tests)
+    }
+
+    /// The bits of those that hold, and the sum of all registers.
     #[inline(always)]
-    fn run(&self, numbers: &Registers, bits: &mut [u64; TOGETHER], sums: &mut [f64; TOGETHER]) {
+    fn run(&self, numbers: &Registers) -> (u64, f64) {
         // One by one, since numbers that were just set one by one are slow to fetch as a vector.
-        let values: [f64; TOGETHER] = std::array::from_fn(|lane| numbers[self.places[lane].index()]);
+        let [a, b, c, d] = self.places;
+        let values = [
+            numbers[a.index()],
+            numbers[b.index()],
+            numbers[c.index()],
+            numbers[d.index()],
+        ];
         // Not a condition, which would become a jump that nobody can predict.
-        let holds: [u64; TOGETHER] =
-            std::array::from_fn(|lane| u64::from(values[lane] >= self.bounds[lane]).wrapping_neg());
-        for lane in 0..TOGETHER {
-            bits[lane] |= holds[lane] & self.bits[lane];
+        let bits: [u64; TOGETHER] =
+            std::array::from_fn(|lane| u64::from(values[lane] >= self.bounds[lane]).wrapping_neg() & self.bits[lane]);
+        (
+            (bits[0] | bits[2]) | (bits[1] | bits[3]),
+            (values[0] + values[2]) + (values[1] + values[3]),
+        )
+    }
+}
+
+impl Number {
+    fn new(program: &Program, stage: &Stage, register: Register) -> Option<Number> {
+        let place = Place::new(register)?;
+        let mut hidden = unseen(program, stage, &[register]).map(Place::new);
+        Some(Number {
+            place,
+            hidden: hidden.next().unwrap_or(Some(place))?,
+            more: hidden.collect::<Option<_>>()?,
+        })
+    }
+
+    #[inline(always)]
+    fn answer(&self, numbers: &Registers) -> Option<f64> {
+        let number = numbers[self.place.index()];
+        let mut sum = number + numbers[self.hidden.index()];
+        for place in &self.more {
+            sum += numbers[place.index()];
         }
-        for lane in 0..TOGETHER {
-            sums[lane] += values[lane];
-        }
+        is_defined(sum, numbers).then_some(number)
     }
 }
 
@@ -236,8 +282,8 @@ fn is_defined(sum: f64, numbers: &Registers) -> bool {
     sum.is_finite() || each(numbers)
 }
 
-/// The inputs and results that can be undefined though all registers of `seen`, and what is returned, are defined.
-fn unseen(program: &Program, stage: &Stage, seen: &[Register]) -> Vec<Register> {
+/// The inputs and results that can be undefined though all registers of `seen` are defined: with these, all others are.
+fn unseen(program: &Program, stage: &Stage, seen: &[Register]) -> impl Iterator<Item = Register> + use<> {
     let mut shows = vec![false; program.start.len()];
     for register in seen {
         shows[*register as usize] = true;
@@ -258,26 +304,73 @@ fn unseen(program: &Program, stage: &Stage, seen: &[Register]) -> Vec<Register> 
     for input in (0..program.needed.len()).filter(|input| program.needed[*input]) {
         look(input as Register, &mut shows);
     }
-    unseen
+    unseen.into_iter()
+}
+
+/// The operations in an order in which most go on with the result of the one before: of operands, what takes longest comes last.
+fn in_chains(ops: &[NumberOp]) -> impl ExactSizeIterator<Item = (Code, Register, [Register; 3])> {
+    let by_result: HashMap<Register, usize> = ops.iter().zip(0..).map(|(op, index)| (op.into, index)).collect();
+    // How many operations each waits for, the longest way.
+    let mut waits: Vec<u32> = Vec::with_capacity(ops.len());
+    for op in ops {
+        let operands = op.operands.iter().filter_map(|register| by_result.get(register));
+        waits.push(operands.map(|operand| waits[*operand] + 1).max().unwrap_or(0));
+    }
+    let mut order: Vec<usize> = Vec::with_capacity(ops.len());
+    let mut placed = vec![false; ops.len()];
+    // From the last one on; whatever it needs is done before it.
+    for root in (0..ops.len()).rev() {
+        let mut open = vec![(root, false)];
+        while let Some((index, ready)) = open.pop() {
+            if placed[index] {
+                continue;
+            }
+            if ready {
+                placed[index] = true;
+                order.push(index);
+                continue;
+            }
+            open.push((index, true));
+            let mut operands: Vec<usize> = Vec::new();
+            operands.extend(
+                ops[index]
+                    .operands
+                    .iter()
+                    .filter_map(|register| by_result.get(register)),
+            );
+            // What is pushed last is done first.
+            operands.sort_by_key(|operand| std::cmp::Reverse(waits[*operand]));
+            open.extend(operands.into_iter().map(|operand| (operand, false)));
+        }
+    }
+    order
+        .into_iter()
+        .map(|index| (ops[index].code, ops[index].into, ops[index].operands))
 }
 
 macro_rules! define_functions {
     ([$($one:ident)*] [$($two:ident)*] [$($three:ident)*]) => {
-        /// What computes a function.
-        fn function(code: Code) -> fn(&Op, &mut Registers) {
-            match code {
-                $(Code::$one => |op, numbers| {
-                    let [a, _, _] = op.operands.map(Place::index);
-                    numbers[op.into.index()] = Fn1::$one.apply(numbers[a]);
-                },)*
-                $(Code::$two => |op, numbers| {
-                    let [a, b, _] = op.operands.map(Place::index);
-                    numbers[op.into.index()] = Fn2::$two.apply(numbers[a], numbers[b]);
-                },)*
-                $(Code::$three => |op, numbers| {
-                    let [a, b, c] = op.operands.map(Place::index);
-                    numbers[op.into.index()] = Fn3::$three.apply(numbers[a], numbers[b], numbers[c]);
-                },)*
+        /// What computes a function, of which the first operand is the result before if it is `chained`.
+        fn function(code: Code, chained: bool) -> Function {
+            match (code, chained) {
+                $(
+                    (Code::$one, false) => |op, numbers, _| op.put(numbers, Fn1::$one.apply(op.first(numbers))),
+                    (Code::$one, true) => |op, numbers, last| op.put(numbers, Fn1::$one.apply(last)),
+                )*
+                $(
+                    (Code::$two, false) => |op, numbers, _| {
+                        op.put(numbers, Fn2::$two.apply(op.first(numbers), op.second(numbers)))
+                    },
+                    (Code::$two, true) => |op, numbers, last| {
+                        op.put(numbers, Fn2::$two.apply(last, op.second(numbers)))
+                    },
+                )*
+                $(
+                    (Code::$three, _) => |op, numbers, _| {
+                        let third = numbers[op.operands[2].index()];
+                        op.put(numbers, Fn3::$three.apply(op.first(numbers), op.second(numbers), third))
+                    },
+                )*
             }
         }
 
@@ -289,13 +382,28 @@ macro_rules! define_functions {
                     let [a, b] = Fn2::$two.hides();
                     [a, b, a]
                 })*
-                $(Code::$three => {
-                    // All of them; named, so that every function is.
-                    let _ = Fn3::$three;
-                    [true; 3]
-                })*
+                // All of them.
+                $(Code::$three)|* => [true; 3],
             }
         }
     };
 }
 functions!(define_functions);
+
+impl Op {
+    #[inline(always)]
+    fn first(&self, numbers: &Registers) -> f64 {
+        numbers[self.operands[0].index()]
+    }
+
+    #[inline(always)]
+    fn second(&self, numbers: &Registers) -> f64 {
+        numbers[self.operands[1].index()]
+    }
+
+    #[inline(always)]
+    fn put(&self, numbers: &mut Registers, result: f64) -> f64 {
+        numbers[self.into.index()] = result;
+        result
+    }
+}
