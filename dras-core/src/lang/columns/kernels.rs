@@ -84,6 +84,35 @@ pub(super) fn at_least<S: Simd>(simd: S, left: &Numbers, right: &Numbers, sum: &
     )
 }
 
+/// The rows in which the result of a function is at least a bound. Its second operand is added up if `HIDES` says that the result can be finite
+/// though that is not.
+#[inline(always)]
+pub(super) fn compared<S: Simd, const HIDES: bool>(
+    simd: S,
+    [left, right]: [&Numbers; 2],
+    bound: f64,
+    sum: &mut f64x8<S>,
+    f: impl Fn(f64x8<S>, f64x8<S>) -> f64x8<S>,
+) -> u64 {
+    simd.vectorize(
+        #[inline(always)]
+        || {
+            let (mut bits, mut total) = (0, f64x8::splat(simd, 0.0));
+            for at in 0..WORD / LANES {
+                let (left, right) = (
+                    f64x8::simd_from(simd, eights(left)[at]),
+                    f64x8::simd_from(simd, eights(right)[at]),
+                );
+                let result = f(left, right);
+                total += if HIDES { result + right } else { result };
+                bits |= result.simd_ge(bound).to_bitmask() << (at * LANES);
+            }
+            *sum += total;
+            bits
+        },
+    )
+}
+
 /// The one where a bit of `chosen` is set, the other where it is not.
 #[inline(always)]
 pub(super) fn select<S: Simd>(simd: S, out: &mut Numbers, chosen: u64, then: &Numbers, otherwise: &Numbers) {

@@ -4,7 +4,7 @@ use fearless_simd::f64x8;
 use fearless_simd::prelude::*;
 
 use super::kernels::{self, Numbers, WORD, each};
-use super::steps::{Step, Steps, Term, flip};
+use super::steps::{Compare, Into, Step, Steps, Term, flip};
 use super::{Column, ColumnError, Truth};
 use crate::lang::arithmetic::{Fn1, Fn2, Fn3};
 use crate::lang::exact::Values;
@@ -120,13 +120,13 @@ impl<'a> Run<'a> {
         let rest = self.inputs.iter().map(|column| column.filter(|_| has_rest).map(padded));
         let rest: Vec<Option<Numbers>> = rest.collect();
         let is_missing = |input: &u32| self.inputs[*input as usize].is_none();
+        let columns: Vec<&[Numbers]> = self
+            .inputs
+            .iter()
+            .map(|column| column.unwrap_or(&[]).as_chunks().0)
+            .collect();
         let mut word = Word {
-            inputs: self
-                .inputs
-                .iter()
-                .map(|column| column.map(|column| column.as_chunks().0))
-                .collect(),
-            at: 0,
+            inputs: vec![&UNDEFINED; self.inputs.len()],
             registers: (self.inputs.len()..self.program.registers())
                 .map(|register| [self.program.constant(register as u32); WORD])
                 .collect(),
@@ -135,13 +135,9 @@ impl<'a> Run<'a> {
         let missing = steps.inputs.iter().any(is_missing);
         let exact = matches!(self.program.output(0).1, Output::Exact);
         for (at, out) in into.chunks_mut(WORD).enumerate() {
-            word.at = at;
-            if at == last {
-                word.inputs = rest
-                    .iter()
-                    .map(|column| column.as_ref().map(std::slice::from_ref))
-                    .collect();
-                word.at = 0;
+            for ((input, column), rest) in word.inputs.iter_mut().zip(&columns).zip(&rest) {
+                // A variable without a column has neither.
+                *input = column.get(at).or(rest.as_ref()).unwrap_or(&UNDEFINED);
             }
             let defined = word.run(simd, steps);
             write(&word, out);
@@ -158,7 +154,13 @@ impl<'a> Run<'a> {
         let exact = matches!(self.program.output(0).1, Output::Exact);
         let undefined = |row: usize| {
             let mut registers = steps.inputs.iter().chain(&steps.computed);
-            exact || registers.any(|register| !word.register(*register)[row].is_finite())
+            let mut passing = steps.passing.iter();
+            exact
+                || registers.any(|register| !word.register(*register)[row].is_finite())
+                || passing.any(|op| {
+                    let [a, b, _] = op.operands.map(|register| word.register(register)[row]);
+                    !op.code.of_two(a, b).is_finite()
+                })
         };
         for (row, out) in out.iter_mut().enumerate() {
             if undefined(row)
@@ -193,10 +195,8 @@ impl<'a> Run<'a> {
 
 /// The rows of one word.
 struct Word<'a> {
-    /// By input, in words.
-    inputs: Vec<Option<&'a [Numbers]>>,
-    /// Which of them.
-    at: usize,
+    /// By input.
+    inputs: Vec<&'a Numbers>,
     /// The registers after the inputs: constants and what is computed.
     registers: Vec<Numbers>,
     /// By bit.
@@ -208,27 +208,26 @@ static UNDEFINED: Numbers = [f64::NAN; WORD];
 
 /// A register: one of the inputs, or one of those after them.
 #[inline(always)]
-fn numbers<'b>(inputs: &[Option<&'b [Numbers]>], at: usize, registers: &'b [Numbers], register: u32) -> &'b Numbers {
+fn numbers<'b>(inputs: &[&'b Numbers], registers: &'b [Numbers], register: u32) -> &'b Numbers {
     let register = register as usize;
-    let found = match inputs.get(register) {
-        Some(input) => input.and_then(|words| words.get(at)),
-        None => registers.get(register - inputs.len()),
-    };
-    found.unwrap_or(&UNDEFINED)
+    match inputs.get(register) {
+        Some(input) => input,
+        None => registers.get(register - inputs.len()).unwrap_or(&UNDEFINED),
+    }
 }
 
 impl Word<'_> {
     #[inline(always)]
     fn register(&self, register: u32) -> &Numbers {
-        numbers(&self.inputs, self.at, &self.registers, register)
+        numbers(&self.inputs, &self.registers, register)
     }
 
     /// What `into` is computed from, all of which stands before it, and its place.
     #[inline(always)]
     fn split<'b>(&'b mut self, into: u32) -> (impl Fn(u32) -> &'b Numbers, &'b mut Numbers) {
         let (before, from) = self.registers.split_at_mut(into as usize - self.inputs.len());
-        let (inputs, at, before) = (&self.inputs[..], self.at, &*before);
-        (move |register| numbers(inputs, at, before, register), &mut from[0])
+        let (inputs, before) = (&self.inputs[..], &*before);
+        (move |register| numbers(inputs, before, register), &mut from[0])
     }
 
     /// Runs the program. `true`: everything that has a column is defined in all rows.
@@ -236,9 +235,7 @@ impl Word<'_> {
     fn run<S: Simd>(&mut self, simd: S, steps: &Steps) -> bool {
         let mut sum = f64x8::splat(simd, 0.0);
         for register in &steps.untested {
-            if self.inputs[*register as usize].is_some() {
-                kernels::add(simd, self.register(*register), &mut sum);
-            }
+            kernels::add(simd, self.register(*register), &mut sum);
         }
         for step in &steps.list {
             match step {
@@ -258,18 +255,52 @@ impl Word<'_> {
                     self.bits[*bit as usize] = bits;
                 }
                 Step::Term(term) => {
-                    let mut bits = self.tests(simd, term, &mut sum);
-                    for (bit, flip) in &steps.literals[term.literals.0 as usize..term.literals.1 as usize] {
-                        bits &= self.bits[*bit as usize] ^ flip;
-                    }
-                    let into = &mut self.bits[term.into as usize];
-                    *into = if term.continues { *into & bits } else { bits };
+                    let bits = self.tests(simd, term, &mut sum);
+                    self.put(steps, term.into, bits);
+                }
+                Step::Compare(compare) => {
+                    let bits = self.compare(simd, compare, &mut sum);
+                    self.put(steps, compare.into, bits ^ compare.flip);
                 }
             }
         }
         #[expect(clippy::eq_op, reason = "zero for numbers, NaN for what is not finite")]
         let zeros = sum - sum;
         zeros.simd_eq(0.0).all_true()
+    }
+
+    /// Writes a conjunction, or a part of one, of which the tests are made.
+    #[inline(always)]
+    fn put(&mut self, steps: &Steps, into: Into, mut bits: u64) {
+        for (bit, flip) in &steps.literals[into.literals.0 as usize..into.literals.1 as usize] {
+            bits &= self.bits[*bit as usize] ^ flip;
+        }
+        let before = &mut self.bits[into.bit as usize];
+        *before = if into.continues { *before & bits } else { bits };
+    }
+
+    /// The rows in which a result is at least its bound.
+    #[inline(always)]
+    fn compare<S: Simd>(&self, simd: S, compare: &Compare, sum: &mut f64x8<S>) -> u64 {
+        let operands = compare.operands.map(|register| self.register(register));
+        let bound = compare.bound;
+        macro_rules! choose {
+            ($($code:ident $operator:tt)*) => {
+                match compare.code {
+                    $(Code::$code => kernels::compared::<S, { Fn2::$code.hides()[1] }>(
+                        simd,
+                        operands,
+                        bound,
+                        sum,
+                        #[inline(always)]
+                        |a, b| a $operator b,
+                    ),)*
+                    // No other function is part of a comparison.
+                    _ => u64::MAX,
+                }
+            };
+        }
+        choose!(Add + Subtract - Multiply * Divide /)
     }
 
     /// The rows in which all comparisons of a term hold.

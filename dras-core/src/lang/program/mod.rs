@@ -117,6 +117,16 @@ macro_rules! define_code {
             }
         }
 
+        impl Code {
+            /// A function of two numbers; NaN for others.
+            pub(in crate::lang) fn of_two(self, a: f64, b: f64) -> f64 {
+                match self {
+                    $(Code::$two => Fn2::$two.apply(a, b),)*
+                    _ => f64::NAN,
+                }
+            }
+        }
+
         impl NumberOp {
             #[inline(always)]
             fn apply(&self, numbers: &[f64], last: f64, sum: &mut f64) -> f64 {
@@ -444,7 +454,11 @@ impl Program {
 
     #[inline(never)]
     fn number_of_any(&self, graph: &Graph, row: &mut Row<'_>) -> Option<f64> {
-        if self.run(graph, row) { self.number(row, 0) } else { None }
+        if self.run(graph, row) {
+            self.number(row, 0)
+        } else {
+            None
+        }
     }
 
     /// Runs the program. `true`: everything was defined and the outputs hold; `false`: ask the exact evaluator.
