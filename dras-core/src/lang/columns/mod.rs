@@ -4,6 +4,7 @@
 //! that both give the same bits. The loops ([`kernels`]) are compiled for several instruction sets, of which the best that the machine has is
 //! taken when a column is evaluated ([`run`]); none of them rounds differently.
 
+mod fused;
 mod kernels;
 mod run;
 mod steps;

@@ -3,6 +3,7 @@
 use fearless_simd::f64x8;
 use fearless_simd::prelude::*;
 
+use super::fused::Fused;
 use super::kernels::{self, Numbers, WORD, each};
 use super::steps::{Compare, Into, Step, Steps, Term, flip};
 use super::{Column, ColumnError, Truth};
@@ -84,6 +85,11 @@ impl<'a> Run<'a> {
 
     #[inline(always)]
     pub(super) fn conditions<S: Simd>(&mut self, simd: S, into: &mut [Truth]) {
+        if let Some(fused) = &self.program.column_steps().fused
+            && self.has_all()
+        {
+            return self.fused(simd, fused, into);
+        }
         let output = self.program.output(0).1;
         self.each_word(simd, into, |word, out| match output {
             Output::KnownBool(known) => out.fill(if known { Truth::True } else { Truth::False }),
@@ -102,23 +108,63 @@ impl<'a> Run<'a> {
         });
     }
 
+    /// Whether every input that is needed has a column.
+    fn has_all(&self) -> bool {
+        let mut inputs = self.inputs.iter().zip(&self.program.needed);
+        inputs.all(|(column, needed)| column.is_some() || !needed)
+    }
+
+    /// Answers the rows in one pass.
+    #[inline(always)]
+    fn fused<S: Simd>(&mut self, simd: S, fused: &Fused, into: &mut [Truth]) {
+        let whole: Vec<&[Numbers]> = self.inputs.iter().map(|column| whole_words(*column)).collect();
+        let rest: Vec<Numbers> = self
+            .inputs
+            .iter()
+            .map(|column| last_word(*column).unwrap_or(UNDEFINED))
+            .collect();
+        let rows = into.len();
+        let (words, last) = into.as_chunks_mut();
+        let mut of_rest = [[Truth::Undefined; WORD]; 1];
+        let count = usize::from(!last.is_empty());
+        let parts = [
+            (false, 0, &mut *words),
+            (true, rows - last.len(), &mut of_rest[..count]),
+        ];
+        for (is_rest, from, truths) in parts {
+            let column = |input: u32| match is_rest {
+                true => std::slice::from_ref(&rest[input as usize]),
+                false => whole[input as usize],
+            };
+            fused.run(simd, column, truths, |word, truths| {
+                let from = from + word * WORD;
+                let many = truths.len().min(rows - from);
+                self.answer_undefined(fused, from, &mut truths[..many]);
+            });
+        }
+        last.copy_from_slice(&of_rest[0][..last.len()]);
+    }
+
+    /// Answers those of some rows in which something is undefined.
+    #[cold]
+    #[inline(never)]
+    fn answer_undefined(&mut self, fused: &Fused, from: usize, truths: &mut [Truth]) {
+        for (row, truth) in (from..).zip(truths) {
+            let number = |input: u32| self.inputs[input as usize].map_or(f64::NAN, |column| column[row]);
+            let mut quotients = fused.quotients.iter().map(|(operands, _)| operands.map(number));
+            let is_defined = fused.plain.iter().all(|(input, _)| number(*input).is_finite())
+                && quotients.all(|[dividend, divisor]| divisor.is_finite() && (dividend / divisor).is_finite());
+            if !is_defined && let Some(value) = self.exact_row(row) {
+                *truth = Truth::of(&value);
+            }
+        }
+    }
+
     /// Runs the program over word after word; `write` writes what comes out, and rows in which something is undefined are answered after it.
     #[inline(always)]
     fn each_word<S: Simd, T: Answer>(&mut self, simd: S, into: &mut [T], write: impl Fn(&Word<'_>, &mut [T])) {
         let steps = self.program.column_steps();
-        // The last word may have fewer rows. They are put into columns of their own, the last of them repeated to the end of the word.
-        let last = into.len() / WORD;
-        let padded = |column: &[f64]| {
-            let mut padded = [0.0; WORD];
-            let rows = &column[last * WORD..];
-            for (row, value) in padded.iter_mut().enumerate() {
-                *value = rows[row.min(rows.len() - 1)];
-            }
-            padded
-        };
-        let has_rest = into.len() > last * WORD;
-        let rest = self.inputs.iter().map(|column| column.filter(|_| has_rest).map(padded));
-        let rest: Vec<Option<Numbers>> = rest.collect();
+        let rest: Vec<Option<Numbers>> = self.inputs.iter().map(|column| last_word(*column)).collect();
         let is_missing = |input: &u32| self.inputs[*input as usize].is_none();
         let columns: Vec<&[Numbers]> = self
             .inputs
@@ -203,6 +249,19 @@ struct Word<'a> {
     bits: Vec<u64>,
 }
 
+/// The words of a column of which all rows are there.
+fn whole_words(column: Option<&[f64]>) -> &[Numbers] {
+    column.unwrap_or(&[]).as_chunks().0
+}
+
+/// The last word of a column, if it has fewer rows: the last of them is repeated to the end of the word.
+fn last_word(column: Option<&[f64]>) -> Option<Numbers> {
+    let rest = column?.as_chunks::<WORD>().1;
+    let mut padded = [*rest.last()?; WORD];
+    padded[..rest.len()].copy_from_slice(rest);
+    Some(padded)
+}
+
 /// Stands for a variable without a column.
 static UNDEFINED: Numbers = [f64::NAN; WORD];
 
@@ -264,9 +323,7 @@ impl Word<'_> {
                 }
             }
         }
-        #[expect(clippy::eq_op, reason = "zero for numbers, NaN for what is not finite")]
-        let zeros = sum - sum;
-        zeros.simd_eq(0.0).all_true()
+        kernels::is_finite(sum)
     }
 
     /// Writes a conjunction, or a part of one, of which the tests are made.
@@ -381,28 +438,18 @@ impl Answer for f64 {
     }
 }
 
-/// The truth values of eight bits.
-static TRUTHS: [[Truth; 8]; 256] = {
-    let mut truths = [[Truth::False; 8]; 256];
-    let mut at = 0;
-    while at < 256 * 8 {
-        if (at / 8) >> (at % 8) & 1 == 1 {
-            truths[at / 8][at % 8] = Truth::True;
-        }
-        at += 1;
-    }
-    truths
-};
-
 /// Writes the truth values of the rows of a word, of which the last may have fewer.
 #[inline(always)]
 fn write_truths(truths: &mut [Truth], bits: u64) {
-    let (eights, rest) = truths.as_chunks_mut::<8>();
-    let bytes = bits.to_le_bytes();
-    for (truths, byte) in eights.iter_mut().zip(bytes) {
-        *truths = TRUTHS[usize::from(byte)];
+    if let Ok(truths) = truths.try_into() {
+        kernels::write_word(truths, bits);
+        return;
     }
-    if let Some(byte) = bytes.get(eights.len()) {
-        rest.copy_from_slice(&TRUTHS[usize::from(*byte)][..rest.len()]);
+    for (row, truth) in truths.iter_mut().enumerate() {
+        *truth = if (bits >> row) & 1 == 1 {
+            Truth::True
+        } else {
+            Truth::False
+        };
     }
 }

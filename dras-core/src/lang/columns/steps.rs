@@ -1,5 +1,6 @@
 //! What a program does for a word of rows, as a list of steps; made once for every program that is evaluated over columns.
 
+use super::fused::Fused;
 use crate::lang::program::{Code, NumberOp, Other, Output, Program, Stage};
 
 /// How many comparisons are made by one step, so that masks are seldom turned into bits.
@@ -19,6 +20,8 @@ pub(in crate::lang) struct Steps {
     pub(super) computed: Vec<u32>,
     /// What is computed only to be compared with a bound, and not kept.
     pub(super) passing: Vec<NumberOp>,
+    /// The same in one pass, for programs of few comparisons.
+    pub(super) fused: Option<Fused>,
 }
 
 #[derive(Debug, Clone)]
@@ -82,6 +85,7 @@ impl Steps {
             untested: Vec::new(),
             computed: Vec::new(),
             passing: Vec::new(),
+            fused: None,
         };
         let terms = terms_of(program);
         let alone = needed_alone(program, &terms);
@@ -124,6 +128,7 @@ impl Steps {
         steps.inputs = inputs.collect();
         let untested = steps.inputs.iter().copied().filter(|input| !tested[*input as usize]);
         steps.untested = untested.collect();
+        steps.fused = Fused::of(program, &steps);
         steps
     }
 

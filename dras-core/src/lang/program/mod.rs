@@ -326,6 +326,17 @@ impl Stage {
         }
     }
 
+    /// What a literal is for each outcome of the tests that write `bits`, which are all that the terms are of, in one word; bit `k` of the number
+    /// of an outcome is the `k`-th of `bits`.
+    pub(in crate::lang) fn answers(&self, bits: &[usize], literal: Literal) -> impl Iterator<Item = bool> {
+        (0_usize..1 << bits.len()).map(move |outcome| {
+            let set = bits.iter().enumerate().filter(|(test, _)| (outcome >> test) & 1 == 1);
+            let mut word = set.fold(0, |word, (_, bit)| word | 1 << bit);
+            self.settle(&mut word);
+            word.read(literal)
+        })
+    }
+
     /// All atoms `register ≥ bound` with their bits.
     pub(in crate::lang) fn every_atom(&self) -> impl Iterator<Item = (Register, f64, usize)> {
         let singles = self.singles.iter().map(|s| (s.register, s.bound, s.bit as usize));
@@ -358,7 +369,7 @@ pub(crate) struct Program {
     exact: Vec<GraphId>,
     /// All that those roots need, in order.
     exact_nodes: Vec<GraphId>,
-    words: usize,
+    pub(in crate::lang) words: usize,
     pub(in crate::lang) bits: u32,
     outputs: Vec<(GraphId, Output)>,
     variables: Vec<VariableSlot>,

@@ -6,7 +6,7 @@
 use std::collections::HashMap;
 
 use super::lowering::chained;
-use super::{Bits, Code, Literal, NumberOp, Output, Program, Register, Stage, TOGETHER, functions};
+use super::{Code, Literal, NumberOp, Output, Program, Register, Stage, TOGETHER, functions};
 use crate::lang::arithmetic::{Fn1, Fn2, Fn3};
 
 /// How many registers a row has at least for a small program.
@@ -164,12 +164,6 @@ impl Condition {
         if bits.len() > TESTS {
             return None;
         }
-        let answer = |outcome: u64| {
-            let set = bits.iter().enumerate().filter(|(test, _)| (outcome >> test) & 1 == 1);
-            let mut word = set.fold(0, |word, (_, bit)| word | 1 << bit);
-            stage.settle(&mut word);
-            word.read(literal)
-        };
         let pair = |(pair, test): (&super::Pair, usize)| {
             Some(Pair {
                 left: Place::new(pair.left)?,
@@ -187,7 +181,7 @@ impl Condition {
             tests: tests.next()??,
             more: tests.collect::<Option<_>>()?,
             pairs: stage.pairs.iter().zip(atoms.len()..).map(pair).collect::<Option<_>>()?,
-            answers: (0..1 << bits.len()).map(answer).collect(),
+            answers: stage.answers(&bits, literal).collect(),
         })
     }
 
@@ -354,8 +348,8 @@ macro_rules! define_functions {
         fn function(code: Code, chained: bool) -> Function {
             match (code, chained) {
                 $(
-                    (Code::$one, false) => |op, numbers, _| op.put(numbers, Fn1::$one.apply(op.first(numbers))),
-                    (Code::$one, true) => |op, numbers, last| op.put(numbers, Fn1::$one.apply(last)),
+                    (Code::$one, false) => |op, numbers, _| op.put(numbers, Fn1::$one.apply_to_one(op.first(numbers))),
+                    (Code::$one, true) => |op, numbers, last| op.put(numbers, Fn1::$one.apply_to_one(last)),
                 )*
                 $(
                     (Code::$two, false) => |op, numbers, _| {
