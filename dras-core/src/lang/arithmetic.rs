@@ -262,7 +262,7 @@ mod tests {
             4_503_599_627_370_496.0,
             9e15,
         ] {
-            for x in [whole - 0.5, whole, whole + 0.5] {
+            for x in [whole - 0.5_f64, whole, whole + 0.5] {
                 numbers.extend([x.next_down(), x, x.next_up()]);
             }
         }

@@ -8,6 +8,8 @@ mod fused;
 mod kernels;
 mod run;
 mod steps;
+#[cfg(test)]
+mod tests;
 
 use fearless_simd::{Level, dispatch};
 
@@ -90,13 +92,18 @@ impl Expression {
     /// # Errors
     /// The expression is no condition, uses texts or windows, or a column's length differs from that of `into`. `into` is unchanged then.
     pub fn conditions(&self, columns: &[Column<'_>], into: &mut [Truth]) -> Result<(), ColumnError> {
+        self.conditions_with(Level::new(), columns, into)
+    }
+
+    /// The same with an instruction set.
+    fn conditions_with(&self, level: Level, columns: &[Column<'_>], into: &mut [Truth]) -> Result<(), ColumnError> {
         if self.ty() != Type::Bool {
             return Err(ColumnError::Type {
                 is: self.ty().describe(),
             });
         }
         let mut run = Run::new(self, columns, into.len())?;
-        dispatch!(Level::new(), simd => run.conditions(simd, into));
+        dispatch!(level, simd => run.conditions(simd, into));
         Ok(())
     }
 

@@ -166,11 +166,7 @@ impl<'a> Run<'a> {
         let steps = self.program.column_steps();
         let rest: Vec<Option<Numbers>> = self.inputs.iter().map(|column| last_word(*column)).collect();
         let is_missing = |input: &u32| self.inputs[*input as usize].is_none();
-        let columns: Vec<&[Numbers]> = self
-            .inputs
-            .iter()
-            .map(|column| column.unwrap_or(&[]).as_chunks().0)
-            .collect();
+        let columns: Vec<&[Numbers]> = self.inputs.iter().map(|column| whole_words(*column)).collect();
         let mut word = Word {
             inputs: vec![&UNDEFINED; self.inputs.len()],
             registers: (self.inputs.len()..self.program.registers())
@@ -180,10 +176,19 @@ impl<'a> Run<'a> {
         };
         let missing = steps.inputs.iter().any(is_missing);
         let exact = matches!(self.program.output(0).1, Output::Exact);
+        let whole = into.len() / WORD;
         for (at, out) in into.chunks_mut(WORD).enumerate() {
-            for ((input, column), rest) in word.inputs.iter_mut().zip(&columns).zip(&rest) {
-                // A variable without a column has neither.
-                *input = column.get(at).or(rest.as_ref()).unwrap_or(&UNDEFINED);
+            if at < whole {
+                for (input, column) in word.inputs.iter_mut().zip(&columns) {
+                    // A variable without a column stays undefined.
+                    if let Some(numbers) = column.get(at) {
+                        *input = numbers;
+                    }
+                }
+            } else {
+                for (input, rest) in word.inputs.iter_mut().zip(&rest) {
+                    *input = rest.as_ref().unwrap_or(&UNDEFINED);
+                }
             }
             let defined = word.run(simd, steps);
             write(&word, out);

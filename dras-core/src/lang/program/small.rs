@@ -3,8 +3,6 @@
 //! They do the same as others, in less: registers are so few that a byte names one, and none is out of bounds; the boolean part is a table of
 //! all it can come to; and what is looked at for being finite is only what shows that everything else is.
 
-use std::collections::HashMap;
-
 use super::lowering::chained;
 use super::{Code, Literal, NumberOp, Output, Program, Register, Stage, TOGETHER, functions};
 use crate::lang::arithmetic::{Fn1, Fn2, Fn3};
@@ -303,12 +301,12 @@ fn unseen(program: &Program, stage: &Stage, seen: &[Register]) -> impl Iterator<
 
 /// The operations in an order in which most go on with the result of the one before: of operands, what takes longest comes last.
 fn in_chains(ops: &[NumberOp]) -> impl ExactSizeIterator<Item = (Code, Register, [Register; 3])> {
-    let by_result: HashMap<Register, usize> = ops.iter().zip(0..).map(|(op, index)| (op.into, index)).collect();
+    let index_of = |register: &Register| ops.iter().position(|op| op.into == *register);
     // How many operations each waits for, the longest way.
     let mut waits: Vec<u32> = Vec::with_capacity(ops.len());
     for op in ops {
-        let operands = op.operands.iter().filter_map(|register| by_result.get(register));
-        waits.push(operands.map(|operand| waits[*operand] + 1).max().unwrap_or(0));
+        let operands = op.operands.iter().filter_map(index_of);
+        waits.push(operands.map(|operand| waits[operand] + 1).max().unwrap_or(0));
     }
     let mut order: Vec<usize> = Vec::with_capacity(ops.len());
     let mut placed = vec![false; ops.len()];
@@ -325,13 +323,7 @@ fn in_chains(ops: &[NumberOp]) -> impl ExactSizeIterator<Item = (Code, Register,
                 continue;
             }
             open.push((index, true));
-            let mut operands: Vec<usize> = Vec::new();
-            operands.extend(
-                ops[index]
-                    .operands
-                    .iter()
-                    .filter_map(|register| by_result.get(register)),
-            );
+            let mut operands: Vec<usize> = ops[index].operands.iter().filter_map(index_of).collect();
             // What is pushed last is done first.
             operands.sort_by_key(|operand| std::cmp::Reverse(waits[*operand]));
             open.extend(operands.into_iter().map(|operand| (operand, false)));
