@@ -109,14 +109,35 @@ impl Small {
             Output::Bool(literal) => Answer::Condition(Condition::new(program, stage, literal)?),
             Output::KnownBool(_) | Output::Exact => return None,
         };
-        let mut ops: Vec<Op> = Vec::with_capacity(stage.ops.len());
-        for op in chained(in_chains(&stage.ops)) {
-            let [a, b, c] = op.operands.map(Place::new);
-            ops.push(Op {
-                function: function(op.code, op.chained),
-                into: Place::new(op.into)?,
-                operands: [a?, b?, c?],
-            });
+        let chained = chained(in_chains(&stage.ops));
+        let mut ops: Vec<Op> = Vec::with_capacity(chained.len());
+        let mut rest = &chained[..];
+        while let Some((first, others)) = rest.split_first() {
+            let op = |function, into, [a, b, c]: [Register; 3]| {
+                Some(Op {
+                    function,
+                    into: Place::new(into)?,
+                    operands: [Place::new(a)?, Place::new(b)?, Place::new(c)?],
+                })
+            };
+            rest = others;
+            let [a, b, _] = first.operands;
+            // What only the next operation needs is not kept.
+            let is_kept = |next: &NumberOp| {
+                let readers = stage.ops.iter().flat_map(|op| unique(op.operands));
+                readers.filter(|register| *register == first.into).count() > 1
+                    || next.operands[1] == first.into
+                    || answer.reads(first.into)
+            };
+            let pair = |next: &&NumberOp| next.chained && !is_kept(next);
+            if let Some(next) = others.first().filter(pair)
+                && let Some(function) = function_of_two(first.code, first.chained, next.code)
+            {
+                ops.push(op(function, next.into, [a, b, next.operands[1]])?);
+                rest = &others[1..];
+            } else {
+                ops.push(op(function(first.code, first.chained), first.into, first.operands)?);
+            }
         }
         Some(Small { ops, answer })
     }
@@ -146,6 +167,24 @@ impl Small {
         let mut last = 0.0;
         for op in &self.ops {
             last = (op.function)(op, numbers, last);
+        }
+    }
+}
+
+impl Answer {
+    /// Whether it needs what is in a register.
+    fn reads(&self, register: Register) -> bool {
+        let is_same = |place: &Place| Register::from(place.0) == register;
+        match self {
+            Answer::Condition(condition) => {
+                let mut tests = std::iter::once(&condition.tests).chain(&condition.more);
+                let mut pairs = condition.pairs.iter();
+                tests.any(|tests| tests.places.iter().any(is_same))
+                    || pairs.any(|pair| is_same(&pair.left) || is_same(&pair.right))
+            }
+            Answer::Number(number) => {
+                is_same(&number.place) || is_same(&number.hidden) || number.more.iter().any(is_same)
+            }
         }
     }
 }
@@ -334,6 +373,50 @@ fn in_chains(ops: &[NumberOp]) -> impl ExactSizeIterator<Item = (Code, Register,
         .map(|index| (ops[index].code, ops[index].into, ops[index].operands))
 }
 
+/// The operands of a function, each once.
+fn unique([a, b, c]: [Register; 3]) -> impl Iterator<Item = Register> {
+    let b = (b != a).then_some(b);
+    let c = (c != a && Some(c) != b).then_some(c);
+    [Some(a), b, c].into_iter().flatten()
+}
+
+/// What computes the second function of the result of the first, and the third operand if it takes one; for functions that often follow each
+/// other.
+fn function_of_two(first: Code, chained: bool, second: Code) -> Option<Function> {
+    macro_rules! choose {
+        ($($first:ident)*) => {
+            match first {
+                $(Code::$first => choose!($first: Add Subtract Multiply Divide),)*
+                _ => None,
+            }
+        };
+        ($first:ident: $($second:ident)*) => {
+            match (second, chained) {
+                $(
+                    (Code::$second, false) => Some(|op, numbers, _| {
+                        let result = Fn2::$first.apply(op.first(numbers), op.second(numbers));
+                        op.put(numbers, Fn2::$second.apply(result, op.third(numbers)))
+                    }),
+                    (Code::$second, true) => Some(|op, numbers, last| {
+                        let result = Fn2::$first.apply(last, op.second(numbers));
+                        op.put(numbers, Fn2::$second.apply(result, op.third(numbers)))
+                    }),
+                )*
+                (Code::Ceil, false) => Some(|op, numbers, _| {
+                    let result = Fn2::$first.apply(op.first(numbers), op.second(numbers));
+                    op.put(numbers, Fn1::Ceil.apply_to_one(result))
+                }),
+                (Code::Ceil, true) => Some(|op, numbers, last| {
+                    let result = Fn2::$first.apply(last, op.second(numbers));
+                    op.put(numbers, Fn1::Ceil.apply_to_one(result))
+                }),
+                _ => None,
+            }
+        };
+    }
+    choose!(Add Subtract Multiply Divide)
+}
+
 macro_rules! define_functions {
     ([$($one:ident)*] [$($two:ident)*] [$($three:ident)*]) => {
         /// What computes a function, of which the first operand is the result before if it is `chained`.
@@ -353,8 +436,7 @@ macro_rules! define_functions {
                 )*
                 $(
                     (Code::$three, _) => |op, numbers, _| {
-                        let third = numbers[op.operands[2].index()];
-                        op.put(numbers, Fn3::$three.apply(op.first(numbers), op.second(numbers), third))
+                        op.put(numbers, Fn3::$three.apply(op.first(numbers), op.second(numbers), op.third(numbers)))
                     },
                 )*
             }
@@ -385,6 +467,11 @@ impl Op {
     #[inline(always)]
     fn second(&self, numbers: &Registers) -> f64 {
         numbers[self.operands[1].index()]
+    }
+
+    #[inline(always)]
+    fn third(&self, numbers: &Registers) -> f64 {
+        numbers[self.operands[2].index()]
     }
 
     #[inline(always)]
