@@ -63,8 +63,21 @@ fn number() -> impl Strategy<Value = String> {
         let operator = prop::sample::select(&["+", "-", "*", "/", "%"][..]);
         let function = prop::sample::select(&["ceil", "floor", "round", "abs", "sqrt", "sign"][..]);
         let of_two = prop::sample::select(&["min", "max"][..]);
+        // The same once more: what one operation needs, another may need, too.
+        let again = (
+            inner.clone(),
+            operator.clone(),
+            inner.clone(),
+            operator.clone(),
+            any::<bool>(),
+        );
+        let again = again.prop_map(|(a, f, b, g, first)| match first {
+            true => format!("(({a} {f} {b}) {g} {a})"),
+            false => format!("({a} {g} ({a} {f} {b}))"),
+        });
         prop_oneof![
             6 => (inner.clone(), operator, inner.clone()).prop_map(|(a, f, b)| format!("({a} {f} {b})")),
+            3 => again,
             2 => (function, inner.clone()).prop_map(|(f, a)| format!("{f}({a})")),
             1 => (of_two, inner.clone(), inner.clone()).prop_map(|(f, a, b)| format!("{f}({a}, {b})")),
             1 => (inner.clone(), inner.clone(), inner).prop_map(|(a, b, c)| format!("clamp({a}, {b}, {c})")),
@@ -145,6 +158,32 @@ fn by_row(
     Ok(values)
 }
 
+/// The same for a condition over columns, one of which may be missing.
+fn check(source: &str, columns: &[Vec<f64>], without: Option<usize>) -> Result<(), TestCaseError> {
+    let expression = compiled(source);
+    let wanted = by_row(&expression, columns, without)?;
+    let given: Vec<Column<'_>> = (0..NAMES.len())
+        .filter(|k| without != Some(*k))
+        .map(|k| Column {
+            variable: VariableId(k as u16),
+            values: &columns[k],
+        })
+        .collect();
+    for level in levels() {
+        let mut truths = vec![Truth::Undefined; wanted.len()];
+        expression.conditions_with(level, &given, &mut truths).unwrap();
+        for (at, (truth, wanted)) in truths.iter().zip(&wanted).enumerate() {
+            let wanted = match wanted {
+                Value::Bool(true) => Truth::True,
+                Value::Bool(false) => Truth::False,
+                _ => Truth::Undefined,
+            };
+            prop_assert_eq!(*truth, wanted, "row {}, {:?}: {}", at, level, source);
+        }
+    }
+    Ok(())
+}
+
 fn row() -> impl Strategy<Value = [f64; 5]> {
     prop::array::uniform5(prop::sample::select(&NUMBERS[..]))
 }
@@ -158,38 +197,64 @@ proptest! {
     #[test]
     fn small_conditions_are_exact(
         source in condition(),
-        mut given in prop::collection::vec(defined(), 1..90),
-        undefined in prop::collection::vec(row(), 0..4),
+        given in prop::collection::vec(prop_oneof![20 => defined(), 1 => row()], 1..90),
         rows in 0..300_usize,
         without in 0..40_usize,
     ) {
-        let expression = compiled(&source);
-        given.extend(undefined);
-        let columns = columns_of(&given, rows);
         let without = (without < NAMES.len()).then_some(without);
-        let wanted = by_row(&expression, &columns, without)?;
-        let given: Vec<Column<'_>> = (0..NAMES.len())
-            .filter(|k| without != Some(*k))
-            .map(|k| Column { variable: VariableId(k as u16), values: &columns[k] })
-            .collect();
-        for level in levels() {
-            let mut truths = vec![Truth::Undefined; rows];
-            expression.conditions_with(level, &given, &mut truths).unwrap();
-            for (at, (truth, wanted)) in truths.iter().zip(&wanted).enumerate() {
-                let wanted = match wanted {
-                    Value::Bool(true) => Truth::True,
-                    Value::Bool(false) => Truth::False,
-                    _ => Truth::Undefined,
-                };
-                prop_assert_eq!(*truth, wanted, "row {}, {:?}: {}", at, level, source);
-            }
-        }
+        check(&source, &columns_of(&given, rows), without)?;
     }
 
     #[test]
     fn small_numbers_are_exact(source in number(), given in prop::collection::vec(prop_oneof![3 => defined(), 1 => row()], 1..40)) {
         let expression = compiled(&source);
         by_row(&expression, &columns_of(&given, given.len()), None)?;
+    }
+}
+
+#[test]
+fn a_single_undefined_value_is_found() {
+    let numbers = [
+        "ceil(a * (b / c) * (1 + d))",
+        "a / b",
+        "a % b",
+        "(a + b) / c * d - e",
+        "c / (a + b)",
+        "e - d / (c - a / b)",
+        "(a + b) * c + (a + b)",
+        "sign(a * b) + exp(c)",
+        "min(a, b) / max(c, d)",
+        "clamp(a, b, c)",
+        "pow(a, b)",
+        "floor(a / b) * c",
+        "ceil(a - b) / (a - b)",
+    ];
+    let conditions = [
+        "a > 0.8 && b > 6 || c / d > 0.9",
+        "a / b > 1",
+        "a / b > 1 || c / d > 1",
+        "a > 1 && b > 1 || c > 1 && d > 1",
+        "a > 1 || b > 1 || c > 1 || d > 1 || e > 1",
+        "a > 1 || b > 1 || c > 1 || d / e > 1 || a / b > 1 || b / c > 1",
+        "a > b || c > d",
+        "a - b > 1 && c * d > 1",
+        "a / 2 > 1 || 2 / b > 1",
+        "!(a / b > 1) && a / b > 0.5",
+        "(a + b) * c > 1 && a + b > 2",
+    ];
+    for variable in 0..NAMES.len() {
+        for undefined in [f64::NAN, f64::INFINITY, f64::NEG_INFINITY, f64::MAX, 0.0] {
+            let mut columns: Vec<Vec<f64>> = (0..NAMES.len())
+                .map(|k| (0..150).map(|row| f64::from((row * (k as u32 + 3)) % 7 + 1)).collect())
+                .collect();
+            columns[variable][70] = undefined;
+            for source in numbers {
+                by_row(&compiled(source), &columns, None).unwrap();
+            }
+            for source in conditions {
+                check(source, &columns, None).unwrap();
+            }
+        }
     }
 }
 
