@@ -206,11 +206,11 @@ impl Fn3 {
 /// this has none. Over columns the instruction set is known.
 #[inline(always)]
 fn ceil(x: f64) -> f64 {
+    // From here on there are only whole numbers.
+    const WHOLE: f64 = 4_503_599_627_370_496.0;
     if cfg!(any(not(target_arch = "x86_64"), target_feature = "sse4.1")) {
         return x.ceil();
     }
-    // From here on there are only whole numbers.
-    const WHOLE: f64 = 4_503_599_627_370_496.0;
     if x.abs() < WHOLE {
         let near = (x.abs() + WHOLE - WHOLE).copysign(x);
         let up = u64::from(near < x).wrapping_neg() & 1.0_f64.to_bits();

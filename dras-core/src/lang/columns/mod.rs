@@ -2,7 +2,7 @@
 //!
 //! The same operations and the same atoms as for one row; a row in which something is undefined is answered by the exact evaluator, so
 //! that both give the same bits. The loops ([`kernels`]) are compiled for several instruction sets, of which the best that the machine has is
-//! taken when a column is evaluated ([`run`]); none of them rounds differently.
+//! taken when a column is evaluated ([`run`]); none of them rounds differently. Conditions of few comparisons are made in one pass ([`fused`]).
 
 mod fused;
 mod kernels;

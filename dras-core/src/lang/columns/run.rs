@@ -132,9 +132,13 @@ impl<'a> Run<'a> {
             (true, rows - last.len(), &mut of_rest[..count]),
         ];
         for (is_rest, from, truths) in parts {
-            let column = |input: u32| match is_rest {
-                true => std::slice::from_ref(&rest[input as usize]),
-                false => whole[input as usize],
+            let column = |input: u32| {
+                let input = input as usize;
+                if is_rest {
+                    std::slice::from_ref(&rest[input])
+                } else {
+                    whole[input]
+                }
             };
             fused.run(simd, column, truths, |word, truths| {
                 let from = from + word * WORD;

@@ -71,9 +71,12 @@ fn number() -> impl Strategy<Value = String> {
             operator.clone(),
             any::<bool>(),
         );
-        let again = again.prop_map(|(a, f, b, g, first)| match first {
-            true => format!("(({a} {f} {b}) {g} {a})"),
-            false => format!("({a} {g} ({a} {f} {b}))"),
+        let again = again.prop_map(|(a, f, b, g, first)| {
+            if first {
+                format!("(({a} {f} {b}) {g} {a})")
+            } else {
+                format!("({a} {g} ({a} {f} {b}))")
+            }
         });
         prop_oneof![
             6 => (inner.clone(), operator, inner.clone()).prop_map(|(a, f, b)| format!("({a} {f} {b})")),

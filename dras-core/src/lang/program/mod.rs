@@ -5,6 +5,8 @@
 //! or their opposites. Equal comparisons of different rules are one atom.
 //!
 //! The program assumes that everything is defined. Where an input or a result is not, the exact evaluator answers instead.
+//!
+//! Expressions of a few numbers and comparisons have a form of their own beside that ([`small`]), without the fixed costs of this one.
 
 mod lowering;
 mod small;

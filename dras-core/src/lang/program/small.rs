@@ -109,37 +109,10 @@ impl Small {
             Output::Bool(literal) => Answer::Condition(Condition::new(program, stage, literal)?),
             Output::KnownBool(_) | Output::Exact => return None,
         };
-        let chained = chained(in_chains(&stage.ops));
-        let mut ops: Vec<Op> = Vec::with_capacity(chained.len());
-        let mut rest = &chained[..];
-        while let Some((first, others)) = rest.split_first() {
-            let op = |function, into, [a, b, c]: [Register; 3]| {
-                Some(Op {
-                    function,
-                    into: Place::new(into)?,
-                    operands: [Place::new(a)?, Place::new(b)?, Place::new(c)?],
-                })
-            };
-            rest = others;
-            let [a, b, _] = first.operands;
-            // What only the next operation needs is not kept.
-            let is_kept = |next: &NumberOp| {
-                let readers = stage.ops.iter().flat_map(|op| unique(op.operands));
-                readers.filter(|register| *register == first.into).count() > 1
-                    || next.operands[1] == first.into
-                    || answer.reads(first.into)
-            };
-            let pair = |next: &&NumberOp| next.chained && !is_kept(next);
-            if let Some(next) = others.first().filter(pair)
-                && let Some(function) = function_of_two(first.code, first.chained, next.code)
-            {
-                ops.push(op(function, next.into, [a, b, next.operands[1]])?);
-                rest = &others[1..];
-            } else {
-                ops.push(op(function(first.code, first.chained), first.into, first.operands)?);
-            }
-        }
-        Some(Small { ops, answer })
+        Some(Small {
+            ops: ops_of(stage, &answer)?,
+            answer,
+        })
     }
 
     /// The truth value; `None` where something is undefined.
@@ -336,6 +309,42 @@ fn unseen(program: &Program, stage: &Stage, seen: &[Register]) -> impl Iterator<
         look(input as Register, &mut shows);
     }
     unseen.into_iter()
+}
+
+/// The operations of a stage, two in one where that is known; `answer` is what is made of their results.
+fn ops_of(stage: &Stage, answer: &Answer) -> Option<Vec<Op>> {
+    let op = |function, into, [a, b, c]: [Register; 3]| {
+        Some(Op {
+            function,
+            into: Place::new(into)?,
+            operands: [Place::new(a)?, Place::new(b)?, Place::new(c)?],
+        })
+    };
+    let readers = |register: Register| {
+        let operands = stage.ops.iter().flat_map(|op| unique(op.operands));
+        operands.filter(|operand| *operand == register).count()
+    };
+    // Whether nothing but the first operand of `next` needs the result of `first`, which is not kept then.
+    let passes_on = |first: &NumberOp, next: &NumberOp| {
+        next.chained && next.operands[1] != first.into && readers(first.into) == 1 && !answer.reads(first.into)
+    };
+    let chained = chained(in_chains(&stage.ops));
+    let mut ops: Vec<Op> = Vec::with_capacity(chained.len());
+    let mut rest = &chained[..];
+    while let [first, others @ ..] = rest {
+        rest = others;
+        if let [next, others @ ..] = others
+            && passes_on(first, next)
+            && let Some(function) = function_of_two(first.code, first.chained, next.code)
+        {
+            let [a, b, _] = first.operands;
+            ops.push(op(function, next.into, [a, b, next.operands[1]])?);
+            rest = others;
+        } else {
+            ops.push(op(function(first.code, first.chained), first.into, first.operands)?);
+        }
+    }
+    Some(ops)
 }
 
 /// The operations in an order in which most go on with the result of the one before: of operands, what takes longest comes last.
