@@ -49,7 +49,7 @@ const CASES: &[Case] = &[
 
 fn looks(text: &str, kind: LookKind, memory: bool, repetitions: usize) {
     let mut fleet = Fleet::full(text, 1, memory);
-    let mut decision = Decision::new(&fleet.policy);
+    let mut decision = Decision::lean(&fleet.policy);
     for _ in 0..repetitions {
         fleet.look(kind, black_box(&mut decision));
     }
@@ -115,7 +115,7 @@ fn time_of(case: usize) -> f64 {
                 (dras_benches::engine::CPU, LookKind::Long, true),
             ][case];
             let mut fleet = Fleet::full(text, 1, memory);
-            let mut decision = Decision::new(&fleet.policy);
+            let mut decision = Decision::lean(&fleet.policy);
             median(201, 50, || fleet.look(kind, &mut decision))
         }
         4 => {

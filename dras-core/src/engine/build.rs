@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use super::attributes::{self, Attribute};
-use super::policy::{CompiledRule, Gauge, Inner, Known, Policy, Recorded, RuleInfo};
+use super::policy::{CompiledRule, Gauge, Inner, Known, Lean, Policy, Recorded, RuleInfo};
 use crate::action::Resource;
 use crate::calendar::Periods;
 use crate::diagnostic::{Diagnostic, Diagnostics, Span, codes};
@@ -120,6 +120,7 @@ impl<'d> Builder<'d> {
                 &roots(&mut urgent.iter().map(|r| r.when)),
             ),
         ];
+        let lean = Lean::new(&compiled, &looks[0], &rules, &roots(&mut conditions.clone()));
         let short = (!urgent.is_empty()).then(|| from.timing.short());
         let inner = Inner {
             name: document.name.clone(),
@@ -136,6 +137,7 @@ impl<'d> Builder<'d> {
             long: from.timing.long(),
             short,
             looks,
+            lean,
             urgent_metrics,
             settable: Resource::ALL.into_iter().filter(sets).collect(),
             rules,

@@ -9,7 +9,8 @@ use super::build::Builder;
 use crate::action::Resource;
 use crate::calendar::{Cadence, Periods};
 use crate::diagnostic::{Diagnostic, Diagnostics, codes};
-use crate::lang::{Compiled, Kleene, Limits, VariableId};
+use crate::lang::graph::GraphId;
+use crate::lang::{Compiled, Demand, Emitter, Kleene, Limits, Stretch, VariableId};
 use crate::metrics::sources::QueryTemplate;
 use crate::metrics::{Kind, MetricId, Plan};
 use crate::rules::{self, Document, DocumentLimits, Guards, Mode, Reading, Rescale, Resolved, Sizing};
@@ -54,6 +55,8 @@ pub(crate) struct Inner {
     pub(crate) short: Option<Cadence>,
     /// What a long look evaluates, and what a short one does: urgent rules only.
     pub(crate) looks: [Kleene; 2],
+    /// What a look evaluates that asks for no more than decides.
+    pub(crate) lean: Lean,
     /// The metrics that urgent rules look at.
     pub(crate) urgent_metrics: BTreeSet<MetricId>,
     pub(crate) known: Known,
@@ -62,6 +65,38 @@ pub(crate) struct Inner {
     /// The resources that any rule sets.
     pub(crate) settable: Vec<Resource>,
     pub(crate) warnings: Diagnostics,
+}
+
+/// Code that asks for no more than decides.
+#[derive(Debug, Clone)]
+pub(crate) struct Lean {
+    pub(crate) demand: Demand,
+    /// The conditions of a long look with the metrics to record, and of a short one.
+    pub(crate) looks: [Stretch; 2],
+    /// What tells whether a rule's action works, to be run after any of these.
+    pub(crate) effects: Vec<Option<Stretch>>,
+}
+
+impl Lean {
+    /// `conditions` are those of all rules, and the metrics to record.
+    pub(super) fn new(compiled: &Compiled, kleene: &Kleene, rules: &[CompiledRule], conditions: &[GraphId]) -> Lean {
+        let outputs = (0..compiled.outputs.len()).map(|output| compiled.root_of(output));
+        let mut emitter = Emitter::new(&compiled.graph, kleene, outputs);
+        let urgent = rules.iter().filter(|rule| rule.info.urgent);
+        let short = emitter.stretch(urgent.map(|rule| compiled.root_of(rule.when)));
+        emitter.forget();
+        let long = emitter.stretch(conditions.iter().copied());
+        let effects = rules.iter().map(|rule| {
+            let root = compiled.root_of(rule.effect?.output());
+            Some(emitter.stretch(std::iter::once(root)))
+        });
+        let effects = effects.collect();
+        Lean {
+            demand: emitter.finish(),
+            looks: [long, short],
+            effects,
+        }
+    }
 }
 
 /// The built-in attributes that the engine itself uses.
