@@ -9,6 +9,7 @@ use std::hint::black_box;
 use std::time::Instant;
 
 use dras_benches::callgrind::{self, Case};
+use dras_benches::engine::CPU;
 use dras_benches::fleet::{FOUR, Fleet, MAXIMA, Tick};
 use dras_benches::memory::{self, Counting};
 use dras_benches::replays::{every_minute, looks_a_second, recording};
@@ -20,16 +21,12 @@ use dras_core::metrics::Scratch;
 static ALLOCATOR: Counting = Counting;
 
 const CASES: &[Case] = &[
-    ("look, four strategies", 1, |n| looks(FOUR, LookKind::Long, true, n)),
-    ("short look, four strategies", 1, |n| {
-        looks(FOUR, LookKind::Short, true, n)
-    }),
+    ("look, four strategies", 1, |n| looks(LOOKS[0], n)),
+    ("short look, four strategies", 1, |n| looks(LOOKS[1], n)),
     ("look, four strategies, Flink's configuration not known", 1, |n| {
-        looks(FOUR, LookKind::Long, false, n)
+        looks(LOOKS[2], n)
     }),
-    ("look, cpu strategy", 1, |n| {
-        looks(dras_benches::engine::CPU, LookKind::Long, true, n)
-    }),
+    ("look, cpu strategy", 1, |n| looks(LOOKS[3], n)),
     ("scrape of ten metrics in two rows", 1, |n| {
         let mut fleet = Fleet::full(FOUR, 1, true);
         (0..n).for_each(|_| fleet.scrape());
@@ -45,11 +42,35 @@ const CASES: &[Case] = &[
     ("five aggregates of 240 samples, per series", METRICS, |n| {
         aggregates(240, n)
     }),
+    ("look, four strategies, all values", 1, |n| looks(FULL, n)),
 ];
 
-fn looks(text: &str, kind: LookKind, memory: bool, repetitions: usize) {
-    let mut fleet = Fleet::full(text, 1, memory);
-    let mut decision = Decision::lean(&fleet.policy);
+/// A look: the document, its kind, whether Flink's configuration is known, and whether the decision holds all values.
+type Looked = (&'static str, LookKind, bool, bool);
+
+const LOOKS: [Looked; 4] = [
+    (FOUR, LookKind::Long, true, false),
+    (FOUR, LookKind::Short, true, false),
+    (FOUR, LookKind::Long, false, false),
+    (CPU, LookKind::Long, true, false),
+];
+
+/// The same with all values.
+const FULL: Looked = (FOUR, LookKind::Long, true, true);
+
+/// A fleet of one task, the kind of its looks, and a decision to fill.
+fn looked((text, kind, memory, full): Looked) -> (Fleet, LookKind, Decision) {
+    let fleet = Fleet::full(text, 1, memory);
+    let decision = if full {
+        Decision::new(&fleet.policy)
+    } else {
+        Decision::lean(&fleet.policy)
+    };
+    (fleet, kind, decision)
+}
+
+fn looks(look: Looked, repetitions: usize) {
+    let (mut fleet, kind, mut decision) = looked(look);
     for _ in 0..repetitions {
         fleet.look(kind, black_box(&mut decision));
     }
@@ -107,15 +128,8 @@ fn wanted(name: &str) -> bool {
 /// Time of one repetition of a case, in ns.
 fn time_of(case: usize) -> f64 {
     match case {
-        0..=3 => {
-            let (text, kind, memory) = [
-                (FOUR, LookKind::Long, true),
-                (FOUR, LookKind::Short, true),
-                (FOUR, LookKind::Long, false),
-                (dras_benches::engine::CPU, LookKind::Long, true),
-            ][case];
-            let mut fleet = Fleet::full(text, 1, memory);
-            let mut decision = Decision::lean(&fleet.policy);
+        0..=3 | 9 => {
+            let (mut fleet, kind, mut decision) = looked(*LOOKS.get(case).unwrap_or(&FULL));
             median(201, 50, || fleet.look(kind, &mut decision))
         }
         4 => {

@@ -148,8 +148,9 @@ pub fn decide_into(
         acts |= matches!(status, RuleStatus::Fired { .. } | RuleStatus::Holding { .. });
         decision.rules.push(status);
     }
-    // Targets are asked for only where something is about to happen.
-    if acts || !history.effects.is_empty() && !evaluation.knows_effects() {
+    // Targets are asked for only where something is about to happen; and whoever is told anything is told all of it.
+    let tells = decision.lean && !decision.external.is_empty();
+    if acts || tells || !history.effects.is_empty() && !evaluation.knows_effects() {
         evaluation.complete();
     }
     Acting {

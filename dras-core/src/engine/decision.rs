@@ -204,7 +204,8 @@ impl Decision {
     /// An empty decision that is to hold no more values than decide: for whoever looks at many tasks, of which most need nothing.
     ///
     /// Windows are asked only for what a condition depends on: in `a && b` not for `b` where `a` is false, or the other way round, whichever is cheaper to
-    /// know. Where a rule fires or holds, everything is asked for, so that whatever comes to something tells all of its reasons. The states of rules,
+    /// know. Where a rule fires or holds, or somebody else changed something, everything is asked for, so that whatever [matters](Self::matters) tells
+    /// all of its reasons. The states of rules,
     /// why they are undefined, changes, guards, alerts and all that the task remembers are the same as with [`new`](Self::new); only
     /// [`inputs`](super::DecisionReport::inputs) and explanations of rules that are not met leave out what they do not depend on. Such a look at rules that
     /// all say no takes a fraction of the time.
