@@ -241,6 +241,9 @@ impl History {
 
     /// How often an action of the rule was applied after `since`.
     pub fn applied_since(&self, rule: &str, since: Millis) -> usize {
+        if self.records.is_empty() {
+            return 0;
+        }
         let records = self.records.iter().rev().take_while(|r| r.at > since);
         records
             .filter(|r| r.kind == RecordKind::Applied && r.rules.iter().any(|name| name == rule))

@@ -105,12 +105,18 @@ impl<'t, 'r> Evaluation<'t, 'r> {
         self.computed != Computed::Conditions
     }
 
+    #[inline]
     pub(super) fn condition(&self, output: usize) -> Result<bool, Undefined> {
         let compiled = &self.inner.compiled;
-        match self.computed {
-            Computed::All => compiled.program.bool(self.row, output).ok_or(Undefined::NotAvailable),
-            _ => self.register(output).map(|x| x != 0.0),
+        if self.computed == Computed::All {
+            return compiled.program.bool(self.row, output).ok_or(Undefined::NotAvailable);
         }
+        // Conditions are computed in any case.
+        let register = self.space.registers.get(compiled.root_of(output));
+        if register.is_nan() {
+            return Err(self.why(register));
+        }
+        Ok(register != 0.0)
     }
 
     /// A number that is wanted where a rule acts.
@@ -138,10 +144,16 @@ impl<'t, 'r> Evaluation<'t, 'r> {
         }
         let register = registers.get(root);
         if register.is_nan() {
-            let why = registers.why(&compiled.graph, self.row, self.values, register, |_| None);
-            return Err(why.reason);
+            return Err(self.why(register));
         }
         Ok(register)
+    }
+
+    #[inline(never)]
+    fn why(&self, register: f64) -> Undefined {
+        let graph = &self.inner.compiled.graph;
+        let registers = &self.space.registers;
+        registers.why(graph, self.row, self.values, register, |_| None).reason
     }
 
     /// What was asked for.

@@ -60,6 +60,10 @@ pub(crate) struct Inner {
     /// The metrics that urgent rules look at.
     pub(crate) urgent_metrics: BTreeSet<MetricId>,
     pub(crate) known: Known,
+    /// The attributes that any expression depends on, but for the numbers of repeats.
+    pub(crate) read: Vec<VariableId>,
+    /// The variables that say how often a rule's action was applied in a day, with the rule.
+    pub(crate) repeats: Vec<(VariableId, usize)>,
     pub(crate) queries: BTreeMap<MetricId, QueryTemplate>,
     pub(crate) recorded: Vec<Recorded>,
     /// The resources that any rule sets.
@@ -127,8 +131,6 @@ pub(crate) struct CompiledRule {
     pub(crate) then: Vec<(Resource, usize)>,
     /// The output that tells whether its action works.
     pub(crate) effect: Option<Gauge>,
-    /// The variable that says how often its action was applied in a day.
-    pub(crate) repeats: Option<VariableId>,
 }
 
 /// What tells whether an action works.

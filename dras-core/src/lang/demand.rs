@@ -19,14 +19,38 @@ const ASKING: u32 = 16;
 /// One instruction.
 #[derive(Debug, Clone, Copy)]
 enum Do {
-    /// Asks for an input: the index among those that the evaluator [asks](Kleene::asked).
+    /// Asks for an input, unless it was asked for before: the index among those that the evaluator [asks](Kleene::asked).
     Ask(u32),
     /// Computes a node.
     Compute(Step),
-    /// Where `operand` alone decides, `whole` has its value, and what follows is left out.
-    Decide { operand: u32, by: By, whole: u32, to: u32 },
+    /// Where an operand alone decides, the whole has its value, and what follows is left out.
+    Decide(u32, Deciding),
+    /// Computes an operand, and does so with it.
+    ComputeAndDecide(Step, Deciding),
     /// Where `node` was computed before, what follows is left out.
     Skip { node: u32, to: u32 },
+}
+
+/// What follows from an operand.
+#[derive(Debug, Clone, Copy)]
+struct Deciding {
+    by: By,
+    whole: u32,
+    to: u32,
+}
+
+impl Deciding {
+    /// Where the code goes on after an operand, instead of `at`.
+    #[inline(always)]
+    fn next(self, operand: u32, registers: &mut [f64], at: usize) -> usize {
+        let register = registers[operand as usize];
+        if self.by.decides(register) {
+            registers[self.whole as usize] = register;
+            self.to as usize
+        } else {
+            at
+        }
+    }
 }
 
 /// What of an operand decides alone.
@@ -65,7 +89,7 @@ pub(crate) struct Demand {
 pub(super) trait Machine {
     fn registers(&mut self) -> &mut Registers;
     fn compute(&mut self, step: &Step);
-    /// Answers an input: the index among those that the evaluator [asks](Kleene::asked).
+    /// Answers an input, unless it is answered: the index among those that the evaluator [asks](Kleene::asked).
     fn ask(&mut self, index: u32);
 }
 
@@ -80,13 +104,10 @@ impl Demand {
             match next {
                 Do::Ask(index) => machine.ask(*index),
                 Do::Compute(step) => machine.compute(step),
-                Do::Decide { operand, by, whole, to } => {
-                    let registers = machine.registers().of_nodes();
-                    let register = registers[*operand as usize];
-                    if by.decides(register) {
-                        registers[*whole as usize] = register;
-                        at = *to as usize;
-                    }
+                Do::Decide(operand, deciding) => at = deciding.next(*operand, machine.registers().of_nodes(), at),
+                Do::ComputeAndDecide(step, deciding) => {
+                    machine.compute(step);
+                    at = deciding.next(step.into, machine.registers().of_nodes(), at);
                 }
                 Do::Skip { node, to } => {
                     if !machine.registers().is_pending(GraphId(*node)) {
@@ -135,6 +156,8 @@ pub(crate) struct Emitter<'g> {
     entered: Vec<usize>,
     /// Jumps that have not arrived yet: over which node, and where they are.
     jumps: Vec<(GraphId, usize)>,
+    /// Where the last of them arrived.
+    arrived: usize,
     demand: Demand,
 }
 
@@ -180,6 +203,7 @@ impl<'g> Emitter<'g> {
             sure: Vec::new(),
             entered: Vec::new(),
             jumps: Vec::new(),
+            arrived: 0,
             demand: Demand::default(),
         }
     }
@@ -211,15 +235,7 @@ impl<'g> Emitter<'g> {
             match next {
                 Work::Node(id) => self.node(id, &mut work),
                 Work::Own(id) => self.own(id),
-                Work::Decide { operand, by, whole } => {
-                    self.jumps.push((whole, self.demand.code.len()));
-                    self.demand.code.push(Do::Decide {
-                        operand: operand.0,
-                        by,
-                        whole: whole.0,
-                        to: 0,
-                    });
-                }
+                Work::Decide { operand, by, whole } => self.decide(operand, by, whole),
                 Work::Enter => self.entered.push(self.sure.len()),
                 Work::Leave => {
                     let before = self.entered.pop().unwrap_or(0);
@@ -247,13 +263,14 @@ impl<'g> Emitter<'g> {
             return;
         }
         let begin = work.len();
-        let again = self.known[id.index()];
+        let op = self.graph.node(id).op;
+        // Inputs know themselves whether they were asked for.
+        let again = self.known[id.index()] && !self.is_simple(op);
         if again {
             self.jumps.push((id, self.demand.code.len()));
             self.demand.code.push(Do::Skip { node: id.0, to: 0 });
             work.push(Work::Enter);
         }
-        let op = self.graph.node(id).op;
         match op {
             Op::And(..) => self.chain(id, By::False, work),
             Op::Or(..) => self.chain(id, By::True, work),
@@ -347,6 +364,31 @@ impl<'g> Emitter<'g> {
         work.extend(seen.into_iter().filter(is_input).map(Work::Node));
     }
 
+    fn decide(&mut self, operand: GraphId, by: By, whole: GraphId) {
+        let deciding = Deciding {
+            by,
+            whole: whole.0,
+            to: 0,
+        };
+        // Nothing may jump between the two.
+        let alone = self.arrived != self.demand.code.len();
+        let computed = |last: &mut Do| alone && matches!(last, Do::Compute(step) if step.into == operand.0);
+        let next = match self.demand.code.pop_if(computed) {
+            Some(Do::Compute(step)) => Do::ComputeAndDecide(step, deciding),
+            _ => Do::Decide(operand.0, deciding),
+        };
+        self.jumps.push((whole, self.demand.code.len()));
+        self.demand.code.push(next);
+    }
+
+    /// Whether a node is an input that needs nothing first.
+    fn is_simple(&self, op: Op) -> bool {
+        match op {
+            Op::Input(input) => bodies(self.graph, &self.graph.inputs[input as usize]).next().is_none(),
+            _ => false,
+        }
+    }
+
     fn own(&mut self, id: GraphId) {
         let node = self.graph.node(id);
         match node.op {
@@ -366,7 +408,11 @@ impl<'g> Emitter<'g> {
     fn close(&mut self, id: GraphId) {
         let arrive = self.demand.code.len() as u32;
         while let Some((_, at)) = self.jumps.pop_if(|jump| jump.0 == id) {
-            if let Do::Decide { to, .. } | Do::Skip { to, .. } = &mut self.demand.code[at] {
+            self.arrived = arrive as usize;
+            if let Do::Decide(_, Deciding { to, .. })
+            | Do::ComputeAndDecide(_, Deciding { to, .. })
+            | Do::Skip { to, .. } = &mut self.demand.code[at]
+            {
                 *to = arrive;
             }
         }

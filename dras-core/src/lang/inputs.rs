@@ -193,7 +193,9 @@ impl Machine for Running<'_, '_, '_> {
     #[inline(always)]
     fn ask(&mut self, index: u32) {
         let (place, ask) = &self.answering.kleene.asked()[index as usize];
-        self.answering.ask(self.row, *place, ask);
+        if self.answering.registers.is_pending(place.node) {
+            self.answering.ask(self.row, *place, ask);
+        }
     }
 }
 

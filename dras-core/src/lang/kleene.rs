@@ -51,7 +51,7 @@ pub(crate) struct Registers {
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Step {
     does: Does,
-    into: u32,
+    pub(super) into: u32,
     /// Those that are not taken repeat the first.
     from: [u32; 3],
 }
