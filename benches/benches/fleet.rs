@@ -12,7 +12,7 @@ use dras_benches::callgrind::{self, Case};
 use dras_benches::engine::CPU;
 use dras_benches::fleet::{FOUR, Fleet, MAXIMA, Tick};
 use dras_benches::memory::{self, Counting};
-use dras_benches::replays::{every_minute, looks_a_second, recording};
+use dras_benches::replays::{self, every_minute, looks_a_second, recording};
 use dras_benches::windows::{BEGIN, Fixture, INTERVAL, METRICS};
 use dras_core::engine::{Decision, LookKind};
 use dras_core::metrics::Scratch;
@@ -43,6 +43,8 @@ const CASES: &[Case] = &[
         aggregates(240, n)
     }),
     ("look, four strategies, all values", 1, |n| looks(FULL, n)),
+    ("replay of an hour, cpu strategy", 1, |n| replay(CPU, n)),
+    ("replay of an hour, four strategies", 1, |n| replay(FOUR, n)),
 ];
 
 /// A look: the document, its kind, whether Flink's configuration is known, and whether the decision holds all values.
@@ -73,6 +75,14 @@ fn looks(look: Looked, repetitions: usize) {
     let (mut fleet, kind, mut decision) = looked(look);
     for _ in 0..repetitions {
         fleet.look(kind, black_box(&mut decision));
+    }
+}
+
+/// A day is replayed for every 24 repetitions.
+fn replay(text: &str, repetitions: usize) {
+    let (policy, recording) = (every_minute(text), recording(1));
+    for _ in 0..repetitions.div_ceil(24) {
+        black_box(replays::looks(&policy, &recording));
     }
 }
 
@@ -131,6 +141,11 @@ fn time_of(case: usize) -> f64 {
         0..=3 | 9 => {
             let (mut fleet, kind, mut decision) = looked(*LOOKS.get(case).unwrap_or(&FULL));
             median(201, 50, || fleet.look(kind, &mut decision))
+        }
+        10 | 11 => {
+            let text = [CPU, FOUR][case - 10];
+            let (policy, recording) = (every_minute(text), recording(1));
+            median(11, 1, || _ = black_box(replays::looks(&policy, &recording))) / 24.0
         }
         4 => {
             let mut fleet = Fleet::full(FOUR, 1, true);
@@ -206,7 +221,7 @@ fn bytes() {
 fn replays() {
     println!("| replay of a week, a look a minute | looks/s, one core | looks/s, two cores |");
     println!("| --- | --: | --: |");
-    let recording = recording();
+    let recording = recording(7);
     for (name, text) in [("cpu strategy", dras_benches::engine::CPU), ("four strategies", FOUR)] {
         let policy = every_minute(text);
         let rate = |threads| looks_a_second(&policy, &recording, threads);
