@@ -16,42 +16,37 @@ use super::types::Type;
 /// What an input that is asked of the windows costs, where computing a node costs 1.
 const ASKING: u32 = 16;
 
-/// One instruction.
+/// One instruction: all of one form, so that one jump finds what it does.
 #[derive(Debug, Clone, Copy)]
-enum Do {
-    /// Asks for an input, unless it was asked for before: the index among those that the evaluator [asks](Kleene::asked).
-    Ask(u32),
-    /// Computes a node.
-    Compute(Step),
-    /// Where an operand alone decides, the whole has its value, and what follows is left out.
-    Decide(u32, Deciding),
-    /// Computes an operand, and does so with it.
-    ComputeAndDecide(Step, Deciding),
-    /// Where `node` was computed before, what follows is left out.
-    Skip { node: u32, to: u32 },
-}
-
-/// What follows from an operand.
-#[derive(Debug, Clone, Copy)]
-struct Deciding {
-    by: By,
+struct Do {
+    what: What,
+    /// What to compute; or only the node that is looked at, or the index among the inputs that the evaluator [asks](Kleene::asked).
+    step: Step,
+    /// The register with which an operand alone decides.
+    decided_by: u64,
+    /// What has the value of an operand that decides.
     whole: u32,
+    /// Where the code goes on then.
     to: u32,
 }
 
-impl Deciding {
-    /// Where the code goes on after an operand, instead of `at`.
-    #[inline(always)]
-    fn next(self, operand: u32, registers: &mut [f64], at: usize) -> usize {
-        let register = registers[operand as usize];
-        if self.by.decides(register) {
-            registers[self.whole as usize] = register;
-            self.to as usize
-        } else {
-            at
-        }
-    }
+/// What an instruction does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum What {
+    /// Asks for an input, unless it was asked for before.
+    Ask,
+    /// Computes an operand, which may decide.
+    Compute,
+    /// Looks whether an operand decides.
+    Decide,
+    /// Looks whether an operand is defined, and decides then: what stands before `else`.
+    Defined,
+    /// Looks whether a node was computed before: what follows is left out then.
+    Skip,
 }
+
+/// No value is it: of operands that decide nothing.
+const NOTHING: u64 = 0x7fff_ffff_ffff_ffff;
 
 /// What of an operand decides alone.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -65,12 +60,11 @@ enum By {
 }
 
 impl By {
-    #[inline(always)]
-    fn decides(self, register: f64) -> bool {
+    fn register(self) -> u64 {
         match self {
-            By::False => register == 0.0,
-            By::True => register == 1.0,
-            By::Defined => !register.is_nan(),
+            By::False => 0.0_f64.to_bits(),
+            By::True => 1.0_f64.to_bits(),
+            By::Defined => NOTHING,
         }
     }
 }
@@ -88,7 +82,7 @@ pub(crate) struct Demand {
 /// What code is run on.
 pub(super) trait Machine {
     fn registers(&mut self) -> &mut Registers;
-    fn compute(&mut self, step: &Step);
+    fn compute(&mut self, step: &Step) -> f64;
     /// Answers an input, unless it is answered: the index among those that the evaluator [asks](Kleene::asked).
     fn ask(&mut self, index: u32);
 }
@@ -101,17 +95,28 @@ impl Demand {
         let code = &self.code[..stretch.0.end];
         while let Some(next) = code.get(at) {
             at += 1;
-            match next {
-                Do::Ask(index) => machine.ask(*index),
-                Do::Compute(step) => machine.compute(step),
-                Do::Decide(operand, deciding) => at = deciding.next(*operand, machine.registers().of_nodes(), at),
-                Do::ComputeAndDecide(step, deciding) => {
-                    machine.compute(step);
-                    at = deciding.next(step.into, machine.registers().of_nodes(), at);
+            let operand = next.step.into;
+            match next.what {
+                What::Ask => machine.ask(operand),
+                What::Compute => {
+                    let register = machine.compute(&next.step);
+                    if register.to_bits() == next.decided_by {
+                        machine.registers().of_nodes()[next.whole as usize] = register;
+                        at = next.to as usize;
+                    }
                 }
-                Do::Skip { node, to } => {
-                    if !machine.registers().is_pending(GraphId(*node)) {
-                        at = *to as usize;
+                What::Decide | What::Defined => {
+                    let registers = machine.registers().of_nodes();
+                    let register = registers[operand as usize];
+                    let defined = next.what == What::Defined && !register.is_nan();
+                    if defined || register.to_bits() == next.decided_by {
+                        registers[next.whole as usize] = register;
+                        at = next.to as usize;
+                    }
+                }
+                What::Skip => {
+                    if !machine.registers().is_pending(GraphId(operand)) {
+                        at = next.to as usize;
                     }
                 }
             }
@@ -268,7 +273,7 @@ impl<'g> Emitter<'g> {
         let again = self.known[id.index()] && !self.is_simple(op);
         if again {
             self.jumps.push((id, self.demand.code.len()));
-            self.demand.code.push(Do::Skip { node: id.0, to: 0 });
+            self.push(What::Skip, Step::only(id.0));
             work.push(Work::Enter);
         }
         match op {
@@ -365,20 +370,28 @@ impl<'g> Emitter<'g> {
     }
 
     fn decide(&mut self, operand: GraphId, by: By, whole: GraphId) {
-        let deciding = Deciding {
-            by,
-            whole: whole.0,
-            to: 0,
-        };
         // Nothing may jump between the two.
         let alone = self.arrived != self.demand.code.len();
-        let computed = |last: &mut Do| alone && matches!(last, Do::Compute(step) if step.into == operand.0);
-        let next = match self.demand.code.pop_if(computed) {
-            Some(Do::Compute(step)) => Do::ComputeAndDecide(step, deciding),
-            _ => Do::Decide(operand.0, deciding),
-        };
-        self.jumps.push((whole, self.demand.code.len()));
-        self.demand.code.push(next);
+        let computed = |last: &Do| last.what == What::Compute && last.step.into == operand.0;
+        let together = alone && by != By::Defined && self.demand.code.last().is_some_and(computed);
+        if !together {
+            let what = if by == By::Defined { What::Defined } else { What::Decide };
+            self.push(what, Step::only(operand.0));
+        }
+        let at = self.demand.code.len() - 1;
+        self.demand.code[at].decided_by = by.register();
+        self.demand.code[at].whole = whole.0;
+        self.jumps.push((whole, at));
+    }
+
+    fn push(&mut self, what: What, step: Step) {
+        self.demand.code.push(Do {
+            what,
+            step,
+            decided_by: NOTHING,
+            whole: step.into,
+            to: 0,
+        });
     }
 
     /// Whether a node is an input that needs nothing first.
@@ -394,11 +407,11 @@ impl<'g> Emitter<'g> {
         match node.op {
             Op::Input(input) => {
                 if let Some(index) = self.asked[input as usize] {
-                    self.demand.code.push(Do::Ask(index));
+                    self.push(What::Ask, Step::only(index));
                 }
             }
             _ if node.place == Place::Task && node.ty != Type::Text => {
-                self.demand.code.push(Do::Compute(Step::new(self.graph, id)));
+                self.push(What::Compute, Step::new(self.graph, id));
             }
             // Texts are computed by the exact evaluator where they are needed.
             _ => {}
@@ -409,12 +422,7 @@ impl<'g> Emitter<'g> {
         let arrive = self.demand.code.len() as u32;
         while let Some((_, at)) = self.jumps.pop_if(|jump| jump.0 == id) {
             self.arrived = arrive as usize;
-            if let Do::Decide(_, Deciding { to, .. })
-            | Do::ComputeAndDecide(_, Deciding { to, .. })
-            | Do::Skip { to, .. } = &mut self.demand.code[at]
-            {
-                *to = arrive;
-            }
+            self.demand.code[at].to = arrive;
         }
         self.known[id.index()] = true;
         if !self.surely[id.index()] {

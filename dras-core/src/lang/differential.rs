@@ -676,8 +676,8 @@ impl Machine for OnVariables<'_, '_> {
         &mut self.registers
     }
 
-    fn compute(&mut self, step: &Step) {
-        step.run(self.graph, self.row, &mut self.texts, self.registers.of_nodes());
+    fn compute(&mut self, step: &Step) -> f64 {
+        step.run(self.graph, self.row, &mut self.texts, self.registers.of_nodes())
     }
 
     fn ask(&mut self, index: u32) {

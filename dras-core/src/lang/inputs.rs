@@ -180,14 +180,14 @@ impl Machine for Running<'_, '_, '_> {
     }
 
     #[inline(always)]
-    fn compute(&mut self, step: &Step) {
+    fn compute(&mut self, step: &Step) -> f64 {
         let Answering {
             compiled,
             values,
             registers,
             ..
         } = &mut self.answering;
-        step.run(&compiled.graph, self.row, values, registers.of_nodes());
+        step.run(&compiled.graph, self.row, values, registers.of_nodes())
     }
 
     #[inline(always)]
@@ -211,7 +211,11 @@ impl<'t> Answering<'t, '_> {
                 expects,
             } => {
                 let expected = expects.count(task_managers);
-                self.moment.reduced(*aggregate, *across, expected, None).map_err(own)
+                match self.moment.reduced(*aggregate, *across, expected, None) {
+                    Ok(number) => row.put_number(place.input, number),
+                    Err(reason) => row.put_undefined(place.input, own(reason)),
+                }
+                return self.registers.take(row, place);
             }
             Ask::Tested {
                 aggregate,

@@ -531,13 +531,29 @@ impl Kleene {
 }
 
 impl Step {
+    /// A step that computes nothing: of code that only looks at a register.
+    pub(super) fn only(into: u32) -> Step {
+        Step {
+            does: Does::Defined,
+            into,
+            from: [into; 3],
+        }
+    }
+
     #[inline(always)]
-    pub(super) fn run<'t>(&self, graph: &'t Graph, row: &Row<'t>, values: &mut Values<'t>, of_nodes: &mut [f64]) {
+    pub(super) fn run<'t>(
+        &self,
+        graph: &'t Graph,
+        row: &Row<'t>,
+        values: &mut Values<'t>,
+        of_nodes: &mut [f64],
+    ) -> f64 {
         let value = match self.value(of_nodes) {
             Some(value) => value,
             None => self.of_texts(graph, row, values),
         };
         of_nodes[self.into as usize] = value;
+        value
     }
 
     #[inline(never)]
