@@ -475,7 +475,9 @@ impl History {
         }
         entry.last = now;
         let old = entry.log.iter().take_while(|r| r.0 <= now - window).count();
-        entry.log.drain(..old);
+        if old > 0 {
+            entry.log.drain(..old);
+        }
         if entry.log.len() >= MAX_RECOMMENDATIONS {
             // Two become one that holds downs for as long, and as high.
             let (oldest, next) = (entry.log[0], entry.log[1]);
