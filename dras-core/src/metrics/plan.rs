@@ -7,10 +7,11 @@
 use std::collections::{BTreeMap, HashMap};
 
 use super::block::{Block, ROOM};
-use super::catalogue::{Catalogue, Duplicates, Infinite, Kind, MetricId, NotANumber, Per};
+use super::catalogue::{Catalogue, Duplicates, Infinite, Kind, MetricId, MetricSpec, NotANumber, Per};
 use super::kernels;
 use super::needs::{MAX_RAW_ROWS, RowsNeeded, needs_coverage, pane_width, panes_needed, rows_needed};
 use super::panes::PaneSet;
+use super::parts::Passing;
 use super::query::{Aggregate, AggregateId, Reduce, Span, Test, Window};
 use super::settings::{PlanError, WindowSettings, check_aggregate, check_settings, check_spec};
 use crate::units::Millis;
@@ -42,10 +43,38 @@ pub(super) enum Source {
     Events(u16),
 }
 
+/// The short way to an answer, which most questions go: where the look finds nothing in the way.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) enum Quick {
+    /// There is none.
+    No,
+    /// The newest row, as it is.
+    Newest,
+    /// A pass over the values of the rows.
+    Values,
+    /// The same with a test of each.
+    Tested(Passing),
+    /// A pass over rows with their times.
+    Rows,
+}
+
 /// An aggregate with all that follows from it.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Prepared {
     pub(super) source: Source,
+    pub(super) metric: MetricId,
+    pub(super) reduce: Reduce,
+    pub(super) quick: Quick,
+    /// How far the window is moved into the past.
+    pub(super) offset: Millis,
+    pub(super) staleness: Millis,
+    pub(super) across_marks: bool,
+    /// Whether a restart in the window makes a difference.
+    pub(super) counts_resets: bool,
+    /// On the short way: what samples must cover of the window; 0 where they need not.
+    pub(super) required: Millis,
+    /// On the short way: the least number of samples.
+    pub(super) least: u32,
     /// Whether coverage and the least number of samples are required.
     pub(super) covered: bool,
     /// The least number of samples.
@@ -365,8 +394,23 @@ impl Plan {
                 frame = *frames.entry(key).or_insert(next);
             }
             let of_now = aggregate.window.offset == 0 && !matches!(source, Source::Panes { .. });
+            let (mut least, mut required) = (need, 0);
+            match aggregate.window.span {
+                _ if !covered => {}
+                Span::Last { count, .. } => least = least.max(count),
+                span => required = self.required(spec, span.fixed_length().unwrap_or(0)),
+            }
             self.prepared.push(Prepared {
                 source,
+                metric: aggregate.metric,
+                reduce: aggregate.reduce,
+                quick: quick(aggregate, source, covered),
+                offset: aggregate.window.offset,
+                staleness: spec.staleness,
+                across_marks: aggregate.window.across_marks,
+                counts_resets: counts_resets(aggregate.reduce),
+                required,
+                least: least.max(1),
                 covered,
                 need,
                 frame,
@@ -438,9 +482,60 @@ impl Plan {
         self.slots.get(metric.index()).copied()
     }
 
-    pub(super) fn prepared(&self, id: AggregateId) -> Option<(&Aggregate, Prepared)> {
-        Some((self.aggregates.get(id.index())?, *self.prepared.get(id.index())?))
+    #[inline]
+    pub(super) fn prepared(&self, id: AggregateId) -> Option<&Prepared> {
+        self.prepared.get(id.index())
     }
+
+    /// How much of a window of this length samples must cover; no more than the whole.
+    pub(super) fn required(&self, spec: &MetricSpec, length: Millis) -> Millis {
+        let min_coverage = self.min_coverage(spec);
+        // Whole milliseconds, so that exactly the required share is enough although 0.8 is not exact.
+        ((min_coverage * length as f64 - 1e-6).ceil() as Millis).min(length)
+    }
+
+    /// The share of a window that samples must cover.
+    pub(super) fn min_coverage(&self, spec: &MetricSpec) -> f64 {
+        spec.min_coverage.unwrap_or(self.settings.min_coverage)
+    }
+}
+
+/// The short way to the answer, if there is one.
+fn quick(aggregate: &Aggregate, source: Source, covered: bool) -> Quick {
+    let (span, reduce) = (aggregate.window.span, aggregate.reduce);
+    if !matches!(source, Source::Raw { .. }) {
+        return Quick::No;
+    }
+    match (&aggregate.test, reduce) {
+        (None, Reduce::Last) if span == Span::Latest && aggregate.window.offset == 0 => Quick::Newest,
+        // What part of a window that still grows must be covered depends on the look.
+        _ if span == Span::Latest || (covered && span.fixed_length().is_none()) => Quick::No,
+        (None, Reduce::Coverage) => Quick::No,
+        (None, reduce) if kernels::takes_values_only(reduce) => Quick::Values,
+        (None, _) => Quick::Rows,
+        (Some(Test::Within { lo, hi, negate }), Reduce::Count | Reduce::All | Reduce::Any | Reduce::Share) => {
+            Quick::Tested(Passing {
+                lo: *lo,
+                hi: *hi,
+                negate: *negate,
+            })
+        }
+        (Some(_), _) => Quick::No,
+    }
+}
+
+/// Whether a restart inside the window makes a difference.
+pub(super) fn counts_resets(reduce: Reduce) -> bool {
+    matches!(
+        reduce,
+        Reduce::Rate
+            | Reduce::Increase
+            | Reduce::Resets
+            | Reduce::Irate
+            | Reduce::IncreaseProm
+            | Reduce::RateProm
+            | Reduce::ResetsProm
+    )
 }
 
 /// Whether the test, if any, is known when the rules are compiled.

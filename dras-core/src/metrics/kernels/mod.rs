@@ -94,10 +94,57 @@ fn tidy(value: f64) -> f64 {
     if value.is_nan() { f64::NAN } else { value }
 }
 
-/// `of(values)`, if there are any.
+/// Whether it is values alone that a reduction looks at: what [`of_values`] knows.
+pub(super) fn takes_values_only(reduce: Reduce) -> bool {
+    matches!(
+        reduce,
+        Reduce::Avg
+            | Reduce::Min
+            | Reduce::Max
+            | Reduce::Sum
+            | Reduce::Count
+            | Reduce::First
+            | Reduce::Last
+            | Reduce::Stddev
+            | Reduce::Var
+            | Reduce::Quantile(_)
+            | Reduce::Mad
+            | Reduce::Spread
+    )
+}
+
+/// [`reduce`] of at least one value, for reductions that look at values alone; NaN for others. Which NaN it is where it is one does not matter.
 #[inline]
-fn of_some(values: &[f64], of: impl FnOnce(&[f64]) -> f64) -> Option<f64> {
-    (!values.is_empty()).then(|| of(values))
+pub(super) fn of_values(reduce: Reduce, values: &[f64], scratch: &mut Vec<f64>) -> f64 {
+    match reduce {
+        Reduce::Avg => sums::mean(values),
+        Reduce::Min => order::min(values),
+        Reduce::Max => order::max(values),
+        Reduce::Sum => sums::sum(values),
+        Reduce::Count => values.len() as f64,
+        Reduce::First => values.first().copied().unwrap_or(f64::NAN),
+        Reduce::Last => values.last().copied().unwrap_or(f64::NAN),
+        Reduce::Stddev => sums::variance(values).sqrt(),
+        Reduce::Var => sums::variance(values),
+        Reduce::Quantile(q) => order::quantile(values, q, scratch),
+        Reduce::Mad => order::median_deviation(values, scratch),
+        Reduce::Spread => order::spread(values),
+        _ => f64::NAN,
+    }
+}
+
+/// [`tested`] of at least one value; NaN for reductions that take no test.
+#[inline]
+pub(super) fn of_tested(reduce: Reduce, values: &[f64], passes: impl Fn(f64) -> bool) -> f64 {
+    let all = values.len() as u64;
+    let count = || order::passing(values, &passes);
+    match reduce {
+        Reduce::Count => count() as f64,
+        Reduce::All => f64::from(count() == all),
+        Reduce::Any => f64::from(count() > 0),
+        Reduce::Share => count() as f64 / all as f64,
+        _ => f64::NAN,
+    }
 }
 
 /// Reduces the samples of a window to one value, by any [`Reduce`] without a test.
@@ -120,18 +167,18 @@ pub fn reduce(reduce: Reduce, samples: &Samples<'_>, frame: &Frame, scratch: &mu
     let values = view.values;
     let age = |time: Option<Millis>| time.map(|time| frame.now.saturating_sub(time) as f64 / 1000.0);
     let value = match reduce {
-        Reduce::Avg => of_some(values, sums::mean),
-        Reduce::Min => of_some(values, order::min),
-        Reduce::Max => of_some(values, order::max),
-        Reduce::Sum => of_some(values, sums::sum),
         Reduce::Count => Some(values.len() as f64),
-        Reduce::First => values.first().copied(),
-        Reduce::Last => values.last().copied(),
-        Reduce::Stddev => of_some(values, |values| sums::variance(values).sqrt()),
-        Reduce::Var => of_some(values, sums::variance),
-        Reduce::Quantile(q) => of_some(values, |values| order::quantile(values, q, scratch)),
-        Reduce::Mad => of_some(values, |values| order::median_deviation(values, scratch)),
-        Reduce::Spread => of_some(values, order::spread),
+        Reduce::Avg
+        | Reduce::Min
+        | Reduce::Max
+        | Reduce::Sum
+        | Reduce::First
+        | Reduce::Last
+        | Reduce::Stddev
+        | Reduce::Var
+        | Reduce::Quantile(_)
+        | Reduce::Mad
+        | Reduce::Spread => (!values.is_empty()).then(|| of_values(reduce, values, scratch)),
         Reduce::Rate => view.rate(frame),
         Reduce::Increase => view.increase(frame),
         Reduce::Delta => view.delta(),
