@@ -133,16 +133,17 @@ pub(super) fn of_values(reduce: Reduce, values: &[f64], scratch: &mut Vec<f64>) 
     }
 }
 
-/// [`tested`] of at least one value; NaN for reductions that take no test.
+/// [`within`] of at least one value; NaN for reductions that take no test.
 #[inline]
-pub(super) fn of_tested(reduce: Reduce, values: &[f64], passes: impl Fn(f64) -> bool) -> f64 {
+pub(super) fn of_tested(reduce: Reduce, values: &[f64], lo: f64, hi: f64, negate: bool) -> f64 {
     let all = values.len() as u64;
-    let count = || order::passing(values, &passes);
+    let inside = order::inside(values, lo, hi);
+    let passing = if negate { all - inside } else { inside };
     match reduce {
-        Reduce::Count => count() as f64,
-        Reduce::All => f64::from(count() == all),
-        Reduce::Any => f64::from(count() > 0),
-        Reduce::Share => count() as f64 / all as f64,
+        Reduce::Count => passing as f64,
+        Reduce::All => f64::from(passing == all),
+        Reduce::Any => f64::from(passing > 0),
+        Reduce::Share => passing as f64 / all as f64,
         _ => f64::NAN,
     }
 }

@@ -6,20 +6,26 @@ use crate::units::Millis;
 const LANES: usize = 8;
 
 /// The best of at least one value by `better`; NaN only if all values are NaN. `worst` is what every number equals or beats.
-#[inline]
+#[inline(always)]
 fn best(values: &[f64], worst: f64, better: impl Fn(f64, f64) -> bool) -> f64 {
     let pick = |held: f64, value: f64| if better(value, held) { value } else { held };
-    let mut lanes = [worst; LANES];
-    let (chunks, rest) = values.as_chunks::<LANES>();
-    for chunk in chunks {
-        for lane in 0..LANES {
-            lanes[lane] = pick(lanes[lane], chunk[lane]);
-        }
-    }
-    for (lane, &value) in lanes.iter_mut().zip(rest) {
-        *lane = pick(*lane, value);
-    }
-    let found = lanes.into_iter().fold(worst, pick);
+    let found = if let Some(last) = values.last_chunk::<LANES>() {
+        let mut lanes = [worst; LANES];
+        let mut pick_each = |values: &[f64; LANES]| {
+            for lane in 0..LANES {
+                lanes[lane] = pick(lanes[lane], values[lane]);
+            }
+        };
+        values.as_chunks::<LANES>().0.iter().for_each(&mut pick_each);
+        // Some of them a second time: the best of all stays the best.
+        pick_each(last);
+        let [a, b, c, d, e, f, g, h] = lanes;
+        let four = [pick(a, e), pick(b, f), pick(c, g), pick(d, h)];
+        let two = [pick(four[0], four[2]), pick(four[1], four[3])];
+        pick(two[0], two[1])
+    } else {
+        values.iter().copied().fold(worst, pick)
+    };
     if found == worst && !values.contains(&worst) {
         return f64::NAN;
     }
@@ -55,6 +61,12 @@ pub(super) fn time_of(times: &[Millis], values: &[f64], no_worse: impl Fn(f64, f
         }
     });
     Some(held.0)
+}
+
+/// How many values lie in an interval; NaN lies in none.
+#[inline(never)]
+pub(super) fn inside(values: &[f64], lo: f64, hi: f64) -> u64 {
+    values.iter().map(|&value| u64::from((lo <= value) & (value <= hi))).sum()
 }
 
 /// How many values pass a test.
@@ -109,20 +121,37 @@ fn near_an_end(values: &[f64], q: f64) -> Option<f64> {
 /// The `k + 1` best values, best first; `None` where a value is NaN. `worst` is what every number equals or beats.
 #[inline(always)]
 fn best_of(values: &[f64], k: usize, worst: f64, better: impl Fn(f64, f64) -> bool) -> Option<[f64; NEAR]> {
+    if values.iter().fold(false, |any, value| any | value.is_nan()) {
+        return None;
+    }
     let mut best = [worst; NEAR];
-    let mut any_nan = false;
-    for &value in values {
-        any_nan |= value.is_nan();
-        if better(value, best[k]) {
-            let mut at = k;
-            while at > 0 && better(value, best[at - 1]) {
-                best[at] = best[at - 1];
-                at -= 1;
+    let mut take = |values: &[f64]| {
+        for &value in values {
+            if better(value, best[k]) {
+                let mut at = k;
+                while at > 0 && better(value, best[at - 1]) {
+                    best[at] = best[at - 1];
+                    at -= 1;
+                }
+                best[at] = value;
             }
-            best[at] = value;
+        }
+        best[k]
+    };
+    let pick = |held: f64, value: f64| if better(value, held) { value } else { held };
+    let (chunks, rest) = values.as_chunks::<LANES>();
+    let mut least = worst;
+    for chunk in chunks {
+        // Most often none of so many is among the best.
+        let [a, b, c, d, e, f, g, h] = *chunk;
+        let four = [pick(a, e), pick(b, f), pick(c, g), pick(d, h)];
+        let two = [pick(four[0], four[2]), pick(four[1], four[3])];
+        if better(pick(two[0], two[1]), least) {
+            least = take(chunk);
         }
     }
-    (!any_nan).then_some(best)
+    take(rest);
+    Some(best)
 }
 
 /// The value between two neighbours; `upper` does not count where `weight` is zero.

@@ -4,6 +4,7 @@ use super::{Question, Series};
 use crate::metrics::instance::Instance;
 use crate::metrics::kernels;
 use crate::metrics::moment::{Located, Scratch};
+use crate::metrics::parts::Passing;
 use crate::metrics::plan::{Quick, Source};
 use crate::undefined::Undefined;
 use crate::units::Millis;
@@ -68,7 +69,7 @@ impl Question<'_> {
         let values = &series.cells()[located.first as usize..located.last as usize];
         match prepared.quick {
             Quick::Values => kernels::of_values(prepared.reduce, values, work),
-            Quick::Tested(test) => kernels::of_tested(prepared.reduce, values, |value| test.passes(value)),
+            Quick::Tested(Passing { lo, hi, negate }) => kernels::of_tested(prepared.reduce, values, lo, hi, negate),
             _ if prepared.counts_resets && located.restarted => f64::NAN,
             _ => {
                 let samples = located.samples(series.block, series.column);
