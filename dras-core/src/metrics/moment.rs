@@ -4,9 +4,9 @@ use super::answer::SampleTest;
 use super::catalogue::MetricId;
 use super::instance::Instance;
 use super::kernels::Frame;
-use super::plan::{Plan, Prepared, Source};
+use super::plan::{Plan, Prepared, Quick, Source};
 use super::query::{Across, AggregateId};
-use super::question::{Bounds, Question};
+use super::question::{Bounds, Question, Rows};
 use super::store::{InstanceId, Windows};
 use crate::undefined::Undefined;
 use crate::units::Millis;
@@ -136,11 +136,12 @@ impl Shared {
         &mut self,
         frame: u32,
         place: u32,
-        locate: impl FnOnce() -> Result<Located, Undefined>,
+        locate: impl FnOnce(&mut Located) -> Result<(), Undefined>,
     ) -> Result<&mut Located, Undefined> {
         let entry = &mut self.located[frame as usize * self.places + place as usize];
         if entry.0 != self.stamp {
-            *entry = (self.stamp, locate()?);
+            locate(&mut entry.1)?;
+            entry.0 = self.stamp;
         }
         Ok(&mut entry.1)
     }
@@ -224,6 +225,8 @@ pub struct Moment<'w, 's> {
     plan: &'w Plan,
     now: Millis,
     scratch: &'s mut Scratch,
+    /// Those of the newest question that was a pass over values.
+    rows: Rows<'w>,
 }
 
 impl Windows {
@@ -235,6 +238,7 @@ impl Windows {
             plan,
             now,
             scratch,
+            rows: Rows::NONE,
         }
     }
 }
@@ -252,7 +256,7 @@ impl<'w> Moment<'w, '_> {
     ) -> Result<f64, Undefined> {
         let question = self.question(id)?;
         let place = self.windows.get(instance).ok_or(Undefined::NoInstance)?;
-        question.value(instance.place(), place, test, self.scratch)
+        question.value(instance.place(), place, test, self.scratch, &mut self.rows)
     }
 
     /// As [`Windows::reduced`].
@@ -289,9 +293,15 @@ impl<'w> Moment<'w, '_> {
         across: Across,
     ) -> Result<f64, Undefined> {
         match prepared.source {
-            Source::Events(_) => {
-                let question = self.question(id)?;
-                question.without_events(across, &mut self.scratch.work)
+            Source::Events(slot) => {
+                // Zero over instances is zero again, but for a quantile that there is none of.
+                if prepared.quick == Quick::NoEvents
+                    && !matches!(across, Across::Quantile(_))
+                    && self.windows.has_observed(slot, prepared.staleness, self.now)
+                {
+                    return Ok(0.0);
+                }
+                self.question(id)?.without_events(across, &mut self.scratch.work)
             }
             Source::Raw { .. } | Source::Panes { .. } if present.newest > Millis::MIN => Err(Undefined::Stale {
                 age: self.now.saturating_sub(present.newest),
@@ -318,7 +328,7 @@ impl<'w> Moment<'w, '_> {
             && enough
             && let Some(instance) = self.windows.instance_at(place)
         {
-            let value = self.question(id)?.quick(place, instance, self.scratch);
+            let value = self.question(id)?.quick(place, instance, self.scratch, &mut self.rows);
             if value.is_finite() {
                 // Adding +0 as a sum does.
                 return Ok(value + 0.0);
@@ -338,7 +348,7 @@ impl<'w> Moment<'w, '_> {
     ) -> Result<f64, Undefined> {
         let question = self.question(id)?;
         let live = self.live_of(&question);
-        question.reduced(live, across, expected, test, self.scratch)
+        question.reduced(live, across, expected, test, self.scratch, &mut self.rows)
     }
 
     /// What there is of a metric.
@@ -355,8 +365,9 @@ impl<'w> Moment<'w, '_> {
             return into.extend(windows.live(self.plan, prepared.metric, self.now));
         }
         let live = self.live_now(prepared.metric);
-        let shared = &self.scratch.shared;
-        into.extend(live.range().map(|at| windows.id(shared.place(at))));
+        for &place in &self.scratch.shared.pool[live.range()] {
+            into.push(windows.id(place));
+        }
     }
 
     /// The places of which a metric is live at the look.
@@ -379,8 +390,11 @@ impl<'w> Moment<'w, '_> {
         let room = self.plan.catalogue().len() * shared.places;
         shared.pool.resize(room, 0);
         let first = room as u32;
-        let live = windows.by_place().filter(|(_, i)| question.is_live(i));
-        shared.pool.extend(live.map(|(place, _)| place));
+        for (place, instance) in windows.by_place() {
+            if question.is_live(instance) {
+                shared.pool.push(place);
+            }
+        }
         Live {
             first,
             count: shared.pool.len() as u32 - first,

@@ -79,6 +79,13 @@ pub(super) struct Passing {
 }
 
 impl Passing {
+    /// All but NaN.
+    pub(super) const ALL: Passing = Passing {
+        lo: f64::NEG_INFINITY,
+        hi: f64::INFINITY,
+        negate: false,
+    };
+
     pub(super) fn passes(self, x: f64) -> bool {
         (self.lo <= x && x <= self.hi) != self.negate
     }

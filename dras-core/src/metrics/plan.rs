@@ -44,19 +44,24 @@ pub(super) enum Source {
 }
 
 /// The short way to an answer, which most questions go: where the look finds nothing in the way.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Quick {
     /// There is none.
     No,
+    /// Zero where there are no events and that is known.
+    NoEvents,
     /// The newest row, as it is.
     Newest,
     /// A pass over the values of the rows.
     Values,
     /// The same with a test of each.
-    Tested(Passing),
+    Tested,
     /// A pass over rows with their times.
     Rows,
 }
+
+/// The [`Prepared::rows`] of those that are no pass over values alone.
+pub(super) const NO_ROWS: u64 = u64::MAX;
 
 /// An aggregate with all that follows from it.
 #[derive(Debug, Clone, Copy)]
@@ -65,6 +70,10 @@ pub(super) struct Prepared {
     pub(super) metric: MetricId,
     pub(super) reduce: Reduce,
     pub(super) quick: Quick,
+    /// The test of [`Quick::Tested`].
+    pub(super) test: Passing,
+    /// The frame and the column where the short way is a pass over values: aggregates that have them in common look at the same values.
+    pub(super) rows: u64,
     /// How far the window is moved into the past.
     pub(super) offset: Millis,
     pub(super) staleness: Millis,
@@ -400,11 +409,21 @@ impl Plan {
                 Span::Last { count, .. } => least = least.max(count),
                 span => required = self.required(spec, span.fixed_length().unwrap_or(0)),
             }
+            let quick = quick(aggregate, source, covered);
+            let rows = match (quick, source) {
+                (Quick::Values | Quick::Tested, Source::Raw { column, .. }) => u64::from(frame) << 16 | u64::from(column),
+                _ => NO_ROWS,
+            };
             self.prepared.push(Prepared {
                 source,
                 metric: aggregate.metric,
                 reduce: aggregate.reduce,
-                quick: quick(aggregate, source, covered),
+                quick,
+                test: match aggregate.test {
+                    Some(Test::Within { lo, hi, negate }) => Passing { lo, hi, negate },
+                    _ => Passing::ALL,
+                },
+                rows,
                 offset: aggregate.window.offset,
                 staleness: spec.staleness,
                 across_marks: aggregate.window.across_marks,
@@ -503,8 +522,17 @@ impl Plan {
 /// The short way to the answer, if there is one.
 fn quick(aggregate: &Aggregate, source: Source, covered: bool) -> Quick {
     let (span, reduce) = (aggregate.window.span, aggregate.reduce);
-    if !matches!(source, Source::Raw { .. }) {
-        return Quick::No;
+    match source {
+        Source::Raw { .. } => {}
+        // Whether it is known depends on the right edge of the window.
+        Source::Events(_)
+            if matches!(reduce, Reduce::Count | Reduce::Any)
+                && aggregate.window.offset == 0
+                && !matches!(span, Span::Previous(_)) =>
+        {
+            return Quick::NoEvents;
+        }
+        Source::Events(_) | Source::Panes { .. } => return Quick::No,
     }
     match (&aggregate.test, reduce) {
         (None, Reduce::Last) if span == Span::Latest && aggregate.window.offset == 0 => Quick::Newest,
@@ -513,13 +541,7 @@ fn quick(aggregate: &Aggregate, source: Source, covered: bool) -> Quick {
         (None, Reduce::Coverage) => Quick::No,
         (None, reduce) if kernels::takes_values_only(reduce) => Quick::Values,
         (None, _) => Quick::Rows,
-        (Some(Test::Within { lo, hi, negate }), Reduce::Count | Reduce::All | Reduce::Any | Reduce::Share) => {
-            Quick::Tested(Passing {
-                lo: *lo,
-                hi: *hi,
-                negate: *negate,
-            })
-        }
+        (Some(Test::Within { .. }), Reduce::Count | Reduce::All | Reduce::Any | Reduce::Share) => Quick::Tested,
         (Some(_), _) => Quick::No,
     }
 }

@@ -22,7 +22,9 @@ mod tests;
 mod trend;
 
 pub use across::across;
+pub(super) use order::{max as largest, min as smallest};
 
+use super::parts::Passing;
 use super::query::Reduce;
 use crate::units::Millis;
 
@@ -135,10 +137,10 @@ pub(super) fn of_values(reduce: Reduce, values: &[f64], scratch: &mut Vec<f64>) 
 
 /// [`within`] of at least one value; NaN for reductions that take no test.
 #[inline]
-pub(super) fn of_tested(reduce: Reduce, values: &[f64], lo: f64, hi: f64, negate: bool) -> f64 {
+pub(super) fn of_tested(reduce: Reduce, values: &[f64], test: Passing) -> f64 {
     let all = values.len() as u64;
-    let inside = order::inside(values, lo, hi);
-    let passing = if negate { all - inside } else { inside };
+    let inside = order::inside(values, test.lo, test.hi);
+    let passing = if test.negate { all - inside } else { inside };
     match reduce {
         Reduce::Count => passing as f64,
         Reduce::All => f64::from(passing == all),

@@ -34,12 +34,12 @@ fn best(values: &[f64], worst: f64, better: impl Fn(f64, f64) -> bool) -> f64 {
 }
 
 /// Smallest of at least one value; NaN values do not count unless all are.
-pub(super) fn min(values: &[f64]) -> f64 {
+pub(in crate::metrics) fn min(values: &[f64]) -> f64 {
     best(values, f64::INFINITY, |value, held| value < held)
 }
 
 /// Largest of at least one value; NaN values do not count unless all are.
-pub(super) fn max(values: &[f64]) -> f64 {
+pub(in crate::metrics) fn max(values: &[f64]) -> f64 {
     best(values, f64::NEG_INFINITY, |value, held| value > held)
 }
 

@@ -11,7 +11,7 @@ use std::ops::Range;
 pub(super) use carry::{SavedPanes, Shape};
 
 use super::catalogue::MetricId;
-use super::kernels::sums::Sum;
+use super::kernels::{self, sums::Sum};
 use super::marks::Marks;
 use super::parts::{EMPTY, PARTS, Part, Parts, Passing, join, larger, parts, smaller};
 use super::query::{Aggregate, Reduce, Test};
@@ -112,6 +112,16 @@ impl PaneSet {
     fn left(&self, pane: i64) -> Millis {
         pane.saturating_mul(self.width)
     }
+}
+
+/// The best of `held` and all these values by `better`, which takes one after the other: of zeros the first stays, and any value rather than NaN.
+/// `of_all` is quicker; zeros of both signs are one to it.
+fn best(values: &[f64], held: f64, of_all: fn(&[f64]) -> f64, better: fn(f64, f64) -> f64) -> f64 {
+    let found = of_all(values);
+    if found == 0.0 || found.is_nan() {
+        return values.iter().copied().fold(held, better);
+    }
+    better(held, found)
 }
 
 /// The time from one moment to a later one; 0 to an earlier one.
@@ -309,11 +319,11 @@ impl Panes {
             }
             Reduce::Max => {
                 let max = self.column(set.columns[Part::Max as usize]);
-                total.max = max[slots.clone()].iter().copied().fold(total.max, larger);
+                total.max = best(&max[slots.clone()], total.max, kernels::largest, larger);
             }
             Reduce::Min => {
                 let min = self.column(set.columns[Part::Min as usize]);
-                total.min = min[slots.clone()].iter().copied().fold(total.min, smaller);
+                total.min = best(&min[slots.clone()], total.min, kernels::smallest, smaller);
             }
             Reduce::Count | Reduce::Coverage | Reduce::All | Reduce::Any | Reduce::Share => {}
             _ => {

@@ -109,12 +109,18 @@ impl Question<'_> {
 impl Windows {
     /// Why a window up to `right` has no events: there were none, or nobody asked.
     fn why_no_event(&self, slot: u16, staleness: Millis, right: Millis) -> Undefined {
-        let until = self.observed[usize::from(slot)];
-        if until > Millis::MIN && until >= right.saturating_sub(staleness) {
+        if self.has_observed(slot, staleness, right) {
             Undefined::NoSample
         } else {
             Undefined::NotObserved
         }
+    }
+
+    /// Whether events up to `right` would be known.
+    #[inline]
+    pub(in crate::metrics) fn has_observed(&self, slot: u16, staleness: Millis, right: Millis) -> bool {
+        let until = self.observed[usize::from(slot)];
+        until > Millis::MIN && until >= right.saturating_sub(staleness)
     }
 }
 

@@ -1,6 +1,6 @@
 //! Questions over all instances, and which of them count.
 
-use super::{Question, Series, finite};
+use super::{Question, Rows, Series, finite};
 use crate::metrics::answer::SampleTest;
 use crate::metrics::instance::Instance;
 use crate::metrics::kernels;
@@ -10,7 +10,7 @@ use crate::metrics::query::{Across, Reduce};
 use crate::undefined::Undefined;
 use crate::units::Millis;
 
-impl Question<'_> {
+impl<'q> Question<'q> {
     /// The value over the instances that are live, in the order of their names.
     pub(in crate::metrics) fn reduced(
         &self,
@@ -19,6 +19,7 @@ impl Question<'_> {
         expected: Option<u32>,
         mut test: Option<&mut SampleTest<'_>>,
         scratch: &mut Scratch,
+        rows: &mut Rows<'q>,
     ) -> Result<f64, Undefined> {
         let events = matches!(self.prepared.source, Source::Events(_));
         if events && live.range().is_empty() {
@@ -39,7 +40,7 @@ impl Question<'_> {
                 Some(test) => Some(&mut **test),
                 None => None,
             };
-            match self.value(place, instance, test, scratch) {
+            match self.value(place, instance, test, scratch, rows) {
                 Ok(value) => values.push(value),
                 Err(why) => {
                     alike &= reason.is_none_or(|r| std::mem::discriminant(&r) == std::mem::discriminant(&why));

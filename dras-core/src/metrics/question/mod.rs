@@ -7,6 +7,7 @@ mod quick;
 mod rows;
 
 pub(super) use instances::is_live;
+pub(super) use quick::Rows;
 
 use super::answer::{SampleRef, SampleTest};
 use super::block::{Block, is_value};
@@ -141,11 +142,12 @@ impl<'q> Question<'q> {
     pub(super) fn value(
         &self,
         place: u32,
-        instance: &Instance,
+        instance: &'q Instance,
         test: Option<&mut SampleTest<'_>>,
         scratch: &mut Scratch,
+        rows: &mut Rows<'q>,
     ) -> Result<f64, Undefined> {
-        let value = self.quick(place, instance, scratch);
+        let value = self.quick(place, instance, scratch, rows);
         if value.is_finite() {
             return Ok(value);
         }

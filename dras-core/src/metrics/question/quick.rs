@@ -4,15 +4,65 @@ use super::{Question, Series};
 use crate::metrics::instance::Instance;
 use crate::metrics::kernels;
 use crate::metrics::moment::{Located, Scratch};
-use crate::metrics::parts::Passing;
-use crate::metrics::plan::{Quick, Source};
+use crate::metrics::plan::{NO_ROWS, Prepared, Quick, Source};
 use crate::undefined::Undefined;
 use crate::units::Millis;
 
-impl Question<'_> {
-    /// The value for one instance where nothing stands in the way. Not finite where something does: the long way says what.
+/// The rows of a window at a look. Of one window often several things are asked in a row.
+#[derive(Debug, Clone, Copy)]
+pub(in crate::metrics) struct Rows<'w> {
+    /// Of which [`Prepared::rows`] they are, and of which place.
+    key: u64,
+    place: u32,
+    values: &'w [f64],
+    /// What they cover; negative where nobody asked.
+    covered: Millis,
+}
+
+impl Rows<'_> {
+    /// Those of no window.
+    pub(in crate::metrics) const NONE: Rows<'static> = Rows {
+        key: NO_ROWS,
+        place: u32::MAX,
+        values: &[],
+        covered: -1,
+    };
+
     #[inline]
-    pub(in crate::metrics) fn quick(&self, place: u32, instance: &Instance, scratch: &mut Scratch) -> f64 {
+    fn suffice(&self, prepared: &Prepared) -> bool {
+        self.values.len() >= prepared.least as usize && (prepared.required <= 0 || self.covered >= prepared.required)
+    }
+}
+
+impl<'q> Question<'q> {
+    /// The value for one instance where nothing stands in the way. Not finite where something does: the long way says what. `rows` are those
+    /// of an earlier question of this look.
+    #[inline]
+    pub(in crate::metrics) fn quick(
+        &self,
+        place: u32,
+        instance: &'q Instance,
+        scratch: &mut Scratch,
+        rows: &mut Rows<'q>,
+    ) -> f64 {
+        if rows.key == self.prepared.rows && rows.place == place && rows.suffice(self.prepared) {
+            return self.of_values(rows.values, scratch);
+        }
+        self.quick_anew(place, instance, scratch, rows)
+    }
+
+    #[inline]
+    fn of_values(&self, values: &[f64], scratch: &mut Scratch) -> f64 {
+        let prepared = self.prepared;
+        if prepared.quick == Quick::Tested {
+            kernels::of_tested(prepared.reduce, values, prepared.test)
+        } else {
+            kernels::of_values(prepared.reduce, values, &mut scratch.work)
+        }
+    }
+
+    #[inline(never)]
+    fn quick_anew(&self, place: u32, instance: &'q Instance, scratch: &mut Scratch, rows: &mut Rows<'q>) -> f64 {
         let prepared = self.prepared;
         let Source::Raw { group, column } = prepared.source else {
             return f64::NAN;
@@ -30,9 +80,30 @@ impl Question<'_> {
             column,
         };
         match prepared.quick {
-            Quick::No => f64::NAN,
+            Quick::No | Quick::NoEvents => f64::NAN,
             Quick::Newest => self.newest(&series, scratch.shared.floor()),
-            Quick::Values | Quick::Tested(_) | Quick::Rows => self.of_rows_at_once(&series, place, scratch),
+            Quick::Values | Quick::Tested => {
+                let Some(located) = self.sufficing(&series, place, scratch) else {
+                    return f64::NAN;
+                };
+                *rows = Rows {
+                    key: prepared.rows,
+                    place,
+                    values: &series.cells()[located.first as usize..located.last as usize],
+                    covered: located.covered,
+                };
+                self.of_values(rows.values, scratch)
+            }
+            Quick::Rows => {
+                let Some(located) = self.sufficing(&series, place, scratch) else {
+                    return f64::NAN;
+                };
+                if prepared.counts_resets && located.restarted {
+                    return f64::NAN;
+                }
+                let (samples, frame) = (located.samples(series.block, series.column), located.frame);
+                kernels::reduce(prepared.reduce, &samples, &frame, &mut scratch.work).unwrap_or(f64::NAN)
+            }
         }
     }
 
@@ -53,33 +124,22 @@ impl Question<'_> {
         }
     }
 
-    /// The value of a window of rows.
+    /// Where the window lies, if its rows are enough.
     #[inline]
-    fn of_rows_at_once(&self, series: &Series<'_>, place: u32, scratch: &mut Scratch) -> f64 {
+    fn sufficing<'s>(&self, series: &Series<'_>, place: u32, scratch: &'s mut Scratch) -> Option<&'s mut Located> {
         let prepared = self.prepared;
-        let Scratch { shared, work, .. } = scratch;
-        let Ok(located) = shared.located(prepared.frame, place, || self.locate_whole(series)) else {
-            return f64::NAN;
-        };
+        let locate = |into: &mut Located| self.locate_whole(series, into);
+        let located = scratch.shared.located(prepared.frame, place, locate).ok()?;
         let is_enough = located.last - located.first >= prepared.least
             && (prepared.required <= 0 || located.covered(series.block) >= prepared.required);
-        if !is_enough {
-            return f64::NAN;
-        }
-        let values = &series.cells()[located.first as usize..located.last as usize];
-        match prepared.quick {
-            Quick::Values => kernels::of_values(prepared.reduce, values, work),
-            Quick::Tested(Passing { lo, hi, negate }) => kernels::of_tested(prepared.reduce, values, lo, hi, negate),
-            _ if prepared.counts_resets && located.restarted => f64::NAN,
-            _ => {
-                let samples = located.samples(series.block, series.column);
-                kernels::reduce(prepared.reduce, &samples, &located.frame, work).unwrap_or(f64::NAN)
-            }
-        }
+        is_enough.then_some(located)
     }
 
+    /// Says where the window lies among rows that each have a value.
     #[inline(never)]
-    pub(super) fn locate_whole(&self, series: &Series<'_>) -> Result<Located, Undefined> {
-        Ok(self.locate(series, self.bounds()?))
+    pub(super) fn locate_whole(&self, series: &Series<'_>, into: &mut Located) -> Result<(), Undefined> {
+        let bounds = self.bounds()?;
+        *into = self.locate(series, bounds);
+        Ok(())
     }
 }

@@ -31,16 +31,21 @@ impl Located {
     #[inline]
     pub(super) fn covered(&mut self, block: &Block) -> Millis {
         if self.covered < 0 {
-            // Any column has these times.
-            let samples = self.samples(block, 0);
-            let rows = self.first as usize..self.last as usize;
-            self.covered = if block.is_gapless(rows, self.frame.max_gap) {
-                kernels::covered_without_gaps(&samples, &self.frame)
-            } else {
-                kernels::covered(&samples, &self.frame)
-            };
+            self.cover(block);
         }
         self.covered
+    }
+
+    #[inline(never)]
+    fn cover(&mut self, block: &Block) {
+        // Any column has these times.
+        let samples = self.samples(block, 0);
+        let rows = self.first as usize..self.last as usize;
+        self.covered = if block.is_gapless(rows, self.frame.max_gap) {
+            kernels::covered_without_gaps(&samples, &self.frame)
+        } else {
+            kernels::covered(&samples, &self.frame)
+        };
     }
 }
 
@@ -90,6 +95,7 @@ impl Question<'_> {
     }
 
     /// Where the window lies among rows that each have a value.
+    #[inline]
     pub(super) fn locate(&self, series: &Series<'_>, bounds: Bounds) -> Located {
         let block = series.block;
         let start = bounds.start();
@@ -135,7 +141,7 @@ impl Question<'_> {
         let Scratch {
             shared, starts, work, ..
         } = scratch;
-        let located = shared.located(self.prepared.frame, place, || self.locate_whole(series))?;
+        let located = shared.located(self.prepared.frame, place, |into| self.locate_whole(series, into))?;
         let samples = located.samples(series.block, series.column);
         let asks_coverage = self.prepared.reduce == Reduce::Coverage
             || self.prepared.covered && !matches!(self.aggregate().window.span, Span::Last { .. });
