@@ -323,7 +323,10 @@ impl<'w> Moment<'w, '_> {
     ) -> Result<f64, Undefined> {
         let is_its = matches!(across, Across::Avg | Across::Min | Across::Max | Across::Sum);
         let enough = expected.is_none_or(|n| 1.0 >= self.plan.settings().min_instances * f64::from(n));
-        let place = self.scratch.shared.place(prepared.metric.index() * self.scratch.shared.places);
+        let place = self
+            .scratch
+            .shared
+            .place(prepared.metric.index() * self.scratch.shared.places);
         if is_its
             && enough
             && let Some(instance) = self.windows.instance_at(place)

@@ -6,6 +6,8 @@
 
 use std::collections::{BTreeMap, HashMap};
 
+use fearless_simd::Level;
+
 use super::block::{Block, ROOM};
 use super::catalogue::{Catalogue, Duplicates, Infinite, Kind, MetricId, MetricSpec, NotANumber, Per};
 use super::kernels;
@@ -171,6 +173,8 @@ pub struct Plan {
     pub(super) events: Vec<EventPlan>,
     /// How many frames there are.
     pub(super) frames: usize,
+    /// The instruction set of this machine. No result depends on it.
+    pub(super) level: Level,
     /// An instance without any data for this long is freed.
     pub(super) series_ttl: Millis,
     /// An instance that has ended is freed after this long.
@@ -245,6 +249,7 @@ impl Plan {
             pane_sets: Vec::new(),
             events: Vec::new(),
             frames: 0,
+            level: Level::new(),
             series_ttl: needs.iter().map(|n| n.reach.max(n.retention)).max().unwrap_or(0),
             ended_ttl: needs
                 .iter()
@@ -411,7 +416,9 @@ impl Plan {
             }
             let quick = quick(aggregate, source, covered);
             let rows = match (quick, source) {
-                (Quick::Values | Quick::Tested, Source::Raw { column, .. }) => u64::from(frame) << 16 | u64::from(column),
+                (Quick::Values | Quick::Tested, Source::Raw { column, .. }) => {
+                    u64::from(frame) << 16 | u64::from(column)
+                }
                 _ => NO_ROWS,
             };
             self.prepared.push(Prepared {

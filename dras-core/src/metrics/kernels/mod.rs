@@ -24,6 +24,9 @@ mod trend;
 pub use across::across;
 pub(super) use order::{max as largest, min as smallest};
 
+use fearless_simd::prelude::*;
+use fearless_simd::{Level, dispatch};
+
 use super::parts::Passing;
 use super::query::Reduce;
 use crate::units::Millis;
@@ -115,19 +118,25 @@ pub(super) fn takes_values_only(reduce: Reduce) -> bool {
     )
 }
 
-/// [`reduce`] of at least one value, for reductions that look at values alone; NaN for others. Which NaN it is where it is one does not matter.
+/// [`reduce`] of at least one value, for reductions that look at values alone; NaN for others. Which NaN it is where it is one does not
+/// matter. `level` is the instruction set to use: the results are the same with any.
 #[inline]
-pub(super) fn of_values(reduce: Reduce, values: &[f64], scratch: &mut Vec<f64>) -> f64 {
+pub(super) fn of_values(level: Level, reduce: Reduce, values: &[f64], scratch: &mut Vec<f64>) -> f64 {
+    dispatch!(level, simd => with_vectors(simd, reduce, values, scratch))
+}
+
+#[inline(always)]
+fn with_vectors<S: Simd>(simd: S, reduce: Reduce, values: &[f64], scratch: &mut Vec<f64>) -> f64 {
     match reduce {
-        Reduce::Avg => sums::mean(values),
+        Reduce::Avg => sums::mean(simd, values),
         Reduce::Min => order::min(values),
         Reduce::Max => order::max(values),
-        Reduce::Sum => sums::sum(values),
+        Reduce::Sum => sums::sum(simd, values),
         Reduce::Count => values.len() as f64,
         Reduce::First => values.first().copied().unwrap_or(f64::NAN),
         Reduce::Last => values.last().copied().unwrap_or(f64::NAN),
-        Reduce::Stddev => sums::variance(values).sqrt(),
-        Reduce::Var => sums::variance(values),
+        Reduce::Stddev => sums::variance(simd, values).sqrt(),
+        Reduce::Var => sums::variance(simd, values),
         Reduce::Quantile(q) => order::quantile(values, q, scratch),
         Reduce::Mad => order::median_deviation(values, scratch),
         Reduce::Spread => order::spread(values),
@@ -135,11 +144,11 @@ pub(super) fn of_values(reduce: Reduce, values: &[f64], scratch: &mut Vec<f64>) 
     }
 }
 
-/// [`within`] of at least one value; NaN for reductions that take no test.
+/// [`within`] of at least one value; NaN for reductions that take no test. `level` as in [`of_values`].
 #[inline]
-pub(super) fn of_tested(reduce: Reduce, values: &[f64], test: Passing) -> f64 {
+pub(super) fn of_tested(level: Level, reduce: Reduce, values: &[f64], test: Passing) -> f64 {
     let all = values.len() as u64;
-    let inside = order::inside(values, test.lo, test.hi);
+    let inside = dispatch!(level, _ => order::inside(values, test.lo, test.hi));
     let passing = if test.negate { all - inside } else { inside };
     match reduce {
         Reduce::Count => passing as f64,
@@ -166,6 +175,17 @@ pub(super) fn of_tested(reduce: Reduce, values: &[f64], test: Passing) -> f64 {
 ///
 /// Linear in the number of samples; nothing is allocated once `scratch`, which is only a buffer for the quantiles, has grown to that number.
 pub fn reduce(reduce: Reduce, samples: &Samples<'_>, frame: &Frame, scratch: &mut Vec<f64>) -> Option<f64> {
+    reduce_at(Level::new(), reduce, samples, frame, scratch)
+}
+
+/// [`reduce`] with an instruction set; as in [`of_values`].
+pub(super) fn reduce_at(
+    level: Level,
+    reduce: Reduce,
+    samples: &Samples<'_>,
+    frame: &Frame,
+    scratch: &mut Vec<f64>,
+) -> Option<f64> {
     let view = View::new(samples);
     let values = view.values;
     let age = |time: Option<Millis>| time.map(|time| frame.now.saturating_sub(time) as f64 / 1000.0);
@@ -181,7 +201,7 @@ pub fn reduce(reduce: Reduce, samples: &Samples<'_>, frame: &Frame, scratch: &mu
         | Reduce::Var
         | Reduce::Quantile(_)
         | Reduce::Mad
-        | Reduce::Spread => (!values.is_empty()).then(|| of_values(reduce, values, scratch)),
+        | Reduce::Spread => (!values.is_empty()).then(|| of_values(level, reduce, values, scratch)),
         Reduce::Rate => view.rate(frame),
         Reduce::Increase => view.increase(frame),
         Reduce::Delta => view.delta(),

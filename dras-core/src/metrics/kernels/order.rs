@@ -11,18 +11,16 @@ fn best(values: &[f64], worst: f64, better: impl Fn(f64, f64) -> bool) -> f64 {
     let pick = |held: f64, value: f64| if better(value, held) { value } else { held };
     let found = if let Some(last) = values.last_chunk::<LANES>() {
         let mut lanes = [worst; LANES];
-        let mut pick_each = |values: &[f64; LANES]| {
+        for values in values.as_chunks::<LANES>().0 {
             for lane in 0..LANES {
                 lanes[lane] = pick(lanes[lane], values[lane]);
             }
-        };
-        values.as_chunks::<LANES>().0.iter().for_each(&mut pick_each);
+        }
         // Some of them a second time: the best of all stays the best.
-        pick_each(last);
-        let [a, b, c, d, e, f, g, h] = lanes;
-        let four = [pick(a, e), pick(b, f), pick(c, g), pick(d, h)];
-        let two = [pick(four[0], four[2]), pick(four[1], four[3])];
-        pick(two[0], two[1])
+        for lane in 0..LANES {
+            lanes[lane] = pick(lanes[lane], last[lane]);
+        }
+        pick_one(lanes, pick)
     } else {
         values.iter().copied().fold(worst, pick)
     };
@@ -33,17 +31,28 @@ fn best(values: &[f64], worst: f64, better: impl Fn(f64, f64) -> bool) -> f64 {
     found + 0.0
 }
 
+/// The best of eight values, two at a time.
+#[inline(always)]
+fn pick_one([a, b, c, d, e, f, g, h]: [f64; LANES], pick: impl Fn(f64, f64) -> f64) -> f64 {
+    let four = [pick(a, e), pick(b, f), pick(c, g), pick(d, h)];
+    let two = [pick(four[0], four[2]), pick(four[1], four[3])];
+    pick(two[0], two[1])
+}
+
 /// Smallest of at least one value; NaN values do not count unless all are.
+#[inline(always)]
 pub(in crate::metrics) fn min(values: &[f64]) -> f64 {
     best(values, f64::INFINITY, |value, held| value < held)
 }
 
 /// Largest of at least one value; NaN values do not count unless all are.
+#[inline(always)]
 pub(in crate::metrics) fn max(values: &[f64]) -> f64 {
     best(values, f64::NEG_INFINITY, |value, held| value > held)
 }
 
 /// Largest less smallest of at least one value. Of equal values, infinite ones too, it is zero.
+#[inline(always)]
 pub(super) fn spread(values: &[f64]) -> f64 {
     let (min, max) = (min(values), max(values));
     if min == max { 0.0 } else { max - min }
@@ -64,9 +73,13 @@ pub(super) fn time_of(times: &[Millis], values: &[f64], no_worse: impl Fn(f64, f
 }
 
 /// How many values lie in an interval; NaN lies in none.
-#[inline(never)]
+#[inline(always)]
 pub(super) fn inside(values: &[f64], lo: f64, hi: f64) -> u64 {
-    values.iter().map(|&value| u64::from((lo <= value) & (value <= hi))).sum()
+    let mut inside = 0;
+    for &value in values {
+        inside += u64::from((lo <= value) & (value <= hi));
+    }
+    inside
 }
 
 /// How many values pass a test.
@@ -143,10 +156,7 @@ fn best_of(values: &[f64], k: usize, worst: f64, better: impl Fn(f64, f64) -> bo
     let mut least = worst;
     for chunk in chunks {
         // Most often none of so many is among the best.
-        let [a, b, c, d, e, f, g, h] = *chunk;
-        let four = [pick(a, e), pick(b, f), pick(c, g), pick(d, h)];
-        let two = [pick(four[0], four[2]), pick(four[1], four[3])];
-        if better(pick(two[0], two[1]), least) {
+        if better(pick_one(*chunk, pick), least) {
             least = take(chunk);
         }
     }

@@ -91,7 +91,9 @@ impl Question<'_> {
     /// Why a window has no events: there were none, or nobody asked.
     pub(in crate::metrics) fn why_no_event(&self) -> Undefined {
         match self.prepared.source {
-            Source::Events(slot) => self.windows.why_no_event(slot, self.prepared.staleness, self.edges().right),
+            Source::Events(slot) => self
+                .windows
+                .why_no_event(slot, self.prepared.staleness, self.edges().right),
             Source::Raw { .. } | Source::Panes { .. } => Undefined::NoSample,
         }
     }

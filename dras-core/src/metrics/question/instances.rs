@@ -85,13 +85,25 @@ impl<'q> Question<'q> {
 
     /// Whether the instance counts for aggregates over instances.
     pub(in crate::metrics) fn is_live(&self, instance: &Instance) -> bool {
-        is_live(self.plan, instance, self.prepared.source, self.prepared.staleness, self.at)
+        is_live(
+            self.plan,
+            instance,
+            self.prepared.source,
+            self.prepared.staleness,
+            self.at,
+        )
     }
 
     /// Why no instance does.
     pub(super) fn why_not_live(&self) -> Undefined {
-        let there = self.windows.in_order().filter(|i| !has_ended(i, self.prepared.source, self.at));
-        match there.filter_map(|i| newest(self.plan, i, self.prepared.source, self.at)).max() {
+        let there = self
+            .windows
+            .in_order()
+            .filter(|i| !has_ended(i, self.prepared.source, self.at));
+        match there
+            .filter_map(|i| newest(self.plan, i, self.prepared.source, self.at))
+            .max()
+        {
             Some(t) => Undefined::Stale {
                 age: self.at.saturating_sub(t),
                 limit: self.prepared.staleness,

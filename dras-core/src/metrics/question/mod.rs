@@ -294,7 +294,10 @@ impl<'q> Question<'q> {
             self.covers_enough(have, covered, bounds)?;
         }
         if have < self.prepared.need {
-            return Err(Undefined::TooFewSamples { have, need: self.prepared.need });
+            return Err(Undefined::TooFewSamples {
+                have,
+                need: self.prepared.need,
+            });
         }
         Ok(())
     }
@@ -341,7 +344,7 @@ impl<'q> Question<'q> {
             });
         }
         let result = match (&self.aggregate().test, test) {
-            (None, _) => kernels::reduce(reduce, samples, frame, work),
+            (None, _) => kernels::reduce_at(self.plan.level, reduce, samples, frame, work),
             (Some(Test::Within { lo, hi, negate }), _) => kernels::within(reduce, samples, *lo, *hi, *negate),
             (Some(Test::Caller), Some(test)) => {
                 let mut tally = Tally::default();

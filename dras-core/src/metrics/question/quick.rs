@@ -55,9 +55,9 @@ impl<'q> Question<'q> {
     fn of_values(&self, values: &[f64], scratch: &mut Scratch) -> f64 {
         let prepared = self.prepared;
         if prepared.quick == Quick::Tested {
-            kernels::of_tested(prepared.reduce, values, prepared.test)
+            kernels::of_tested(self.plan.level, prepared.reduce, values, prepared.test)
         } else {
-            kernels::of_values(prepared.reduce, values, &mut scratch.work)
+            kernels::of_values(self.plan.level, prepared.reduce, values, &mut scratch.work)
         }
     }
 
@@ -102,7 +102,8 @@ impl<'q> Question<'q> {
                     return f64::NAN;
                 }
                 let (samples, frame) = (located.samples(series.block, series.column), located.frame);
-                kernels::reduce(prepared.reduce, &samples, &frame, &mut scratch.work).unwrap_or(f64::NAN)
+                kernels::reduce_at(self.plan.level, prepared.reduce, &samples, &frame, &mut scratch.work)
+                    .unwrap_or(f64::NAN)
             }
         }
     }

@@ -145,7 +145,11 @@ impl Question<'_> {
         let samples = located.samples(series.block, series.column);
         let asks_coverage = self.prepared.reduce == Reduce::Coverage
             || self.prepared.covered && !matches!(self.aggregate().window.span, Span::Last { .. });
-        let covered = if asks_coverage { located.covered(series.block) } else { 0 };
+        let covered = if asks_coverage {
+            located.covered(series.block)
+        } else {
+            0
+        };
         let (frame, bounds) = (located.frame, located.bounds);
         self.of_samples(series, samples, &frame, &bounds, || covered, test, starts, work)
     }
