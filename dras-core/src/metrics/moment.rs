@@ -254,6 +254,24 @@ impl<'w> Moment<'w, '_> {
         instance: InstanceId,
         test: Option<&mut SampleTest<'_>>,
     ) -> Result<f64, Undefined> {
+        let prepared = self.plan.prepared(id).ok_or(Undefined::NoInstance)?;
+        if let Some(values) = self.rows.of(prepared, instance) {
+            let value = prepared.of_values(self.plan.level, values, &mut self.scratch.work);
+            if value.is_finite() {
+                return Ok(value);
+            }
+        }
+        self.aggregate_anew(id, instance, test)
+    }
+
+    /// The same, whatever was asked before.
+    #[inline(never)]
+    fn aggregate_anew(
+        &mut self,
+        id: AggregateId,
+        instance: InstanceId,
+        test: Option<&mut SampleTest<'_>>,
+    ) -> Result<f64, Undefined> {
         let question = self.question(id)?;
         let place = self.windows.get(instance).ok_or(Undefined::NoInstance)?;
         question.value(instance.place(), place, test, self.scratch, &mut self.rows)
@@ -331,7 +349,10 @@ impl<'w> Moment<'w, '_> {
             && enough
             && let Some(instance) = self.windows.instance_at(place)
         {
-            let value = self.question(id)?.quick(place, instance, self.scratch, &mut self.rows);
+            let value = match self.rows.of(prepared, self.windows.id(place)) {
+                Some(values) => prepared.of_values(self.plan.level, values, &mut self.scratch.work),
+                None => self.question(id)?.quick(place, instance, self.scratch, &mut self.rows),
+            };
             if value.is_finite() {
                 // Adding +0 as a sum does.
                 return Ok(value + 0.0);

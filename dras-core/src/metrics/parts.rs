@@ -79,13 +79,6 @@ pub(super) struct Passing {
 }
 
 impl Passing {
-    /// All but NaN.
-    pub(super) const ALL: Passing = Passing {
-        lo: f64::NEG_INFINITY,
-        hi: f64::INFINITY,
-        negate: false,
-    };
-
     pub(super) fn passes(self, x: f64) -> bool {
         (self.lo <= x && x <= self.hi) != self.negate
     }
@@ -245,7 +238,7 @@ impl Parts {
 impl Parts {
     /// The value of all the parts together.
     pub(super) fn value(
-        mut self,
+        &mut self,
         reduce: Reduce,
         anchor: Option<(f64, f64)>,
         left: Millis,

@@ -54,10 +54,8 @@ pub(super) enum Quick {
     NoEvents,
     /// The newest row, as it is.
     Newest,
-    /// A pass over the values of the rows.
+    /// A pass over the values of the rows, maybe with a test of each.
     Values,
-    /// The same with a test of each.
-    Tested,
     /// A pass over rows with their times.
     Rows,
 }
@@ -72,13 +70,14 @@ pub(super) struct Prepared {
     pub(super) metric: MetricId,
     pub(super) reduce: Reduce,
     pub(super) quick: Quick,
-    /// The test of [`Quick::Tested`].
-    pub(super) test: Passing,
+    /// The test of [`Quick::Values`].
+    pub(super) test: Option<Passing>,
     /// The frame and the column where the short way is a pass over values: aggregates that have them in common look at the same values.
     pub(super) rows: u64,
     /// How far the window is moved into the past.
     pub(super) offset: Millis,
     pub(super) staleness: Millis,
+    pub(super) interval: Millis,
     pub(super) across_marks: bool,
     /// Whether a restart in the window makes a difference.
     pub(super) counts_resets: bool,
@@ -416,9 +415,7 @@ impl Plan {
             }
             let quick = quick(aggregate, source, covered);
             let rows = match (quick, source) {
-                (Quick::Values | Quick::Tested, Source::Raw { column, .. }) => {
-                    u64::from(frame) << 16 | u64::from(column)
-                }
+                (Quick::Values, Source::Raw { column, .. }) => u64::from(frame) << 16 | u64::from(column),
                 _ => NO_ROWS,
             };
             self.prepared.push(Prepared {
@@ -427,12 +424,13 @@ impl Plan {
                 reduce: aggregate.reduce,
                 quick,
                 test: match aggregate.test {
-                    Some(Test::Within { lo, hi, negate }) => Passing { lo, hi, negate },
-                    _ => Passing::ALL,
+                    Some(Test::Within { lo, hi, negate }) => Some(Passing { lo, hi, negate }),
+                    _ => None,
                 },
                 rows,
                 offset: aggregate.window.offset,
                 staleness: spec.staleness,
+                interval: spec.interval,
                 across_marks: aggregate.window.across_marks,
                 counts_resets: counts_resets(aggregate.reduce),
                 required,
@@ -548,7 +546,7 @@ fn quick(aggregate: &Aggregate, source: Source, covered: bool) -> Quick {
         (None, Reduce::Coverage) => Quick::No,
         (None, reduce) if kernels::takes_values_only(reduce) => Quick::Values,
         (None, _) => Quick::Rows,
-        (Some(Test::Within { .. }), Reduce::Count | Reduce::All | Reduce::Any | Reduce::Share) => Quick::Tested,
+        (Some(Test::Within { .. }), Reduce::Count | Reduce::All | Reduce::Any | Reduce::Share) => Quick::Values,
         (Some(_), _) => Quick::No,
     }
 }

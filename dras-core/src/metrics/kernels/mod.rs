@@ -99,7 +99,7 @@ fn tidy(value: f64) -> f64 {
     if value.is_nan() { f64::NAN } else { value }
 }
 
-/// Whether it is values alone that a reduction looks at: what [`of_values`] knows.
+/// Whether it is values alone that a reduction looks at: what [`OfValues`] knows.
 pub(super) fn takes_values_only(reduce: Reduce) -> bool {
     matches!(
         reduce,
@@ -118,45 +118,66 @@ pub(super) fn takes_values_only(reduce: Reduce) -> bool {
     )
 }
 
-/// [`reduce`] of at least one value, for reductions that look at values alone; NaN for others. Which NaN it is where it is one does not
-/// matter. `level` is the instruction set to use: the results are the same with any.
-#[inline]
+/// What is asked of at least one value: a reduction that looks at values alone, or one with a test of each.
+pub(super) struct OfValues<'a> {
+    pub(super) reduce: Reduce,
+    pub(super) test: Option<Passing>,
+    pub(super) values: &'a [f64],
+    /// Only a buffer.
+    pub(super) scratch: &'a mut Vec<f64>,
+}
+
+impl OfValues<'_> {
+    /// What [`reduce`] or [`within`] say; NaN for reductions that they do not know so. Which NaN it is where it is one does not matter. `level` is
+    /// the instruction set to use: the results are the same with any.
+    #[inline]
+    pub(super) fn answer(&mut self, level: Level) -> f64 {
+        dispatch!(level, simd => self.with_vectors(simd))
+    }
+
+    #[inline(always)]
+    fn with_vectors<S: Simd>(&mut self, simd: S) -> f64 {
+        let values = self.values;
+        if let Some(Passing { lo, hi, negate }) = self.test {
+            let all = values.len() as u64;
+            let inside = order::inside(values, lo, hi);
+            let passing = if negate { all - inside } else { inside };
+            return match self.reduce {
+                Reduce::Count => passing as f64,
+                Reduce::All => f64::from(passing == all),
+                Reduce::Any => f64::from(passing > 0),
+                Reduce::Share => passing as f64 / all as f64,
+                _ => f64::NAN,
+            };
+        }
+        match self.reduce {
+            Reduce::Avg => sums::mean(simd, values),
+            Reduce::Min => order::min(values),
+            Reduce::Max => order::max(values),
+            Reduce::Sum => sums::sum(simd, values),
+            Reduce::Count => values.len() as f64,
+            Reduce::First => values.first().copied().unwrap_or(f64::NAN),
+            Reduce::Last => values.last().copied().unwrap_or(f64::NAN),
+            Reduce::Stddev => sums::variance(simd, values).sqrt(),
+            Reduce::Var => sums::variance(simd, values),
+            Reduce::Quantile(q) => order::quantile(values, q, self.scratch),
+            Reduce::Mad => order::median_deviation(values, self.scratch),
+            Reduce::Spread => order::spread(values),
+            _ => f64::NAN,
+        }
+    }
+}
+
+/// [`OfValues`] without a test.
 pub(super) fn of_values(level: Level, reduce: Reduce, values: &[f64], scratch: &mut Vec<f64>) -> f64 {
-    dispatch!(level, simd => with_vectors(simd, reduce, values, scratch))
-}
-
-#[inline(always)]
-fn with_vectors<S: Simd>(simd: S, reduce: Reduce, values: &[f64], scratch: &mut Vec<f64>) -> f64 {
-    match reduce {
-        Reduce::Avg => sums::mean(simd, values),
-        Reduce::Min => order::min(values),
-        Reduce::Max => order::max(values),
-        Reduce::Sum => sums::sum(simd, values),
-        Reduce::Count => values.len() as f64,
-        Reduce::First => values.first().copied().unwrap_or(f64::NAN),
-        Reduce::Last => values.last().copied().unwrap_or(f64::NAN),
-        Reduce::Stddev => sums::variance(simd, values).sqrt(),
-        Reduce::Var => sums::variance(simd, values),
-        Reduce::Quantile(q) => order::quantile(values, q, scratch),
-        Reduce::Mad => order::median_deviation(values, scratch),
-        Reduce::Spread => order::spread(values),
-        _ => f64::NAN,
+    let test = None;
+    OfValues {
+        reduce,
+        test,
+        values,
+        scratch,
     }
-}
-
-/// [`within`] of at least one value; NaN for reductions that take no test. `level` as in [`of_values`].
-#[inline]
-pub(super) fn of_tested(level: Level, reduce: Reduce, values: &[f64], test: Passing) -> f64 {
-    let all = values.len() as u64;
-    let inside = dispatch!(level, _ => order::inside(values, test.lo, test.hi));
-    let passing = if test.negate { all - inside } else { inside };
-    match reduce {
-        Reduce::Count => passing as f64,
-        Reduce::All => f64::from(passing == all),
-        Reduce::Any => f64::from(passing > 0),
-        Reduce::Share => passing as f64 / all as f64,
-        _ => f64::NAN,
-    }
+    .answer(level)
 }
 
 /// Reduces the samples of a window to one value, by any [`Reduce`] without a test.
@@ -178,7 +199,7 @@ pub fn reduce(reduce: Reduce, samples: &Samples<'_>, frame: &Frame, scratch: &mu
     reduce_at(Level::new(), reduce, samples, frame, scratch)
 }
 
-/// [`reduce`] with an instruction set; as in [`of_values`].
+/// [`reduce`] with an instruction set, as [`OfValues::answer`].
 pub(super) fn reduce_at(
     level: Level,
     reduce: Reduce,

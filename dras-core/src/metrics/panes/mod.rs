@@ -116,9 +116,16 @@ impl PaneSet {
 
 /// The best of `held` and all these values by `better`, which takes one after the other: of zeros the first stays, and any value rather than NaN.
 /// `of_all` is quicker; zeros of both signs are one to it.
+#[inline]
 fn best(values: &[f64], held: f64, of_all: fn(&[f64]) -> f64, better: fn(f64, f64) -> f64) -> f64 {
+    let negative_zero = (-0.0_f64).to_bits();
     let found = of_all(values);
-    if found == 0.0 || found.is_nan() {
+    let is_unclear = found.is_nan()
+        || (found == 0.0
+            && values
+                .iter()
+                .fold(false, |any, value| any | (value.to_bits() == negative_zero)));
+    if is_unclear {
         return values.iter().copied().fold(held, better);
     }
     better(held, found)
@@ -215,10 +222,9 @@ impl Panes {
         pane.rem_euclid(self.samples.len() as i64) as usize
     }
 
-    /// The slots of panes `first` to `last`, in order: at most two stretches.
-    fn slots(&self, first: i64, last: i64) -> [Range<usize>; 2] {
+    /// The slots of so many panes from slot `begin` on, in order: at most two stretches.
+    fn slots(&self, begin: usize, panes: usize) -> [Range<usize>; 2] {
         let count = self.samples.len();
-        let (begin, panes) = (self.slot(first), (last - first + 1).max(0) as usize);
         [
             begin..(begin + panes).min(count),
             0..(begin + panes).saturating_sub(count),
@@ -270,13 +276,18 @@ impl Panes {
         }
     }
 
-    /// Reads the wanted parts of a pane.
+    /// The wanted parts of a pane.
     fn load(&self, set: &PaneSet, slot: usize, wanted: &[Part]) -> Parts {
+        let mut parts = EMPTY;
+        self.load_into(set, slot, wanted, &mut parts);
+        parts
+    }
+
+    /// Reads the wanted parts of a pane into empty ones.
+    #[inline]
+    fn load_into(&self, set: &PaneSet, slot: usize, wanted: &[Part], p: &mut Parts) {
         let count = self.samples.len();
-        let mut p = Parts {
-            samples: self.samples[slot],
-            ..EMPTY
-        };
+        p.samples = self.samples[slot];
         for part in wanted {
             let cell = usize::from(set.columns[*part as usize]) * count + slot;
             let one = || self.parts[cell];
@@ -299,7 +310,6 @@ impl Panes {
                 Part::MaxAt => p.max_at = two(),
             }
         }
-        p
     }
 
     /// Puts panes together whose slots follow on one another. The commonest parts by their columns, the same values as one by one.
@@ -444,12 +454,13 @@ impl Panes {
             let end = final_pane.min(panes.newest);
             let begin = first.max(oldest);
             if begin <= end {
+                let (at, count) = (panes.slot(begin), (end - begin + 1) as usize);
                 // The newest pane may go on with the samples that are not folded yet.
-                let complete = end.min(panes.newest - 1);
-                for slots in panes.slots(begin, complete) {
+                let is_open = end == panes.newest;
+                for slots in panes.slots(at, count - usize::from(is_open)) {
                     panes.sweep(set, slots, &mut total, reduce, marks);
                 }
-                for slots in panes.slots(begin, end) {
+                for slots in panes.slots(at, count) {
                     covered += panes.covered[slots.clone()]
                         .iter()
                         .copied()
@@ -460,13 +471,16 @@ impl Panes {
                         total.passed += panes.column(column)[slots].iter().sum::<f64>();
                     }
                 }
-                if end == panes.newest {
-                    (open, open_pane) = (panes.load(set, panes.slot(end), wanted), end);
+                if is_open {
+                    panes.load_into(set, panes.slot(end), wanted, &mut open);
+                    open_pane = end;
                 }
             }
             last = panes.last;
             closed = last > right;
         }
+        // Up to when samples belong to the pane of the one before: times rise.
+        let mut open_until = Millis::MIN;
         for (t, v) in tail.take_while(|s| s.0 <= extent.now) {
             if t > right {
                 // Its share of the time before the edge, as if it were folded already.
@@ -481,10 +495,14 @@ impl Panes {
                 anchor = (t > floor && between(t, left) <= set.max_gap).then_some((t as f64, v));
                 continue;
             }
-            let pane = set.pane(t);
-            if pane != open_pane {
-                total.append(&open, reduce, marks);
-                (open, open_pane) = (EMPTY, pane);
+            if t > open_until {
+                let pane = set.pane(t);
+                if pane != open_pane {
+                    total.append(&open, reduce, marks);
+                    open = EMPTY;
+                    open_pane = pane;
+                }
+                open_until = set.left(pane + 1);
             }
             if last > floor && last > Millis::MIN {
                 covered += between(last.max(t.saturating_sub(set.max_gap)).max(left), t);

@@ -1,36 +1,56 @@
 //! The short way to an answer: of windows whose rows all have a value, are enough and have no restart among them.
 
+use fearless_simd::Level;
+
 use super::{Question, Series};
 use crate::metrics::instance::Instance;
-use crate::metrics::kernels;
+use crate::metrics::kernels::{self, OfValues};
 use crate::metrics::moment::{Located, Scratch};
 use crate::metrics::plan::{NO_ROWS, Prepared, Quick, Source};
+use crate::metrics::store::InstanceId;
 use crate::undefined::Undefined;
 use crate::units::Millis;
 
 /// The rows of a window at a look. Of one window often several things are asked in a row.
 #[derive(Debug, Clone, Copy)]
 pub(in crate::metrics) struct Rows<'w> {
-    /// Of which [`Prepared::rows`] they are, and of which place.
+    /// Of which [`Prepared::rows`] they are.
     key: u64,
-    place: u32,
+    instance: Option<InstanceId>,
     values: &'w [f64],
     /// What they cover; negative where nobody asked.
     covered: Millis,
 }
 
-impl Rows<'_> {
+impl<'w> Rows<'w> {
     /// Those of no window.
     pub(in crate::metrics) const NONE: Rows<'static> = Rows {
         key: NO_ROWS,
-        place: u32::MAX,
+        instance: None,
         values: &[],
         covered: -1,
     };
 
+    /// The values of an aggregate's window, if they are these and enough.
     #[inline]
-    fn suffice(&self, prepared: &Prepared) -> bool {
-        self.values.len() >= prepared.least as usize && (prepared.required <= 0 || self.covered >= prepared.required)
+    pub(in crate::metrics) fn of(&self, prepared: &Prepared, instance: InstanceId) -> Option<&'w [f64]> {
+        let is_it = self.key == prepared.rows && self.instance == Some(instance);
+        let suffice = self.values.len() >= prepared.least as usize
+            && (prepared.required <= 0 || self.covered >= prepared.required);
+        (is_it && suffice).then_some(self.values)
+    }
+}
+
+impl Prepared {
+    /// The value of at least one sample.
+    pub(in crate::metrics) fn of_values(&self, level: Level, values: &[f64], work: &mut Vec<f64>) -> f64 {
+        let mut asked = OfValues {
+            reduce: self.reduce,
+            test: self.test,
+            values,
+            scratch: work,
+        };
+        asked.answer(level)
     }
 }
 
@@ -45,20 +65,10 @@ impl<'q> Question<'q> {
         scratch: &mut Scratch,
         rows: &mut Rows<'q>,
     ) -> f64 {
-        if rows.key == self.prepared.rows && rows.place == place && rows.suffice(self.prepared) {
-            return self.of_values(rows.values, scratch);
+        if self.prepared.quick == Quick::No {
+            return f64::NAN;
         }
         self.quick_anew(place, instance, scratch, rows)
-    }
-
-    #[inline]
-    fn of_values(&self, values: &[f64], scratch: &mut Scratch) -> f64 {
-        let prepared = self.prepared;
-        if prepared.quick == Quick::Tested {
-            kernels::of_tested(self.plan.level, prepared.reduce, values, prepared.test)
-        } else {
-            kernels::of_values(self.plan.level, prepared.reduce, values, &mut scratch.work)
-        }
     }
 
     #[inline(never)]
@@ -82,17 +92,17 @@ impl<'q> Question<'q> {
         match prepared.quick {
             Quick::No | Quick::NoEvents => f64::NAN,
             Quick::Newest => self.newest(&series, scratch.shared.floor()),
-            Quick::Values | Quick::Tested => {
+            Quick::Values => {
                 let Some(located) = self.sufficing(&series, place, scratch) else {
                     return f64::NAN;
                 };
                 *rows = Rows {
                     key: prepared.rows,
-                    place,
+                    instance: Some(self.windows.id(place)),
                     values: &series.cells()[located.first as usize..located.last as usize],
                     covered: located.covered,
                 };
-                self.of_values(rows.values, scratch)
+                prepared.of_values(self.plan.level, rows.values, &mut scratch.work)
             }
             Quick::Rows => {
                 let Some(located) = self.sufficing(&series, place, scratch) else {

@@ -97,13 +97,16 @@ impl Question<'_> {
     /// Where the window lies among rows that each have a value.
     #[inline]
     pub(super) fn locate(&self, series: &Series<'_>, bounds: Bounds) -> Located {
-        let block = series.block;
-        let start = bounds.start();
-        let (mut first, last) = (block.upto(start), block.upto(bounds.right));
+        let (block, start) = (series.block, bounds.start());
+        let interval = self.prepared.interval;
+        let (mut first, last) = (block.upto_at(start, interval), block.upto_at(bounds.right, interval));
         if let Span::Last { count, .. } = self.aggregate().window.span {
             first = first.max(last.saturating_sub(count as usize));
         }
-        let anchor = series.anchor(first, start, bounds.floor, self.spec().max_gap);
+        let anchor = first
+            .checked_sub(1)
+            .map(|row| (block.times()[row], series.cells()[row]));
+        let anchor = anchor.filter(|(t, _)| *t > bounds.floor && start.saturating_sub(*t) <= self.spec().max_gap);
         let inside = &block.times()[first..last];
         let restarts_after = anchor.map_or(start, |a| a.0.min(start));
         let newest = inside.last();
