@@ -256,7 +256,7 @@ impl<'w> Moment<'w, '_> {
     ) -> Result<f64, Undefined> {
         let prepared = self.plan.prepared(id).ok_or(Undefined::NoInstance)?;
         if let Some(values) = self.rows.of(prepared, instance) {
-            let value = prepared.of_values(self.plan.level, values, &mut self.scratch.work);
+            let value = prepared.asked.answer(self.plan.level, values, &mut self.scratch.work);
             if value.is_finite() {
                 return Ok(value);
             }
@@ -350,7 +350,7 @@ impl<'w> Moment<'w, '_> {
             && let Some(instance) = self.windows.instance_at(place)
         {
             let value = match self.rows.of(prepared, self.windows.id(place)) {
-                Some(values) => prepared.of_values(self.plan.level, values, &mut self.scratch.work),
+                Some(values) => prepared.asked.answer(self.plan.level, values, &mut self.scratch.work),
                 None => self.question(id)?.quick(place, instance, self.scratch, &mut self.rows),
             };
             if value.is_finite() {

@@ -10,7 +10,7 @@ use fearless_simd::Level;
 
 use super::block::{Block, ROOM};
 use super::catalogue::{Catalogue, Duplicates, Infinite, Kind, MetricId, MetricSpec, NotANumber, Per};
-use super::kernels;
+use super::kernels::{self, OfValues};
 use super::needs::{MAX_RAW_ROWS, RowsNeeded, needs_coverage, pane_width, panes_needed, rows_needed};
 use super::panes::PaneSet;
 use super::parts::Passing;
@@ -68,10 +68,9 @@ pub(super) const NO_ROWS: u64 = u64::MAX;
 pub(super) struct Prepared {
     pub(super) source: Source,
     pub(super) metric: MetricId,
-    pub(super) reduce: Reduce,
+    /// The reduction, and the test of [`Quick::Values`].
+    pub(super) asked: OfValues,
     pub(super) quick: Quick,
-    /// The test of [`Quick::Values`].
-    pub(super) test: Option<Passing>,
     /// The frame and the column where the short way is a pass over values: aggregates that have them in common look at the same values.
     pub(super) rows: u64,
     /// How far the window is moved into the past.
@@ -421,12 +420,14 @@ impl Plan {
             self.prepared.push(Prepared {
                 source,
                 metric: aggregate.metric,
-                reduce: aggregate.reduce,
-                quick,
-                test: match aggregate.test {
-                    Some(Test::Within { lo, hi, negate }) => Some(Passing { lo, hi, negate }),
-                    _ => None,
+                asked: OfValues {
+                    reduce: aggregate.reduce,
+                    test: match aggregate.test {
+                        Some(Test::Within { lo, hi, negate }) => Some(Passing { lo, hi, negate }),
+                        _ => None,
+                    },
                 },
+                quick,
                 rows,
                 offset: aggregate.window.offset,
                 staleness: spec.staleness,

@@ -118,35 +118,36 @@ pub(super) fn takes_values_only(reduce: Reduce) -> bool {
     )
 }
 
-/// What is asked of at least one value: a reduction that looks at values alone, or one with a test of each.
-pub(super) struct OfValues<'a> {
+/// What is asked of values: a reduction that looks at them alone, or one with a test of each.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct OfValues {
     pub(super) reduce: Reduce,
     pub(super) test: Option<Passing>,
-    pub(super) values: &'a [f64],
-    /// Only a buffer.
-    pub(super) scratch: &'a mut Vec<f64>,
 }
 
-impl OfValues<'_> {
-    /// What [`reduce`] or [`within`] say; NaN for reductions that they do not know so. Which NaN it is where it is one does not matter. `level` is
-    /// the instruction set to use: the results are the same with any.
+impl OfValues {
+    /// What [`reduce`] or [`within`] say of at least one value; NaN for reductions that they do not know so. Which NaN it is where it is one does
+    /// not matter. `level` is the instruction set to use: the results are the same with any.
     #[inline]
-    pub(super) fn answer(&mut self, level: Level) -> f64 {
-        dispatch!(level, simd => self.with_vectors(simd))
+    pub(super) fn answer(&self, level: Level, values: &[f64], scratch: &mut Vec<f64>) -> f64 {
+        match self.reduce {
+            Reduce::Quantile(q) => order::quantile(values, q, scratch),
+            Reduce::Mad => order::median_deviation(values, scratch),
+            _ => dispatch!(level, simd => self.with_vectors(simd, values)),
+        }
     }
 
     #[inline(always)]
-    fn with_vectors<S: Simd>(&mut self, simd: S) -> f64 {
-        let values = self.values;
+    fn with_vectors<S: Simd>(&self, simd: S, values: &[f64]) -> f64 {
         if let Some(Passing { lo, hi, negate }) = self.test {
-            let all = values.len() as u64;
-            let inside = order::inside(values, lo, hi);
+            let all = values.len() as f64;
+            let inside = order::inside(simd, values, lo, hi);
             let passing = if negate { all - inside } else { inside };
             return match self.reduce {
-                Reduce::Count => passing as f64,
+                Reduce::Count => passing,
                 Reduce::All => f64::from(passing == all),
-                Reduce::Any => f64::from(passing > 0),
-                Reduce::Share => passing as f64 / all as f64,
+                Reduce::Any => f64::from(passing > 0.0),
+                Reduce::Share => passing / all,
                 _ => f64::NAN,
             };
         }
@@ -160,8 +161,6 @@ impl OfValues<'_> {
             Reduce::Last => values.last().copied().unwrap_or(f64::NAN),
             Reduce::Stddev => sums::variance(simd, values).sqrt(),
             Reduce::Var => sums::variance(simd, values),
-            Reduce::Quantile(q) => order::quantile(values, q, self.scratch),
-            Reduce::Mad => order::median_deviation(values, self.scratch),
             Reduce::Spread => order::spread(values),
             _ => f64::NAN,
         }
@@ -170,14 +169,7 @@ impl OfValues<'_> {
 
 /// [`OfValues`] without a test.
 pub(super) fn of_values(level: Level, reduce: Reduce, values: &[f64], scratch: &mut Vec<f64>) -> f64 {
-    let test = None;
-    OfValues {
-        reduce,
-        test,
-        values,
-        scratch,
-    }
-    .answer(level)
+    OfValues { reduce, test: None }.answer(level, values, scratch)
 }
 
 /// Reduces the samples of a window to one value, by any [`Reduce`] without a test.

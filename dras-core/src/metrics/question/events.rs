@@ -19,7 +19,7 @@ impl Question<'_> {
         let events = self.limited(log.between(bounds.left, bounds.right));
         let none = self.why_no_event();
         if events.is_empty() {
-            return of_no_events(self.prepared.reduce, none);
+            return of_no_events(self.prepared.asked.reduce, none);
         }
         let age = |event: &(Millis, Box<str>)| self.now.saturating_sub(event.0) as f64 / 1000.0;
         let mut passes = |text: &str| match (&self.aggregate().test, &mut test) {
@@ -28,7 +28,7 @@ impl Question<'_> {
             (Some(Test::Caller), Some(test)) => test(SampleRef::Text(text)),
             (Some(Test::Caller | Test::Within { .. }), _) => None,
         };
-        if self.prepared.reduce == Reduce::Age {
+        if self.prepared.asked.reduce == Reduce::Age {
             let newest_first = events.iter().rev().map(|e| (&e.0, &*e.1));
             let age = self.age_of_passing(newest_first, passes);
             return age.map_err(|why| if why == Undefined::NoSample { none } else { why });
@@ -37,13 +37,13 @@ impl Question<'_> {
         for (_, text) in events {
             tally.add(passes(text));
         }
-        match self.prepared.reduce {
+        match self.prepared.asked.reduce {
             Reduce::AgeOfFirst => events.first().map(age).ok_or(none),
             // That nothing passed says something only if everything was seen.
             Reduce::Count | Reduce::Any if tally.passed + tally.unknown == 0 && none == Undefined::NotObserved => {
                 Err(none)
             }
-            Reduce::Count | Reduce::Any | Reduce::All | Reduce::Share => tally.value(self.prepared.reduce),
+            Reduce::Count | Reduce::Any | Reduce::All | Reduce::Share => tally.value(self.prepared.asked.reduce),
             // The newest text is no number; `latest_text` has it.
             _ => Err(Undefined::NotANumber),
         }
@@ -100,7 +100,7 @@ impl Question<'_> {
 
     /// The value over instances where none has an event: as of one instance without events, but that of no instance there is nothing to count.
     pub(in crate::metrics) fn without_events(&self, across: Across, work: &mut Vec<f64>) -> Result<f64, Undefined> {
-        let value = of_no_events(self.prepared.reduce, self.why_no_event())?;
+        let value = of_no_events(self.prepared.asked.reduce, self.why_no_event())?;
         match across {
             Across::Count => Ok(0.0),
             _ => finite(kernels::across(across, &[value], work), self.spec()),

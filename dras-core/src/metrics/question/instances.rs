@@ -80,7 +80,7 @@ impl<'q> Question<'q> {
 
     /// Whether the value is a truth value.
     pub(super) fn is_truth(&self) -> bool {
-        matches!(self.prepared.reduce, Reduce::All | Reduce::Any)
+        matches!(self.prepared.asked.reduce, Reduce::All | Reduce::Any)
     }
 
     /// Whether the instance counts for aggregates over instances.

@@ -258,7 +258,7 @@ impl<'q> Question<'q> {
         passed: Option<u16>,
     ) -> Result<f64, Undefined> {
         let block = series.block;
-        let reduce = self.prepared.reduce;
+        let reduce = self.prepared.asked.reduce;
         let extent = Extent {
             left: bounds.left,
             right: bounds.right,
@@ -332,7 +332,7 @@ impl<'q> Question<'q> {
         test: Option<&mut SampleTest<'_>>,
         work: &mut Vec<f64>,
     ) -> Result<f64, Undefined> {
-        let reduce = self.prepared.reduce;
+        let reduce = self.prepared.asked.reduce;
         if let (Reduce::Age, Some(made)) = (reduce, &self.aggregate().test) {
             let mut test = test;
             return self.age_of_passing(samples.times.iter().zip(samples.values).rev(), |value| {

@@ -1,10 +1,8 @@
 //! The short way to an answer: of windows whose rows all have a value, are enough and have no restart among them.
 
-use fearless_simd::Level;
-
 use super::{Question, Series};
 use crate::metrics::instance::Instance;
-use crate::metrics::kernels::{self, OfValues};
+use crate::metrics::kernels;
 use crate::metrics::moment::{Located, Scratch};
 use crate::metrics::plan::{NO_ROWS, Prepared, Quick, Source};
 use crate::metrics::store::InstanceId;
@@ -41,19 +39,6 @@ impl<'w> Rows<'w> {
     }
 }
 
-impl Prepared {
-    /// The value of at least one sample.
-    pub(in crate::metrics) fn of_values(&self, level: Level, values: &[f64], work: &mut Vec<f64>) -> f64 {
-        let mut asked = OfValues {
-            reduce: self.reduce,
-            test: self.test,
-            values,
-            scratch: work,
-        };
-        asked.answer(level)
-    }
-}
-
 impl<'q> Question<'q> {
     /// The value for one instance where nothing stands in the way. Not finite where something does: the long way says what. `rows` are those
     /// of an earlier question of this look.
@@ -65,14 +50,6 @@ impl<'q> Question<'q> {
         scratch: &mut Scratch,
         rows: &mut Rows<'q>,
     ) -> f64 {
-        if self.prepared.quick == Quick::No {
-            return f64::NAN;
-        }
-        self.quick_anew(place, instance, scratch, rows)
-    }
-
-    #[inline(never)]
-    fn quick_anew(&self, place: u32, instance: &'q Instance, scratch: &mut Scratch, rows: &mut Rows<'q>) -> f64 {
         let prepared = self.prepared;
         let Source::Raw { group, column } = prepared.source else {
             return f64::NAN;
@@ -102,7 +79,7 @@ impl<'q> Question<'q> {
                     values: &series.cells()[located.first as usize..located.last as usize],
                     covered: located.covered,
                 };
-                prepared.of_values(self.plan.level, rows.values, &mut scratch.work)
+                prepared.asked.answer(self.plan.level, rows.values, &mut scratch.work)
             }
             Quick::Rows => {
                 let Some(located) = self.sufficing(&series, place, scratch) else {
@@ -112,8 +89,14 @@ impl<'q> Question<'q> {
                     return f64::NAN;
                 }
                 let (samples, frame) = (located.samples(series.block, series.column), located.frame);
-                kernels::reduce_at(self.plan.level, prepared.reduce, &samples, &frame, &mut scratch.work)
-                    .unwrap_or(f64::NAN)
+                kernels::reduce_at(
+                    self.plan.level,
+                    prepared.asked.reduce,
+                    &samples,
+                    &frame,
+                    &mut scratch.work,
+                )
+                .unwrap_or(f64::NAN)
             }
         }
     }

@@ -78,7 +78,7 @@ impl Question<'_> {
             return Err(Undefined::NoSample);
         }
         let (times, values) = (&block.times()[row..=row], &series.cells()[row..=row]);
-        if self.prepared.reduce == Reduce::Last {
+        if self.prepared.asked.reduce == Reduce::Last {
             return finite(Some(values[0]), self.spec());
         }
         let samples = Samples {
@@ -88,7 +88,7 @@ impl Question<'_> {
             starts: &[],
             anchor_start: NO_START,
         };
-        if self.prepared.reduce == Reduce::Coverage {
+        if self.prepared.asked.reduce == Reduce::Coverage {
             return Ok(share(kernels::covered(&samples, &self.frame(&bounds)), bounds.length));
         }
         self.compute(&samples, &self.frame(&bounds), test, &mut scratch.work)
@@ -146,7 +146,7 @@ impl Question<'_> {
         } = scratch;
         let located = shared.located(self.prepared.frame, place, |into| self.locate_whole(series, into))?;
         let samples = located.samples(series.block, series.column);
-        let asks_coverage = self.prepared.reduce == Reduce::Coverage
+        let asks_coverage = self.prepared.asked.reduce == Reduce::Coverage
             || self.prepared.covered && !matches!(self.aggregate().window.span, Span::Last { .. });
         let covered = if asks_coverage {
             located.covered(series.block)
@@ -220,7 +220,7 @@ impl Question<'_> {
     ) -> Result<f64, Undefined> {
         let (times, anchor) = (samples.times, samples.anchor);
         let have = times.len() as u32;
-        if have == 0 && !matches!(self.prepared.reduce, Reduce::Count | Reduce::Coverage) {
+        if have == 0 && !matches!(self.prepared.asked.reduce, Reduce::Count | Reduce::Coverage) {
             return Err(series.why_none(bounds.start(), bounds.right));
         }
         let marks = &self.windows.marks;
@@ -247,7 +247,7 @@ impl Question<'_> {
         } else if self.prepared.covered {
             self.enough(have, covered(), bounds)?;
         }
-        if self.prepared.reduce == Reduce::Coverage {
+        if self.prepared.asked.reduce == Reduce::Coverage {
             return Ok(share(covered(), bounds.length));
         }
         self.compute(&samples, frame, test, work)
