@@ -6,7 +6,7 @@ use super::instance::Instance;
 use super::kernels::Frame;
 use super::plan::{Plan, Prepared, Quick, Source};
 use super::query::{Across, AggregateId};
-use super::question::{Bounds, Question, Rows};
+use super::question::{Bounds, Question, Rows, of_no_events};
 use super::store::{InstanceId, Windows};
 use crate::undefined::Undefined;
 use crate::units::Millis;
@@ -311,16 +311,12 @@ impl<'w> Moment<'w, '_> {
         across: Across,
     ) -> Result<f64, Undefined> {
         match prepared.source {
-            Source::Events(slot) => {
-                // Zero over instances is zero again, but for a quantile that there is none of.
-                if prepared.quick == Quick::NoEvents
-                    && !matches!(across, Across::Quantile(_))
-                    && self.windows.has_observed(slot, prepared.staleness, self.now)
-                {
-                    return Ok(0.0);
-                }
-                self.question(id)?.without_events(across, &mut self.scratch.work)
+            // Zero over instances is zero again, but for a quantile that there is none of.
+            Source::Events(slot) if prepared.quick == Quick::NoEvents && !matches!(across, Across::Quantile(_)) => {
+                let why = self.windows.why_no_event(slot, prepared.staleness, self.now);
+                of_no_events(prepared.asked.reduce, why)
             }
+            Source::Events(_) => self.question(id)?.without_events(across, &mut self.scratch.work),
             Source::Raw { .. } | Source::Panes { .. } if present.newest > Millis::MIN => Err(Undefined::Stale {
                 age: self.now.saturating_sub(present.newest),
                 limit: prepared.staleness,

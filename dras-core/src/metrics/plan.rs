@@ -50,7 +50,7 @@ pub(super) enum Source {
 pub(super) enum Quick {
     /// There is none.
     No,
-    /// Zero where there are no events and that is known.
+    /// Where there are no events: their absence is known up to the time of the look, or not.
     NoEvents,
     /// The newest row, as it is.
     Newest,
@@ -530,12 +530,7 @@ fn quick(aggregate: &Aggregate, source: Source, covered: bool) -> Quick {
     let (span, reduce) = (aggregate.window.span, aggregate.reduce);
     match source {
         Source::Raw { .. } => {}
-        // Whether it is known depends on the right edge of the window.
-        Source::Events(_)
-            if matches!(reduce, Reduce::Count | Reduce::Any)
-                && aggregate.window.offset == 0
-                && !matches!(span, Span::Previous(_)) =>
-        {
+        Source::Events(_) if aggregate.window.offset == 0 && !matches!(span, Span::Previous(_)) => {
             return Quick::NoEvents;
         }
         Source::Events(_) | Source::Panes { .. } => return Quick::No,

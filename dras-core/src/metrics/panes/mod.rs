@@ -118,14 +118,16 @@ impl PaneSet {
 /// `of_all` is quicker; zeros of both signs are one to it.
 #[inline]
 fn best(values: &[f64], held: f64, of_all: fn(&[f64]) -> f64, better: fn(f64, f64) -> f64) -> f64 {
-    let negative_zero = (-0.0_f64).to_bits();
     let found = of_all(values);
-    let is_unclear = found.is_nan()
-        || (found == 0.0
-            && values
-                .iter()
-                .fold(false, |any, value| any | (value.to_bits() == negative_zero)));
-    if is_unclear {
+    if found.is_nan() {
+        return held;
+    }
+    let negative_zero = (-0.0_f64).to_bits();
+    if found == 0.0
+        && values
+            .iter()
+            .fold(false, |any, value| any | (value.to_bits() == negative_zero))
+    {
         return values.iter().copied().fold(held, better);
     }
     better(held, found)
@@ -551,5 +553,32 @@ impl Panes {
         let last = self.load(set, self.slot(pane), &[Part::Last]).last;
         let t = last.0 as Millis;
         (t > floor && between(t, edge) <= set.max_gap).then_some(last)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn the_best_of_many_panes_is_the_best_of_one_after_the_other(
+            values in prop::collection::vec(
+                prop_oneof![4 => -3..3_i32, 1 => Just(0)].prop_map(f64::from).boxed()
+                    .prop_union(prop::sample::select(vec![-0.0, f64::NAN, f64::INFINITY, f64::NEG_INFINITY]).boxed()),
+                0..70,
+            ),
+            held in prop::sample::select(vec![f64::NAN, -0.0, 0.0, 1.0, -1.0]),
+        ) {
+            for (of_all, better) in [
+                (kernels::largest as fn(&[f64]) -> f64, larger as fn(f64, f64) -> f64),
+                (kernels::smallest, smaller),
+            ] {
+                let expected = values.iter().copied().fold(held, better);
+                prop_assert_eq!(best(&values, held, of_all, better).to_bits(), expected.to_bits());
+            }
+        }
     }
 }

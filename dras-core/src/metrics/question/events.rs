@@ -110,24 +110,20 @@ impl Question<'_> {
 
 impl Windows {
     /// Why a window up to `right` has no events: there were none, or nobody asked.
-    fn why_no_event(&self, slot: u16, staleness: Millis, right: Millis) -> Undefined {
-        if self.has_observed(slot, staleness, right) {
+    #[inline]
+    pub(in crate::metrics) fn why_no_event(&self, slot: u16, staleness: Millis, right: Millis) -> Undefined {
+        let until = self.observed[usize::from(slot)];
+        if until > Millis::MIN && until >= right.saturating_sub(staleness) {
             Undefined::NoSample
         } else {
             Undefined::NotObserved
         }
     }
-
-    /// Whether events up to `right` would be known.
-    #[inline]
-    pub(in crate::metrics) fn has_observed(&self, slot: u16, staleness: Millis, right: Millis) -> bool {
-        let until = self.observed[usize::from(slot)];
-        until > Millis::MIN && until >= right.saturating_sub(staleness)
-    }
 }
 
-/// The value of a window without events. `none` says why there are none: nothing went wrong, or nobody asked.
-fn of_no_events(reduce: Reduce, none: Undefined) -> Result<f64, Undefined> {
+/// The value of a window without events: zero where there is one. `none` says why there are none: nothing went wrong, or nobody asked.
+#[inline]
+pub(in crate::metrics) fn of_no_events(reduce: Reduce, none: Undefined) -> Result<f64, Undefined> {
     match reduce {
         Reduce::Count | Reduce::Any if none != Undefined::NotObserved => Ok(0.0),
         Reduce::Count | Reduce::Any | Reduce::Age | Reduce::AgeOfFirst | Reduce::All | Reduce::Share => Err(none),

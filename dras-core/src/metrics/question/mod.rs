@@ -6,6 +6,7 @@ mod instances;
 mod quick;
 mod rows;
 
+pub(super) use events::of_no_events;
 pub(super) use instances::is_live;
 pub(super) use quick::Rows;
 
