@@ -130,24 +130,20 @@ impl OfValues {
     /// not matter. `level` is the instruction set to use: the results are the same with any.
     #[inline]
     pub(super) fn answer(&self, level: Level, values: &[f64], scratch: &mut Vec<f64>) -> f64 {
-        match self.reduce {
-            Reduce::Quantile(q) => order::quantile(values, q, scratch),
-            Reduce::Mad => order::median_deviation(values, scratch),
-            _ => dispatch!(level, simd => self.with_vectors(simd, values)),
-        }
+        dispatch!(level, simd => self.with_vectors(simd, values, scratch))
     }
 
     #[inline(always)]
-    fn with_vectors<S: Simd>(&self, simd: S, values: &[f64]) -> f64 {
+    fn with_vectors<S: Simd>(&self, simd: S, values: &[f64], scratch: &mut Vec<f64>) -> f64 {
         if let Some(Passing { lo, hi, negate }) = self.test {
-            let all = values.len() as f64;
-            let inside = order::inside(simd, values, lo, hi);
+            let all = values.len() as u64;
+            let inside = order::inside(values, lo, hi);
             let passing = if negate { all - inside } else { inside };
             return match self.reduce {
-                Reduce::Count => passing,
+                Reduce::Count => passing as f64,
                 Reduce::All => f64::from(passing == all),
-                Reduce::Any => f64::from(passing > 0.0),
-                Reduce::Share => passing / all,
+                Reduce::Any => f64::from(passing > 0),
+                Reduce::Share => passing as f64 / all as f64,
                 _ => f64::NAN,
             };
         }
@@ -161,6 +157,8 @@ impl OfValues {
             Reduce::Last => values.last().copied().unwrap_or(f64::NAN),
             Reduce::Stddev => sums::variance(simd, values).sqrt(),
             Reduce::Var => sums::variance(simd, values),
+            Reduce::Quantile(q) => order::quantile(values, q, scratch),
+            Reduce::Mad => order::median_deviation(values, scratch),
             Reduce::Spread => order::spread(values),
             _ => f64::NAN,
         }

@@ -1,8 +1,5 @@
 //! Smallest, largest, quantiles, and how many samples pass a test.
 
-use fearless_simd::f64x4;
-use fearless_simd::prelude::*;
-
 use crate::units::Millis;
 
 /// Lanes of minima and maxima.
@@ -77,21 +74,19 @@ pub(super) fn time_of(times: &[Millis], values: &[f64], no_worse: impl Fn(f64, f
 
 /// How many values lie in an interval; NaN lies in none.
 #[inline(always)]
-pub(super) fn inside<S: Simd>(simd: S, values: &[f64], lo: f64, hi: f64) -> f64 {
-    let (zero, one) = (f64x4::splat(simd, 0.0), f64x4::splat(simd, 1.0));
-    let mut lanes = zero;
+pub(super) fn inside(values: &[f64], lo: f64, hi: f64) -> u64 {
+    let mut lanes = [0_u64; 4];
     let (chunks, rest) = values.as_chunks::<4>();
     for chunk in chunks {
-        let values = f64x4::simd_from(simd, *chunk);
-        lanes += (values.simd_ge(lo) & values.simd_le(hi)).select(one, zero);
+        for lane in 0..4 {
+            lanes[lane] += u64::from((lo <= chunk[lane]) & (chunk[lane] <= hi));
+        }
     }
-    // Counts are exact in any order.
-    let [a, b, c, d]: [f64; 4] = lanes.into();
-    let mut inside = (a + b) + (c + d);
-    for &value in rest {
-        inside += f64::from((lo <= value) & (value <= hi));
+    for (lane, &value) in lanes.iter_mut().zip(rest) {
+        *lane += u64::from((lo <= value) & (value <= hi));
     }
-    inside
+    let [a, b, c, d] = lanes;
+    (a + b) + (c + d)
 }
 
 /// How many values pass a test.
