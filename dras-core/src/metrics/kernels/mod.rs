@@ -130,16 +130,36 @@ impl OfValues {
     /// not matter. `level` is the instruction set to use: the results are the same with any.
     #[inline]
     pub(super) fn answer(&self, level: Level, values: &[f64], scratch: &mut Vec<f64>) -> f64 {
-        dispatch!(level, simd => self.with_vectors(simd, values, scratch))
+        Pass {
+            asked: self,
+            values,
+            scratch,
+        }
+        .run(level)
+    }
+}
+
+/// One pass over values: all that it needs in one place, so that little is moved where an instruction set is chosen.
+struct Pass<'a> {
+    asked: &'a OfValues,
+    values: &'a [f64],
+    scratch: &'a mut Vec<f64>,
+}
+
+impl Pass<'_> {
+    fn run(&mut self, level: Level) -> f64 {
+        dispatch!(level, simd => self.with_vectors(simd))
     }
 
     #[inline(always)]
-    fn with_vectors<S: Simd>(&self, simd: S, values: &[f64], scratch: &mut Vec<f64>) -> f64 {
-        if let Some(Passing { lo, hi, negate }) = self.test {
+    fn with_vectors<S: Simd>(&mut self, simd: S) -> f64 {
+        let OfValues { reduce, ref test } = *self.asked;
+        let values = self.values;
+        if let Some(Passing { lo, hi, negate }) = *test {
             let all = values.len() as u64;
             let inside = order::inside(values, lo, hi);
             let passing = if negate { all - inside } else { inside };
-            return match self.reduce {
+            return match reduce {
                 Reduce::Count => passing as f64,
                 Reduce::All => f64::from(passing == all),
                 Reduce::Any => f64::from(passing > 0),
@@ -147,7 +167,7 @@ impl OfValues {
                 _ => f64::NAN,
             };
         }
-        match self.reduce {
+        match reduce {
             Reduce::Avg => sums::mean(simd, values),
             Reduce::Min => order::min(values),
             Reduce::Max => order::max(values),
@@ -157,8 +177,8 @@ impl OfValues {
             Reduce::Last => values.last().copied().unwrap_or(f64::NAN),
             Reduce::Stddev => sums::variance(simd, values).sqrt(),
             Reduce::Var => sums::variance(simd, values),
-            Reduce::Quantile(q) => order::quantile(values, q, scratch),
-            Reduce::Mad => order::median_deviation(values, scratch),
+            Reduce::Quantile(q) => order::quantile(values, q, self.scratch),
+            Reduce::Mad => order::median_deviation(values, self.scratch),
             Reduce::Spread => order::spread(values),
             _ => f64::NAN,
         }

@@ -75,18 +75,11 @@ pub(super) fn time_of(times: &[Millis], values: &[f64], no_worse: impl Fn(f64, f
 /// How many values lie in an interval; NaN lies in none.
 #[inline(always)]
 pub(super) fn inside(values: &[f64], lo: f64, hi: f64) -> u64 {
-    let mut lanes = [0_u64; 4];
-    let (chunks, rest) = values.as_chunks::<4>();
-    for chunk in chunks {
-        for lane in 0..4 {
-            lanes[lane] += u64::from((lo <= chunk[lane]) & (chunk[lane] <= hi));
-        }
+    let mut inside = 0;
+    for &value in values {
+        inside += u64::from((lo <= value) & (value <= hi));
     }
-    for (lane, &value) in lanes.iter_mut().zip(rest) {
-        *lane += u64::from((lo <= value) & (value <= hi));
-    }
-    let [a, b, c, d] = lanes;
-    (a + b) + (c + d)
+    inside
 }
 
 /// How many values pass a test.
