@@ -58,6 +58,8 @@ pub(super) enum Quick {
     Values,
     /// A pass over rows with their times.
     Rows,
+    /// The same, where a restart among them makes a difference.
+    Steps,
 }
 
 /// The [`Prepared::rows`] of those that are no pass over values alone.
@@ -78,8 +80,6 @@ pub(super) struct Prepared {
     pub(super) staleness: Millis,
     pub(super) interval: Millis,
     pub(super) across_marks: bool,
-    /// Whether a restart in the window makes a difference.
-    pub(super) counts_resets: bool,
     /// On the short way: what samples must cover of the window; 0 where they need not.
     pub(super) required: Millis,
     /// On the short way: the least number of samples.
@@ -433,7 +433,6 @@ impl Plan {
                 staleness: spec.staleness,
                 interval: spec.interval,
                 across_marks: aggregate.window.across_marks,
-                counts_resets: counts_resets(aggregate.reduce),
                 required,
                 least: least.max(1),
                 covered,
@@ -541,6 +540,7 @@ fn quick(aggregate: &Aggregate, source: Source, covered: bool) -> Quick {
         _ if span == Span::Latest || (covered && span.fixed_length().is_none()) => Quick::No,
         (None, Reduce::Coverage) => Quick::No,
         (None, reduce) if kernels::takes_values_only(reduce) => Quick::Values,
+        (None, reduce) if counts_resets(reduce) => Quick::Steps,
         (None, _) => Quick::Rows,
         (Some(Test::Within { .. }), Reduce::Count | Reduce::All | Reduce::Any | Reduce::Share) => Quick::Values,
         (Some(_), _) => Quick::No,

@@ -81,11 +81,11 @@ impl<'q> Question<'q> {
                 };
                 prepared.asked.answer(self.plan.level, rows.values, &mut scratch.work)
             }
-            Quick::Rows => {
+            Quick::Rows | Quick::Steps => {
                 let Some(located) = self.sufficing(&series, place, scratch) else {
                     return f64::NAN;
                 };
-                if prepared.counts_resets && located.restarted {
+                if located.restarted && prepared.quick == Quick::Steps {
                     return f64::NAN;
                 }
                 let (samples, frame) = (located.samples(series.block, series.column), located.frame);

@@ -5,6 +5,7 @@ use crate::metrics::answer::SampleTest;
 use crate::metrics::block::{Block, is_value};
 use crate::metrics::kernels::{self, Frame, Samples};
 use crate::metrics::moment::{Located, Scratch};
+use crate::metrics::plan::counts_resets;
 use crate::metrics::query::{Reduce, Span};
 use crate::undefined::Undefined;
 use crate::units::Millis;
@@ -224,7 +225,7 @@ impl Question<'_> {
             return Err(series.why_none(bounds.start(), bounds.right));
         }
         let marks = &self.windows.marks;
-        if self.prepared.counts_resets
+        if counts_resets(self.prepared.asked.reduce)
             && let Some(newest) = times.last()
             && marks.restarted(anchor.map_or(bounds.start(), |a| a.0.min(bounds.start())), *newest)
         {
