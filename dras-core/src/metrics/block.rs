@@ -193,6 +193,22 @@ impl Block {
         }
     }
 
+    /// The same where rows mostly come `interval` after one another: it looks there first.
+    pub(super) fn upto_at(&self, t: Millis, interval: Millis) -> usize {
+        let times = self.times();
+        let Some(newest) = times.last() else { return 0 };
+        if *newest <= t {
+            return times.len();
+        }
+        let later = (newest.saturating_sub(t) - 1) / interval.max(1) + 1;
+        let rows = times.len().saturating_sub(later as usize);
+        let is_after = |row: usize| times.get(row).is_some_and(|x| *x > t);
+        if is_after(rows) && (rows == 0 || !is_after(rows - 1)) {
+            return rows;
+        }
+        self.upto(t)
+    }
+
     /// The time of the newest sample of a column at or before `t`, with or without a value.
     pub(super) fn newest_upto(&self, column: usize, t: Millis) -> Option<Millis> {
         let newest = self.columns[column].newest;
@@ -436,6 +452,11 @@ mod tests {
                 }
                 let times: Vec<Millis> = map.keys().copied().collect();
                 prop_assert_eq!(block.times(), &times[..]);
+                for t in -1..122 {
+                    let rows = times.iter().filter(|x| **x <= t).count();
+                    prop_assert_eq!(block.upto(t), rows);
+                    prop_assert_eq!(block.upto_at(t, 3), rows);
+                }
                 for first in 0..times.len() {
                     let gapless = times[first..].windows(2).all(|t| t[1] - t[0] <= 4);
                     prop_assert!(gapless || !block.is_gapless(first..times.len(), 4));

@@ -3,9 +3,10 @@
 use super::answer::SampleTest;
 use super::catalogue::MetricId;
 use super::instance::Instance;
-use super::plan::{Plan, Source};
+use super::kernels::Frame;
+use super::plan::{Plan, Prepared, Quick, Source};
 use super::query::{Across, AggregateId};
-use super::question::{Bounds, Question};
+use super::question::{Bounds, Question, Rows, of_no_events};
 use super::store::{InstanceId, Windows};
 use crate::undefined::Undefined;
 use crate::units::Millis;
@@ -37,6 +38,8 @@ pub(super) struct Shared {
     places: usize,
     /// For each frame of the plan and each place where its rows are.
     located: Vec<(u64, Located)>,
+    /// The newest mark plus warm-up; [`Millis::MIN`] without one.
+    floor: Millis,
     /// The moment that `present` and the beginning of `pool` are about.
     surveyed: u64,
     /// For each metric what there is of it.
@@ -63,17 +66,36 @@ impl Present {
 }
 
 /// Where a window lies among the rows of an instance, for columns that have a value in each of them.
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Clone, Copy)]
 pub(super) struct Located {
     pub(super) bounds: Bounds,
     pub(super) first: u32,
     pub(super) last: u32,
     /// Whether the row before the first is the anchor.
     pub(super) anchored: bool,
-    /// Where coverage counts from.
-    pub(super) start: Millis,
+    /// Whether the task restarted between its samples.
+    pub(super) restarted: bool,
+    /// Its edges; the left one is where coverage counts from.
+    pub(super) frame: Frame,
     /// What the samples cover; negative where nobody asked yet.
     pub(super) covered: Millis,
+}
+
+impl Located {
+    const NOWHERE: Located = Located {
+        bounds: Bounds::NOWHERE,
+        first: 0,
+        last: 0,
+        anchored: false,
+        restarted: false,
+        frame: Frame {
+            start: 0,
+            end: 0,
+            now: 0,
+            max_gap: 0,
+        },
+        covered: -1,
+    };
 }
 
 /// The places of which a metric is live, in the order of their names.
@@ -92,13 +114,20 @@ impl Live {
 
 impl Shared {
     /// Forgets everything.
-    fn begin(&mut self, windows: &Windows, plan: &Plan) {
+    fn begin(&mut self, windows: &Windows, plan: &Plan, now: Millis) {
         self.stamp += 1;
         self.places = windows.places.len();
         let located = plan.frames * self.places;
         if self.located.len() < located {
-            self.located.resize(located, (0, Located::default()));
+            self.located.resize(located, (0, Located::NOWHERE));
         }
+        let mark = windows.marks.newest_upto(now);
+        self.floor = mark.map_or(Millis::MIN, |mark| mark.saturating_add(plan.settings().warm_up));
+    }
+
+    /// The newest mark plus warm-up; [`Millis::MIN`] without one.
+    pub(super) fn floor(&self) -> Millis {
+        self.floor
     }
 
     /// Where a window lies at a place; `locate` says where, once.
@@ -107,11 +136,12 @@ impl Shared {
         &mut self,
         frame: u32,
         place: u32,
-        locate: impl FnOnce() -> Result<Located, Undefined>,
+        locate: impl FnOnce(&mut Located) -> Result<(), Undefined>,
     ) -> Result<&mut Located, Undefined> {
         let entry = &mut self.located[frame as usize * self.places + place as usize];
         if entry.0 != self.stamp {
-            *entry = (self.stamp, locate()?);
+            locate(&mut entry.1)?;
+            entry.0 = self.stamp;
         }
         Ok(&mut entry.1)
     }
@@ -195,17 +225,20 @@ pub struct Moment<'w, 's> {
     plan: &'w Plan,
     now: Millis,
     scratch: &'s mut Scratch,
+    /// Those of the newest question that was a pass over values.
+    rows: Rows<'w>,
 }
 
 impl Windows {
     /// These windows at `now`, which should not lie before the latest time seen.
     pub fn at<'w, 's>(&'w self, plan: &'w Plan, now: Millis, scratch: &'s mut Scratch) -> Moment<'w, 's> {
-        scratch.shared.begin(self, plan);
+        scratch.shared.begin(self, plan, now);
         Moment {
             windows: self,
             plan,
             now,
             scratch,
+            rows: Rows::NONE,
         }
     }
 }
@@ -221,9 +254,27 @@ impl<'w> Moment<'w, '_> {
         instance: InstanceId,
         test: Option<&mut SampleTest<'_>>,
     ) -> Result<f64, Undefined> {
+        let prepared = self.plan.prepared(id).ok_or(Undefined::NoInstance)?;
+        if let Some(values) = self.rows.of(prepared, instance) {
+            let value = prepared.asked.answer(self.plan.level, values, &mut self.scratch.work);
+            if value.is_finite() {
+                return Ok(value);
+            }
+        }
+        self.aggregate_anew(id, instance, test)
+    }
+
+    /// The same, whatever was asked before.
+    #[inline(never)]
+    fn aggregate_anew(
+        &mut self,
+        id: AggregateId,
+        instance: InstanceId,
+        test: Option<&mut SampleTest<'_>>,
+    ) -> Result<f64, Undefined> {
         let question = self.question(id)?;
         let place = self.windows.get(instance).ok_or(Undefined::NoInstance)?;
-        question.value(instance.place(), place, test, self.scratch)
+        question.value(instance.place(), place, test, self.scratch, &mut self.rows)
     }
 
     /// As [`Windows::reduced`].
@@ -237,72 +288,133 @@ impl<'w> Moment<'w, '_> {
         expected: Option<u32>,
         test: Option<&mut SampleTest<'_>>,
     ) -> Result<f64, Undefined> {
-        if let Some(answer) = self.of_nobody(id, across) {
-            return answer;
+        let plan = self.plan;
+        let prepared = plan.prepared(id).ok_or(Undefined::NoInstance)?;
+        if !prepared.of_now {
+            return self.reduced_anyway(id, across, expected, test);
         }
-        let question = self.question(id)?;
-        let live = self.live_of(&question);
-        question.reduced(live, across, expected, test, self.scratch)
+        let present = self.present(prepared.metric);
+        match present.live {
+            0 => self.of_nobody(id, prepared, present, across),
+            1 => self.of_one(id, prepared, across, expected, test),
+            _ => self.reduced_anyway(id, across, expected, test),
+        }
     }
 
     /// The answer where the metric is live nowhere: many metrics that rules ask for are not there.
     #[inline]
-    fn of_nobody(&mut self, id: AggregateId, across: Across) -> Option<Result<f64, Undefined>> {
-        let (aggregate, prepared) = self.plan.prepared(id)?;
-        if !prepared.of_now {
-            return None;
-        }
-        let present = self
-            .scratch
-            .shared
-            .present(self.windows, self.plan, self.now, aggregate.metric);
-        if present.live > 0 {
-            return None;
-        }
-        let spec = self.plan.catalogue().spec(aggregate.metric);
-        Some(match prepared.source {
-            Source::Events(_) => {
-                let question = self.question(id);
-                question.and_then(|question| question.without_events(across, &mut self.scratch.work))
+    fn of_nobody(
+        &mut self,
+        id: AggregateId,
+        prepared: &Prepared,
+        present: Present,
+        across: Across,
+    ) -> Result<f64, Undefined> {
+        match prepared.source {
+            // Zero over instances is zero again, but for a quantile that there is none of.
+            Source::Events(slot) if prepared.quick == Quick::NoEvents && !matches!(across, Across::Quantile(_)) => {
+                let why = self.windows.why_no_event(slot, prepared.staleness, self.now);
+                of_no_events(prepared.asked.reduce, why)
             }
+            Source::Events(_) => self.question(id)?.without_events(across, &mut self.scratch.work),
             Source::Raw { .. } | Source::Panes { .. } if present.newest > Millis::MIN => Err(Undefined::Stale {
                 age: self.now.saturating_sub(present.newest),
-                limit: spec.staleness,
+                limit: prepared.staleness,
             }),
             Source::Raw { .. } | Source::Panes { .. } => Err(Undefined::NoInstance),
-        })
+        }
+    }
+
+    /// The answer where the metric is live in one place, the usual case: it is that of the place, most often.
+    #[inline]
+    fn of_one(
+        &mut self,
+        id: AggregateId,
+        prepared: &Prepared,
+        across: Across,
+        expected: Option<u32>,
+        test: Option<&mut SampleTest<'_>>,
+    ) -> Result<f64, Undefined> {
+        let is_its = matches!(across, Across::Avg | Across::Min | Across::Max | Across::Sum);
+        let enough = expected.is_none_or(|n| 1.0 >= self.plan.settings().min_instances * f64::from(n));
+        let place = self
+            .scratch
+            .shared
+            .place(prepared.metric.index() * self.scratch.shared.places);
+        if is_its
+            && enough
+            && let Some(instance) = self.windows.instance_at(place)
+        {
+            let value = match self.rows.of(prepared, self.windows.id(place)) {
+                Some(values) => prepared.asked.answer(self.plan.level, values, &mut self.scratch.work),
+                None => self.question(id)?.quick(place, instance, self.scratch, &mut self.rows),
+            };
+            if value.is_finite() {
+                // Adding +0 as a sum does.
+                return Ok(value + 0.0);
+            }
+        }
+        self.reduced_anyway(id, across, expected, test)
+    }
+
+    /// The answer over instances, however many.
+    #[inline(never)]
+    fn reduced_anyway(
+        &mut self,
+        id: AggregateId,
+        across: Across,
+        expected: Option<u32>,
+        test: Option<&mut SampleTest<'_>>,
+    ) -> Result<f64, Undefined> {
+        let question = self.question(id)?;
+        let live = self.live_of(&question);
+        question.reduced(live, across, expected, test, self.scratch, &mut self.rows)
+    }
+
+    /// What there is of a metric.
+    #[inline]
+    fn present(&mut self, metric: MetricId) -> Present {
+        self.scratch.shared.present(self.windows, self.plan, self.now, metric)
     }
 
     /// The instances of which the metric of an aggregate is live, by name, as [`Windows::live`] gives them.
     pub(crate) fn live(&mut self, id: AggregateId, into: &mut Vec<InstanceId>) {
         let windows = self.windows;
-        let metric = self.plan.aggregate(id).metric;
-        let question = match self.question(id) {
-            Ok(question) if question.has_liveness_of_metric() => question,
-            _ => return into.extend(windows.live(self.plan, metric, self.now)),
-        };
-        let live = self.live_of(&question);
-        let shared = &self.scratch.shared;
-        into.extend(live.range().map(|at| windows.id(shared.place(at))));
+        let Some(prepared) = self.plan.prepared(id) else { return };
+        if !prepared.of_now {
+            return into.extend(windows.live(self.plan, prepared.metric, self.now));
+        }
+        let live = self.live_now(prepared.metric);
+        for &place in &self.scratch.shared.pool[live.range()] {
+            into.push(windows.id(place));
+        }
+    }
+
+    /// The places of which a metric is live at the look.
+    #[inline]
+    fn live_now(&mut self, metric: MetricId) -> Live {
+        let present = self.present(metric);
+        Live {
+            first: (metric.index() * self.scratch.shared.places) as u32,
+            count: present.live,
+        }
     }
 
     fn live_of(&mut self, question: &Question<'_>) -> Live {
+        if question.prepared.of_now {
+            return self.live_now(question.prepared.metric);
+        }
         let windows = self.windows;
         let shared = &mut self.scratch.shared;
-        let metric = question.metric();
-        if question.has_liveness_of_metric() {
-            let present = shared.present(windows, self.plan, self.now, metric);
-            return Live {
-                first: (metric.index() * shared.places) as u32,
-                count: present.live,
-            };
-        }
         // Behind the room of the survey; what an earlier such question found has been used.
         let room = self.plan.catalogue().len() * shared.places;
         shared.pool.resize(room, 0);
         let first = room as u32;
-        let live = windows.by_place().filter(|(_, i)| question.is_live(i));
-        shared.pool.extend(live.map(|(place, _)| place));
+        for (place, instance) in windows.by_place() {
+            if question.is_live(instance) {
+                shared.pool.push(place);
+            }
+        }
         Live {
             first,
             count: shared.pool.len() as u32 - first,

@@ -238,7 +238,7 @@ impl Parts {
 impl Parts {
     /// The value of all the parts together.
     pub(super) fn value(
-        mut self,
+        &mut self,
         reduce: Reduce,
         anchor: Option<(f64, f64)>,
         left: Millis,

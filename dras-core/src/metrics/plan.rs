@@ -6,11 +6,14 @@
 
 use std::collections::{BTreeMap, HashMap};
 
+use fearless_simd::Level;
+
 use super::block::{Block, ROOM};
-use super::catalogue::{Catalogue, Duplicates, Infinite, Kind, MetricId, NotANumber, Per};
-use super::kernels;
+use super::catalogue::{Catalogue, Duplicates, Infinite, Kind, MetricId, MetricSpec, NotANumber, Per};
+use super::kernels::{self, OfValues};
 use super::needs::{MAX_RAW_ROWS, RowsNeeded, needs_coverage, pane_width, panes_needed, rows_needed};
 use super::panes::PaneSet;
+use super::parts::Passing;
 use super::query::{Aggregate, AggregateId, Reduce, Span, Test, Window};
 use super::settings::{PlanError, WindowSettings, check_aggregate, check_settings, check_spec};
 use crate::units::Millis;
@@ -42,10 +45,45 @@ pub(super) enum Source {
     Events(u16),
 }
 
+/// The short way to an answer, which most questions go: where the look finds nothing in the way.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Quick {
+    /// There is none.
+    No,
+    /// Where there are no events: their absence is known up to the time of the look, or not.
+    NoEvents,
+    /// The newest row, as it is.
+    Newest,
+    /// A pass over the values of the rows, maybe with a test of each.
+    Values,
+    /// A pass over rows with their times.
+    Rows,
+    /// The same, where a restart among them makes a difference.
+    Steps,
+}
+
+/// The [`Prepared::rows`] of those that are no pass over values alone.
+pub(super) const NO_ROWS: u64 = u64::MAX;
+
 /// An aggregate with all that follows from it.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Prepared {
     pub(super) source: Source,
+    pub(super) metric: MetricId,
+    /// The reduction, and the test of [`Quick::Values`].
+    pub(super) asked: OfValues,
+    pub(super) quick: Quick,
+    /// The frame and the column where the short way is a pass over values: aggregates that have them in common look at the same values.
+    pub(super) rows: u64,
+    /// How far the window is moved into the past.
+    pub(super) offset: Millis,
+    pub(super) staleness: Millis,
+    pub(super) interval: Millis,
+    pub(super) across_marks: bool,
+    /// On the short way: what samples must cover of the window; 0 where they need not.
+    pub(super) required: Millis,
+    /// On the short way: the least number of samples.
+    pub(super) least: u32,
     /// Whether coverage and the least number of samples are required.
     pub(super) covered: bool,
     /// The least number of samples.
@@ -133,6 +171,8 @@ pub struct Plan {
     pub(super) events: Vec<EventPlan>,
     /// How many frames there are.
     pub(super) frames: usize,
+    /// The instruction set of this machine. No result depends on it.
+    pub(super) level: Level,
     /// An instance without any data for this long is freed.
     pub(super) series_ttl: Millis,
     /// An instance that has ended is freed after this long.
@@ -207,6 +247,7 @@ impl Plan {
             pane_sets: Vec::new(),
             events: Vec::new(),
             frames: 0,
+            level: Level::new(),
             series_ttl: needs.iter().map(|n| n.reach.max(n.retention)).max().unwrap_or(0),
             ended_ttl: needs
                 .iter()
@@ -365,8 +406,35 @@ impl Plan {
                 frame = *frames.entry(key).or_insert(next);
             }
             let of_now = aggregate.window.offset == 0 && !matches!(source, Source::Panes { .. });
+            let (mut least, mut required) = (need, 0);
+            match aggregate.window.span {
+                _ if !covered => {}
+                Span::Last { count, .. } => least = least.max(count),
+                span => required = self.required(spec, span.fixed_length().unwrap_or(0)),
+            }
+            let quick = quick(aggregate, source, covered);
+            let rows = match (quick, source) {
+                (Quick::Values, Source::Raw { column, .. }) => u64::from(frame) << 16 | u64::from(column),
+                _ => NO_ROWS,
+            };
             self.prepared.push(Prepared {
                 source,
+                metric: aggregate.metric,
+                asked: OfValues {
+                    reduce: aggregate.reduce,
+                    test: match aggregate.test {
+                        Some(Test::Within { lo, hi, negate }) => Some(Passing { lo, hi, negate }),
+                        _ => None,
+                    },
+                },
+                quick,
+                rows,
+                offset: aggregate.window.offset,
+                staleness: spec.staleness,
+                interval: spec.interval,
+                across_marks: aggregate.window.across_marks,
+                required,
+                least: least.max(1),
                 covered,
                 need,
                 frame,
@@ -438,9 +506,59 @@ impl Plan {
         self.slots.get(metric.index()).copied()
     }
 
-    pub(super) fn prepared(&self, id: AggregateId) -> Option<(&Aggregate, Prepared)> {
-        Some((self.aggregates.get(id.index())?, *self.prepared.get(id.index())?))
+    #[inline]
+    pub(super) fn prepared(&self, id: AggregateId) -> Option<&Prepared> {
+        self.prepared.get(id.index())
     }
+
+    /// How much of a window of this length samples must cover; no more than the whole.
+    pub(super) fn required(&self, spec: &MetricSpec, length: Millis) -> Millis {
+        let min_coverage = self.min_coverage(spec);
+        // Whole milliseconds, so that exactly the required share is enough although 0.8 is not exact.
+        ((min_coverage * length as f64 - 1e-6).ceil() as Millis).min(length)
+    }
+
+    /// The share of a window that samples must cover.
+    pub(super) fn min_coverage(&self, spec: &MetricSpec) -> f64 {
+        spec.min_coverage.unwrap_or(self.settings.min_coverage)
+    }
+}
+
+/// The short way to the answer, if there is one.
+fn quick(aggregate: &Aggregate, source: Source, covered: bool) -> Quick {
+    let (span, reduce) = (aggregate.window.span, aggregate.reduce);
+    match source {
+        Source::Raw { .. } => {}
+        Source::Events(_) if aggregate.window.offset == 0 && !matches!(span, Span::Previous(_)) => {
+            return Quick::NoEvents;
+        }
+        Source::Events(_) | Source::Panes { .. } => return Quick::No,
+    }
+    match (&aggregate.test, reduce) {
+        (None, Reduce::Last) if span == Span::Latest && aggregate.window.offset == 0 => Quick::Newest,
+        // What part of a window that still grows must be covered depends on the look.
+        _ if span == Span::Latest || (covered && span.fixed_length().is_none()) => Quick::No,
+        (None, Reduce::Coverage) => Quick::No,
+        (None, reduce) if kernels::takes_values_only(reduce) => Quick::Values,
+        (None, reduce) if counts_resets(reduce) => Quick::Steps,
+        (None, _) => Quick::Rows,
+        (Some(Test::Within { .. }), Reduce::Count | Reduce::All | Reduce::Any | Reduce::Share) => Quick::Values,
+        (Some(_), _) => Quick::No,
+    }
+}
+
+/// Whether a restart inside the window makes a difference.
+pub(super) fn counts_resets(reduce: Reduce) -> bool {
+    matches!(
+        reduce,
+        Reduce::Rate
+            | Reduce::Increase
+            | Reduce::Resets
+            | Reduce::Irate
+            | Reduce::IncreaseProm
+            | Reduce::RateProm
+            | Reduce::ResetsProm
+    )
 }
 
 /// Whether the test, if any, is known when the rules are compiled.

@@ -34,6 +34,14 @@ impl Span {
             Span::Last { max_age, .. } => max_age,
         }
     }
+
+    /// Its length in ms, where that is the same at every look.
+    pub(super) fn fixed_length(self) -> Option<Millis> {
+        match self {
+            Span::Sliding(length) | Span::Previous(length) | Span::Last { max_age: length, .. } => Some(length.max(1)),
+            Span::Latest | Span::Current(_) => None,
+        }
+    }
 }
 
 /// A window of a metric's samples.

@@ -1,7 +1,9 @@
 //! Many instances to one value.
 
-use super::{order, sums, tidy};
-use crate::metrics::query::Across;
+use fearless_simd::Level;
+
+use super::{of_values, order, tidy};
+use crate::metrics::query::{Across, Reduce};
 
 /// Reduces the values of several instances to one.
 ///
@@ -27,17 +29,18 @@ pub fn across(across: Across, values: &[f64], scratch: &mut Vec<f64>) -> Option<
         return None;
     }
     let n = values.len() as f64;
+    let mut of = |reduce| of_values(Level::new(), reduce, values, scratch);
     Some(tidy(match across {
-        Across::Avg => sums::mean(values),
-        Across::Min => order::min(values),
-        Across::Max => order::max(values),
-        Across::Sum => sums::sum(values),
+        Across::Avg => of(Reduce::Avg),
+        Across::Min => of(Reduce::Min),
+        Across::Max => of(Reduce::Max),
+        Across::Sum => of(Reduce::Sum),
         Across::Count => n,
-        Across::Stddev => sums::variance(values).sqrt(),
-        Across::Var => sums::variance(values),
-        Across::Quantile(q) => order::quantile(values, q, scratch),
-        Across::Mad => order::median_deviation(values, scratch),
-        Across::Spread => order::spread(values),
+        Across::Stddev => of(Reduce::Stddev),
+        Across::Var => of(Reduce::Var),
+        Across::Quantile(q) => of(Reduce::Quantile(q)),
+        Across::Mad => of(Reduce::Mad),
+        Across::Spread => of(Reduce::Spread),
         Across::All => f64::from(truths() == n),
         Across::Any => f64::from(truths() > 0.0),
         Across::Share => truths() / n,

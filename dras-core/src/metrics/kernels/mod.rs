@@ -22,7 +22,12 @@ mod tests;
 mod trend;
 
 pub use across::across;
+pub(super) use order::{max as largest, min as smallest};
 
+use fearless_simd::prelude::*;
+use fearless_simd::{Level, dispatch};
+
+use super::parts::Passing;
 use super::query::Reduce;
 use crate::units::Millis;
 
@@ -94,10 +99,95 @@ fn tidy(value: f64) -> f64 {
     if value.is_nan() { f64::NAN } else { value }
 }
 
-/// `of(values)`, if there are any.
-#[inline]
-fn of_some(values: &[f64], of: impl FnOnce(&[f64]) -> f64) -> Option<f64> {
-    (!values.is_empty()).then(|| of(values))
+/// Whether it is values alone that a reduction looks at: what [`OfValues`] knows.
+pub(super) fn takes_values_only(reduce: Reduce) -> bool {
+    matches!(
+        reduce,
+        Reduce::Avg
+            | Reduce::Min
+            | Reduce::Max
+            | Reduce::Sum
+            | Reduce::Count
+            | Reduce::First
+            | Reduce::Last
+            | Reduce::Stddev
+            | Reduce::Var
+            | Reduce::Quantile(_)
+            | Reduce::Mad
+            | Reduce::Spread
+    )
+}
+
+/// What is asked of values: a reduction that looks at them alone, or one with a test of each.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct OfValues {
+    pub(super) reduce: Reduce,
+    pub(super) test: Option<Passing>,
+}
+
+impl OfValues {
+    /// What [`reduce`] or [`within`] say of at least one value; NaN for reductions that they do not know so. Which NaN it is where it is one does
+    /// not matter. `level` is the instruction set to use: the results are the same with any.
+    #[inline]
+    pub(super) fn answer(&self, level: Level, values: &[f64], scratch: &mut Vec<f64>) -> f64 {
+        Pass {
+            asked: self,
+            values,
+            scratch,
+        }
+        .run(level)
+    }
+}
+
+/// One pass over values: all that it needs in one place, so that little is moved where an instruction set is chosen.
+struct Pass<'a> {
+    asked: &'a OfValues,
+    values: &'a [f64],
+    scratch: &'a mut Vec<f64>,
+}
+
+impl Pass<'_> {
+    fn run(&mut self, level: Level) -> f64 {
+        dispatch!(level, simd => self.with_vectors(simd))
+    }
+
+    #[inline(always)]
+    fn with_vectors<S: Simd>(&mut self, simd: S) -> f64 {
+        let OfValues { reduce, ref test } = *self.asked;
+        let values = self.values;
+        if let Some(Passing { lo, hi, negate }) = *test {
+            let all = values.len() as u64;
+            let inside = order::inside(values, lo, hi);
+            let passing = if negate { all - inside } else { inside };
+            return match reduce {
+                Reduce::Count => passing as f64,
+                Reduce::All => f64::from(passing == all),
+                Reduce::Any => f64::from(passing > 0),
+                Reduce::Share => passing as f64 / all as f64,
+                _ => f64::NAN,
+            };
+        }
+        match reduce {
+            Reduce::Avg => sums::mean(simd, values),
+            Reduce::Min => order::min(values),
+            Reduce::Max => order::max(values),
+            Reduce::Sum => sums::sum(simd, values),
+            Reduce::Count => values.len() as f64,
+            Reduce::First => values.first().copied().unwrap_or(f64::NAN),
+            Reduce::Last => values.last().copied().unwrap_or(f64::NAN),
+            Reduce::Stddev => sums::variance(simd, values).sqrt(),
+            Reduce::Var => sums::variance(simd, values),
+            Reduce::Quantile(q) => order::quantile(values, q, self.scratch),
+            Reduce::Mad => order::median_deviation(values, self.scratch),
+            Reduce::Spread => order::spread(values),
+            _ => f64::NAN,
+        }
+    }
+}
+
+/// [`OfValues`] without a test.
+pub(super) fn of_values(level: Level, reduce: Reduce, values: &[f64], scratch: &mut Vec<f64>) -> f64 {
+    OfValues { reduce, test: None }.answer(level, values, scratch)
 }
 
 /// Reduces the samples of a window to one value, by any [`Reduce`] without a test.
@@ -116,22 +206,33 @@ fn of_some(values: &[f64], of: impl FnOnce(&[f64]) -> f64) -> Option<f64> {
 ///
 /// Linear in the number of samples; nothing is allocated once `scratch`, which is only a buffer for the quantiles, has grown to that number.
 pub fn reduce(reduce: Reduce, samples: &Samples<'_>, frame: &Frame, scratch: &mut Vec<f64>) -> Option<f64> {
+    reduce_at(Level::new(), reduce, samples, frame, scratch)
+}
+
+/// [`reduce`] with an instruction set, as [`OfValues::answer`].
+pub(super) fn reduce_at(
+    level: Level,
+    reduce: Reduce,
+    samples: &Samples<'_>,
+    frame: &Frame,
+    scratch: &mut Vec<f64>,
+) -> Option<f64> {
     let view = View::new(samples);
     let values = view.values;
     let age = |time: Option<Millis>| time.map(|time| frame.now.saturating_sub(time) as f64 / 1000.0);
     let value = match reduce {
-        Reduce::Avg => of_some(values, sums::mean),
-        Reduce::Min => of_some(values, order::min),
-        Reduce::Max => of_some(values, order::max),
-        Reduce::Sum => of_some(values, sums::sum),
         Reduce::Count => Some(values.len() as f64),
-        Reduce::First => values.first().copied(),
-        Reduce::Last => values.last().copied(),
-        Reduce::Stddev => of_some(values, |values| sums::variance(values).sqrt()),
-        Reduce::Var => of_some(values, sums::variance),
-        Reduce::Quantile(q) => of_some(values, |values| order::quantile(values, q, scratch)),
-        Reduce::Mad => of_some(values, |values| order::median_deviation(values, scratch)),
-        Reduce::Spread => of_some(values, order::spread),
+        Reduce::Avg
+        | Reduce::Min
+        | Reduce::Max
+        | Reduce::Sum
+        | Reduce::First
+        | Reduce::Last
+        | Reduce::Stddev
+        | Reduce::Var
+        | Reduce::Quantile(_)
+        | Reduce::Mad
+        | Reduce::Spread => (!values.is_empty()).then(|| of_values(level, reduce, values, scratch)),
         Reduce::Rate => view.rate(frame),
         Reduce::Increase => view.increase(frame),
         Reduce::Delta => view.delta(),

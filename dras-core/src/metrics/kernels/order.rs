@@ -6,20 +6,24 @@ use crate::units::Millis;
 const LANES: usize = 8;
 
 /// The best of at least one value by `better`; NaN only if all values are NaN. `worst` is what every number equals or beats.
-#[inline]
+#[inline(always)]
 fn best(values: &[f64], worst: f64, better: impl Fn(f64, f64) -> bool) -> f64 {
     let pick = |held: f64, value: f64| if better(value, held) { value } else { held };
-    let mut lanes = [worst; LANES];
-    let (chunks, rest) = values.as_chunks::<LANES>();
-    for chunk in chunks {
-        for lane in 0..LANES {
-            lanes[lane] = pick(lanes[lane], chunk[lane]);
+    let found = if let Some(last) = values.last_chunk::<LANES>() {
+        let mut lanes = [worst; LANES];
+        for values in values.as_chunks::<LANES>().0 {
+            for lane in 0..LANES {
+                lanes[lane] = pick(lanes[lane], values[lane]);
+            }
         }
-    }
-    for (lane, &value) in lanes.iter_mut().zip(rest) {
-        *lane = pick(*lane, value);
-    }
-    let found = lanes.into_iter().fold(worst, pick);
+        // Some of them a second time: the best of all stays the best.
+        for lane in 0..LANES {
+            lanes[lane] = pick(lanes[lane], last[lane]);
+        }
+        pick_one(lanes, pick)
+    } else {
+        values.iter().copied().fold(worst, pick)
+    };
     if found == worst && !values.contains(&worst) {
         return f64::NAN;
     }
@@ -27,17 +31,28 @@ fn best(values: &[f64], worst: f64, better: impl Fn(f64, f64) -> bool) -> f64 {
     found + 0.0
 }
 
+/// The best of eight values, two at a time.
+#[inline(always)]
+fn pick_one([a, b, c, d, e, f, g, h]: [f64; LANES], pick: impl Fn(f64, f64) -> f64) -> f64 {
+    let four = [pick(a, e), pick(b, f), pick(c, g), pick(d, h)];
+    let two = [pick(four[0], four[2]), pick(four[1], four[3])];
+    pick(two[0], two[1])
+}
+
 /// Smallest of at least one value; NaN values do not count unless all are.
-pub(super) fn min(values: &[f64]) -> f64 {
+#[inline(always)]
+pub(in crate::metrics) fn min(values: &[f64]) -> f64 {
     best(values, f64::INFINITY, |value, held| value < held)
 }
 
 /// Largest of at least one value; NaN values do not count unless all are.
-pub(super) fn max(values: &[f64]) -> f64 {
+#[inline(always)]
+pub(in crate::metrics) fn max(values: &[f64]) -> f64 {
     best(values, f64::NEG_INFINITY, |value, held| value > held)
 }
 
 /// Largest less smallest of at least one value. Of equal values, infinite ones too, it is zero.
+#[inline(always)]
 pub(super) fn spread(values: &[f64]) -> f64 {
     let (min, max) = (min(values), max(values));
     if min == max { 0.0 } else { max - min }
@@ -55,6 +70,16 @@ pub(super) fn time_of(times: &[Millis], values: &[f64], no_worse: impl Fn(f64, f
         }
     });
     Some(held.0)
+}
+
+/// How many values lie in an interval; NaN lies in none.
+#[inline(always)]
+pub(super) fn inside(values: &[f64], lo: f64, hi: f64) -> u64 {
+    let mut inside = 0;
+    for &value in values {
+        inside += u64::from((lo <= value) & (value <= hi));
+    }
+    inside
 }
 
 /// How many values pass a test.
@@ -109,20 +134,34 @@ fn near_an_end(values: &[f64], q: f64) -> Option<f64> {
 /// The `k + 1` best values, best first; `None` where a value is NaN. `worst` is what every number equals or beats.
 #[inline(always)]
 fn best_of(values: &[f64], k: usize, worst: f64, better: impl Fn(f64, f64) -> bool) -> Option<[f64; NEAR]> {
+    if values.iter().fold(false, |any, value| any | value.is_nan()) {
+        return None;
+    }
     let mut best = [worst; NEAR];
-    let mut any_nan = false;
-    for &value in values {
-        any_nan |= value.is_nan();
-        if better(value, best[k]) {
-            let mut at = k;
-            while at > 0 && better(value, best[at - 1]) {
-                best[at] = best[at - 1];
-                at -= 1;
+    let mut take = |values: &[f64]| {
+        for &value in values {
+            if better(value, best[k]) {
+                let mut at = k;
+                while at > 0 && better(value, best[at - 1]) {
+                    best[at] = best[at - 1];
+                    at -= 1;
+                }
+                best[at] = value;
             }
-            best[at] = value;
+        }
+        best[k]
+    };
+    let pick = |held: f64, value: f64| if better(value, held) { value } else { held };
+    let (chunks, rest) = values.as_chunks::<LANES>();
+    let mut least = worst;
+    for chunk in chunks {
+        // Most often none of so many is among the best.
+        if better(pick_one(*chunk, pick), least) {
+            least = take(chunk);
         }
     }
-    (!any_nan).then_some(best)
+    take(rest);
+    Some(best)
 }
 
 /// The value between two neighbours; `upper` does not count where `weight` is zero.

@@ -2,6 +2,9 @@
 //!
 //! Lane counts and the order in which lanes are joined are fixed and no multiply-add is fused, so that every machine gets the same bits.
 
+use fearless_simd::f64x4;
+use fearless_simd::prelude::*;
+
 /// Lanes of compensated sums. Part of the format of results: changing it changes their last bits.
 const LANES: usize = 4;
 /// Lanes of plain sums.
@@ -63,31 +66,68 @@ impl Sum {
     }
 }
 
-/// Compensated sum of `part(value)`, which lets a caller scale.
-#[inline]
-fn compensated(values: &[f64], part: impl Fn(f64) -> f64) -> Sum {
-    let (mut rounded, mut lost) = ([0.0; LANES], [0.0; LANES]);
+/// The last values, fewer than [`LANES`], filled up.
+#[inline(always)]
+fn filled<S: Simd>(simd: S, rest: &[f64], filler: f64) -> f64x4<S> {
+    let four = match *rest {
+        [a] => [a, filler, filler, filler],
+        [a, b] => [a, b, filler, filler],
+        [a, b, c] => [a, b, c, filler],
+        _ => [filler; LANES],
+    };
+    f64x4::simd_from(simd, four)
+}
+
+/// The lanes of a compensated sum: the rounded values, and what rounding lost.
+struct Lanes<S: Simd> {
+    rounded: f64x4<S>,
+    lost: f64x4<S>,
+}
+
+impl<S: Simd> Lanes<S> {
+    /// As [`add`], a value to each lane.
+    #[inline(always)]
+    fn add(&mut self, b: f64x4<S>) {
+        let a = self.rounded;
+        let sum = a + b;
+        let seen = sum - a;
+        self.rounded = sum;
+        self.lost += (a - (sum - seen)) + (b - seen);
+    }
+
+    /// The lanes joined, in a fixed order.
+    #[inline(always)]
+    fn joined(self) -> Sum {
+        let ([a, b, c, d], [lost_a, lost_b, lost_c, lost_d]): ([f64; LANES], [f64; LANES]) =
+            (self.rounded.into(), self.lost.into());
+        let mut total = Sum {
+            rounded: a,
+            lost: (lost_a + lost_b) + (lost_c + lost_d),
+        };
+        total.add(b);
+        total.add(c);
+        total.add(d);
+        total
+    }
+}
+
+/// The compensated sum of `part(value)`.
+#[inline(always)]
+fn sums<S: Simd>(simd: S, values: &[f64], part: impl Fn(f64x4<S>) -> f64x4<S>) -> Sum {
+    let zero = f64x4::splat(simd, 0.0);
+    let mut lanes = Lanes {
+        rounded: zero,
+        lost: zero,
+    };
     let (chunks, rest) = values.as_chunks::<LANES>();
     for chunk in chunks {
-        for lane in 0..LANES {
-            let (sum, error) = add(rounded[lane], part(chunk[lane]));
-            rounded[lane] = sum;
-            lost[lane] += error;
-        }
+        lanes.add(part(f64x4::simd_from(simd, *chunk)));
     }
-    for (lane, &value) in rest.iter().enumerate() {
-        let (sum, error) = add(rounded[lane], part(value));
-        rounded[lane] = sum;
-        lost[lane] += error;
+    if !rest.is_empty() {
+        // No lane is −0, so that adding +0 to it changes nothing.
+        lanes.add(part(filled(simd, rest, 0.0)));
     }
-    let mut total = Sum {
-        rounded: rounded[0],
-        lost: (lost[0] + lost[1]) + (lost[2] + lost[3]),
-    };
-    for lane in &rounded[1..] {
-        total.add(*lane);
-    }
-    total
+    lanes.joined()
 }
 
 /// 2^−64: no count of samples brings a sum of numbers scaled by it out of range.
@@ -96,7 +136,7 @@ const SCALE: f64 = 5.421_010_862_427_522e-20;
 /// What a sum that left the range is: the infinity or NaN that the values themselves make, or else the finite values' sum scaled by
 /// [`SCALE`].
 #[cold]
-fn out_of_range(values: &[f64]) -> Result<Sum, f64> {
+fn out_of_range<S: Simd>(simd: S, values: &[f64]) -> Result<Sum, f64> {
     let has = |infinity: f64| values.contains(&infinity);
     if values.iter().any(|v| v.is_nan()) || (has(f64::INFINITY) && has(f64::NEG_INFINITY)) {
         Err(f64::NAN)
@@ -105,80 +145,137 @@ fn out_of_range(values: &[f64]) -> Result<Sum, f64> {
     } else if has(f64::NEG_INFINITY) {
         Err(f64::NEG_INFINITY)
     } else {
-        Ok(compensated(values, |value| value * SCALE))
+        Ok(sums(
+            simd,
+            values,
+            #[inline(always)]
+            |values| values * SCALE,
+        ))
     }
 }
 
 /// Compensated sum; infinite only if the exact sum is out of range or a value is infinite.
-pub(super) fn sum(values: &[f64]) -> f64 {
-    let total = compensated(values, |value| value);
+#[inline(always)]
+pub(super) fn sum<S: Simd>(simd: S, values: &[f64]) -> f64 {
+    let total = sums(
+        simd,
+        values,
+        #[inline(always)]
+        |values| values,
+    );
     if total.is_finite() {
         return total.value();
     }
-    match out_of_range(values) {
+    match out_of_range(simd, values) {
         Ok(scaled) => scaled.value() / SCALE,
         Err(value) => value,
     }
 }
 
 /// Mean of at least one value; finite if all values are, even where their sum is not.
-pub(super) fn mean(values: &[f64]) -> f64 {
-    let total = compensated(values, |value| value);
+#[inline(always)]
+pub(super) fn mean<S: Simd>(simd: S, values: &[f64]) -> f64 {
+    let total = sums(
+        simd,
+        values,
+        #[inline(always)]
+        |values| values,
+    );
     if total.is_finite() {
         return total.divided(values.len());
     }
-    match out_of_range(values) {
+    match out_of_range(simd, values) {
         Ok(scaled) => scaled.divided(values.len()) / SCALE,
         Err(value) => value,
     }
 }
 
-/// Plain sum in eight lanes, joined in a fixed order.
-fn lanes_sum(lanes: [f64; PLAIN_LANES]) -> f64 {
-    let [a, b, c, d, e, f, g, h] = lanes;
+/// Eight lanes of a plain sum, four in each, joined in a fixed order.
+#[inline(always)]
+fn joined<S: Simd>(low: f64x4<S>, high: f64x4<S>) -> f64 {
+    let ([a, b, c, d], [e, f, g, h]) = (low.into(), high.into());
     ((a + b) + (c + d)) + ((e + f) + (g + h))
 }
 
-/// Mean from the first value on: `origin + Σ(v − origin)/n`. Exact for equal values, and near enough to centre a second pass on.
-#[inline]
-fn centre(values: &[f64], origin: f64, reciprocal: f64) -> f64 {
-    let mut lanes = [0.0; PLAIN_LANES];
-    let (chunks, rest) = values.as_chunks::<PLAIN_LANES>();
-    for chunk in chunks {
-        for lane in 0..PLAIN_LANES {
-            lanes[lane] += chunk[lane] - origin;
+/// Eight values as two fours.
+#[inline(always)]
+fn halves<S: Simd>(simd: S, chunk: &[f64; PLAIN_LANES]) -> [f64x4<S>; 2] {
+    let (halves, _) = chunk.as_chunks::<LANES>();
+    [f64x4::simd_from(simd, halves[0]), f64x4::simd_from(simd, halves[1])]
+}
+
+/// Sums of deviations and of their squares.
+struct Deviations<S: Simd> {
+    plain: f64x4<S>,
+    squares: f64x4<S>,
+}
+
+impl<S: Simd> Deviations<S> {
+    #[inline(always)]
+    fn none(simd: S) -> Deviations<S> {
+        let zero = f64x4::splat(simd, 0.0);
+        Deviations {
+            plain: zero,
+            squares: zero,
         }
     }
-    for (lane, value) in lanes.iter_mut().zip(rest) {
-        *lane += value - origin;
+
+    #[inline(always)]
+    fn add(&mut self, deviation: f64x4<S>) {
+        self.plain += deviation;
+        self.squares += deviation * deviation;
     }
-    origin + lanes_sum(lanes) * reciprocal
 }
 
 /// Population variance of at least one value by two passes; NaN where a value is NaN or infinite.
 ///
-/// The second pass also sums the plain deviations, which corrects for the rounding of the centre (the corrected two-pass algorithm).
-pub(super) fn variance(values: &[f64]) -> f64 {
+/// The first pass finds the mean from the first value on, `origin + Σ(v − origin)/n`: exact for equal values, and near enough to centre the
+/// second pass on. That also sums the plain deviations, which corrects for the rounding of the centre (the corrected two-pass algorithm).
+#[inline(always)]
+pub(super) fn variance<S: Simd>(simd: S, values: &[f64]) -> f64 {
     let Some(&origin) = values.first() else { return f64::NAN };
     let reciprocal = 1.0 / values.len() as f64;
-    let centre = centre(values, origin, reciprocal);
-    let mut deviations = [0.0; PLAIN_LANES];
-    let mut squares = [0.0; PLAIN_LANES];
+    let zero = f64x4::splat(simd, 0.0);
     let (chunks, rest) = values.as_chunks::<PLAIN_LANES>();
+    let (four, rest) = match rest.split_first_chunk::<LANES>() {
+        Some((four, rest)) => (Some(*four), rest),
+        None => (None, rest),
+    };
+
+    let (mut low, mut high) = (zero, zero);
     for chunk in chunks {
-        for lane in 0..PLAIN_LANES {
-            let deviation = chunk[lane] - centre;
-            deviations[lane] += deviation;
-            squares[lane] += deviation * deviation;
+        let [first, second] = halves(simd, chunk);
+        low += first - origin;
+        high += second - origin;
+    }
+    // What is filled in adds +0, which changes no lane; where `origin` is infinite or NaN, so is the first value, and the sum is NaN anyway.
+    let few = filled(simd, rest, origin) - origin;
+    match four {
+        Some(four) => {
+            low += f64x4::simd_from(simd, four) - origin;
+            high += few;
         }
+        None => low += few,
     }
-    for (lane, value) in rest.iter().enumerate() {
-        let deviation = value - centre;
-        deviations[lane] += deviation;
-        squares[lane] += deviation * deviation;
+    let centre = origin + joined(low, high) * reciprocal;
+
+    let (mut low, mut high) = (Deviations::none(simd), Deviations::none(simd));
+    for chunk in chunks {
+        let [first, second] = halves(simd, chunk);
+        low.add(first - centre);
+        high.add(second - centre);
     }
-    let deviation = lanes_sum(deviations);
-    let variance = (lanes_sum(squares) - deviation * deviation * reciprocal) * reciprocal;
+    // As above; from an infinite centre all deviations are infinite, and the variance is NaN.
+    let few = filled(simd, rest, centre) - centre;
+    match four {
+        Some(four) => {
+            low.add(f64x4::simd_from(simd, four) - centre);
+            high.add(few);
+        }
+        None => low.add(few),
+    }
+    let (deviation, squares) = (joined(low.plain, high.plain), joined(low.squares, high.squares));
+    let variance = (squares - deviation * deviation * reciprocal) * reciprocal;
     // Rounding may leave it a hair below zero. Not `f64::max`: that would turn NaN into zero.
     if variance < 0.0 { 0.0 } else { variance }
 }

@@ -592,6 +592,49 @@ fn scratch_holds_nothing_over() {
     }
 }
 
+/// Any number, or one that sums and comparisons may stumble over.
+fn odd_value() -> impl Strategy<Value = f64> {
+    prop_oneof![
+        6 => -100.0..100.0_f64,
+        2 => any::<f64>(),
+        1 => prop::sample::select(vec![
+            0.0, -0.0, f64::NAN, f64::INFINITY, f64::NEG_INFINITY, f64::MAX, f64::MIN, 5e-324, 1e16, -1e16
+        ]),
+    ]
+}
+
+proptest! {
+    /// Values alone are answered alike with vectors of any width, and as by a pass over samples.
+    #[test]
+    fn no_instruction_set_shows(
+        values in prop::collection::vec(odd_value(), 1..70),
+        lo in -50.0..50.0_f64,
+        width in 0.0..100.0_f64,
+        negate: bool,
+    ) {
+        let bits = |value: f64| tidy(value).to_bits();
+        let times: Vec<Millis> = (0..values.len() as Millis).collect();
+        let samples = Samples { times: &times, values: &values, ..Samples::default() };
+        let levels = [Level::new(), Level::baseline()];
+        let mut scratch = Vec::new();
+        for &reduce in EVERY.iter().filter(|reduce| takes_values_only(**reduce)) {
+            let expected = super::reduce(reduce, &samples, &FRAME, &mut scratch).map(bits);
+            for level in levels {
+                let answer = OfValues { reduce, test: None }.answer(level, &values, &mut scratch);
+                prop_assert_eq!(Some(bits(answer)), expected, "{:?} {:?}", reduce, level);
+            }
+        }
+        let passing = Passing { lo, hi: lo + width, negate };
+        for reduce in [Reduce::Count, Reduce::All, Reduce::Any, Reduce::Share] {
+            let expected = tested(reduce, &samples, |value| passing.passes(value)).map(bits);
+            for level in levels {
+                let answer = OfValues { reduce, test: Some(passing) }.answer(level, &values, &mut scratch);
+                prop_assert_eq!(Some(bits(answer)), expected, "{:?} {:?}", reduce, level);
+            }
+        }
+    }
+}
+
 /// A number from integer arithmetic only, in one of several shapes: ratios, bytes, counters, spikes.
 fn noise(state: &mut u64, shape: u64) -> f64 {
     *state = state

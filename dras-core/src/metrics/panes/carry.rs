@@ -110,7 +110,7 @@ impl Panes {
         let first = (oldest..=self.newest)
             .find(|pane| !is_empty(pane))
             .unwrap_or(self.newest);
-        let slots = self.slots(first, self.newest);
+        let slots = self.slots(self.slot(first), (self.newest - first + 1) as usize);
         let mut saved = SavedPanes {
             set: at,
             panes: (self.newest - first + 1) as u32,

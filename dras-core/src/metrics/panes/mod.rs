@@ -11,7 +11,7 @@ use std::ops::Range;
 pub(super) use carry::{SavedPanes, Shape};
 
 use super::catalogue::MetricId;
-use super::kernels::sums::Sum;
+use super::kernels::{self, sums::Sum};
 use super::marks::Marks;
 use super::parts::{EMPTY, PARTS, Part, Parts, Passing, join, larger, parts, smaller};
 use super::query::{Aggregate, Reduce, Test};
@@ -114,6 +114,25 @@ impl PaneSet {
     }
 }
 
+/// The best of `held` and all these values by `better`, which takes one after the other: of zeros the first stays, and any value rather than NaN.
+/// `of_all` is quicker; zeros of both signs are one to it.
+#[inline]
+fn best(values: &[f64], held: f64, of_all: fn(&[f64]) -> f64, better: fn(f64, f64) -> f64) -> f64 {
+    let found = of_all(values);
+    if found.is_nan() {
+        return held;
+    }
+    let negative_zero = (-0.0_f64).to_bits();
+    if found == 0.0
+        && values
+            .iter()
+            .fold(false, |any, value| any | (value.to_bits() == negative_zero))
+    {
+        return values.iter().copied().fold(held, better);
+    }
+    better(held, found)
+}
+
 /// The time from one moment to a later one; 0 to an earlier one.
 fn between(from: Millis, to: Millis) -> Millis {
     to.saturating_sub(from).max(0)
@@ -205,10 +224,9 @@ impl Panes {
         pane.rem_euclid(self.samples.len() as i64) as usize
     }
 
-    /// The slots of panes `first` to `last`, in order: at most two stretches.
-    fn slots(&self, first: i64, last: i64) -> [Range<usize>; 2] {
+    /// The slots of so many panes from slot `begin` on, in order: at most two stretches.
+    fn slots(&self, begin: usize, panes: usize) -> [Range<usize>; 2] {
         let count = self.samples.len();
-        let (begin, panes) = (self.slot(first), (last - first + 1).max(0) as usize);
         [
             begin..(begin + panes).min(count),
             0..(begin + panes).saturating_sub(count),
@@ -260,13 +278,18 @@ impl Panes {
         }
     }
 
-    /// Reads the wanted parts of a pane.
+    /// The wanted parts of a pane.
     fn load(&self, set: &PaneSet, slot: usize, wanted: &[Part]) -> Parts {
+        let mut parts = EMPTY;
+        self.load_into(set, slot, wanted, &mut parts);
+        parts
+    }
+
+    /// Reads the wanted parts of a pane into empty ones.
+    #[inline]
+    fn load_into(&self, set: &PaneSet, slot: usize, wanted: &[Part], p: &mut Parts) {
         let count = self.samples.len();
-        let mut p = Parts {
-            samples: self.samples[slot],
-            ..EMPTY
-        };
+        p.samples = self.samples[slot];
         for part in wanted {
             let cell = usize::from(set.columns[*part as usize]) * count + slot;
             let one = || self.parts[cell];
@@ -289,7 +312,6 @@ impl Panes {
                 Part::MaxAt => p.max_at = two(),
             }
         }
-        p
     }
 
     /// Puts panes together whose slots follow on one another. The commonest parts by their columns, the same values as one by one.
@@ -309,11 +331,11 @@ impl Panes {
             }
             Reduce::Max => {
                 let max = self.column(set.columns[Part::Max as usize]);
-                total.max = max[slots.clone()].iter().copied().fold(total.max, larger);
+                total.max = best(&max[slots.clone()], total.max, kernels::largest, larger);
             }
             Reduce::Min => {
                 let min = self.column(set.columns[Part::Min as usize]);
-                total.min = min[slots.clone()].iter().copied().fold(total.min, smaller);
+                total.min = best(&min[slots.clone()], total.min, kernels::smallest, smaller);
             }
             Reduce::Count | Reduce::Coverage | Reduce::All | Reduce::Any | Reduce::Share => {}
             _ => {
@@ -434,12 +456,13 @@ impl Panes {
             let end = final_pane.min(panes.newest);
             let begin = first.max(oldest);
             if begin <= end {
+                let (at, count) = (panes.slot(begin), (end - begin + 1) as usize);
                 // The newest pane may go on with the samples that are not folded yet.
-                let complete = end.min(panes.newest - 1);
-                for slots in panes.slots(begin, complete) {
+                let is_open = end == panes.newest;
+                for slots in panes.slots(at, count - usize::from(is_open)) {
                     panes.sweep(set, slots, &mut total, reduce, marks);
                 }
-                for slots in panes.slots(begin, end) {
+                for slots in panes.slots(at, count) {
                     covered += panes.covered[slots.clone()]
                         .iter()
                         .copied()
@@ -450,13 +473,16 @@ impl Panes {
                         total.passed += panes.column(column)[slots].iter().sum::<f64>();
                     }
                 }
-                if end == panes.newest {
-                    (open, open_pane) = (panes.load(set, panes.slot(end), wanted), end);
+                if is_open {
+                    panes.load_into(set, panes.slot(end), wanted, &mut open);
+                    open_pane = end;
                 }
             }
             last = panes.last;
             closed = last > right;
         }
+        // Up to when samples belong to the pane of the one before: times rise.
+        let mut open_until = Millis::MIN;
         for (t, v) in tail.take_while(|s| s.0 <= extent.now) {
             if t > right {
                 // Its share of the time before the edge, as if it were folded already.
@@ -471,10 +497,14 @@ impl Panes {
                 anchor = (t > floor && between(t, left) <= set.max_gap).then_some((t as f64, v));
                 continue;
             }
-            let pane = set.pane(t);
-            if pane != open_pane {
-                total.append(&open, reduce, marks);
-                (open, open_pane) = (EMPTY, pane);
+            if t > open_until {
+                let pane = set.pane(t);
+                if pane != open_pane {
+                    total.append(&open, reduce, marks);
+                    open = EMPTY;
+                    open_pane = pane;
+                }
+                open_until = set.left(pane + 1);
             }
             if last > floor && last > Millis::MIN {
                 covered += between(last.max(t.saturating_sub(set.max_gap)).max(left), t);
@@ -523,5 +553,32 @@ impl Panes {
         let last = self.load(set, self.slot(pane), &[Part::Last]).last;
         let t = last.0 as Millis;
         (t > floor && between(t, edge) <= set.max_gap).then_some(last)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn the_best_of_many_panes_is_the_best_of_one_after_the_other(
+            values in prop::collection::vec(
+                prop_oneof![4 => -3..3_i32, 1 => Just(0)].prop_map(f64::from).boxed()
+                    .prop_union(prop::sample::select(vec![-0.0, f64::NAN, f64::INFINITY, f64::NEG_INFINITY]).boxed()),
+                0..70,
+            ),
+            held in prop::sample::select(vec![f64::NAN, -0.0, 0.0, 1.0, -1.0]),
+        ) {
+            for (of_all, better) in [
+                (kernels::largest as fn(&[f64]) -> f64, larger as fn(f64, f64) -> f64),
+                (kernels::smallest, smaller),
+            ] {
+                let expected = values.iter().copied().fold(held, better);
+                prop_assert_eq!(best(&values, held, of_all, better).to_bits(), expected.to_bits());
+            }
+        }
     }
 }

@@ -1,8 +1,7 @@
 //! Questions over all instances, and which of them count.
 
-use super::{Question, Series, finite};
+use super::{Question, Rows, Series, finite};
 use crate::metrics::answer::SampleTest;
-use crate::metrics::catalogue::MetricId;
 use crate::metrics::instance::Instance;
 use crate::metrics::kernels;
 use crate::metrics::moment::{Live, Scratch};
@@ -11,18 +10,7 @@ use crate::metrics::query::{Across, Reduce};
 use crate::undefined::Undefined;
 use crate::units::Millis;
 
-impl Question<'_> {
-    /// The metric.
-    pub(in crate::metrics) fn metric(&self) -> MetricId {
-        self.aggregate.metric
-    }
-
-    /// Whether the instances that count are those of which the metric is live at the look. Of windows in the past, they are those of then; and of
-    /// windows in panes, the newest sample may be in the panes only.
-    pub(in crate::metrics) fn has_liveness_of_metric(&self) -> bool {
-        self.at == self.now && !matches!(self.source, Source::Panes { .. })
-    }
-
+impl<'q> Question<'q> {
     /// The value over the instances that are live, in the order of their names.
     pub(in crate::metrics) fn reduced(
         &self,
@@ -31,8 +19,9 @@ impl Question<'_> {
         expected: Option<u32>,
         mut test: Option<&mut SampleTest<'_>>,
         scratch: &mut Scratch,
+        rows: &mut Rows<'q>,
     ) -> Result<f64, Undefined> {
-        let events = matches!(self.source, Source::Events(_));
+        let events = matches!(self.prepared.source, Source::Events(_));
         if events && live.range().is_empty() {
             return self.without_events(across, &mut scratch.work);
         }
@@ -51,7 +40,7 @@ impl Question<'_> {
                 Some(test) => Some(&mut **test),
                 None => None,
             };
-            match self.value(place, instance, test, scratch) {
+            match self.value(place, instance, test, scratch, rows) {
                 Ok(value) => values.push(value),
                 Err(why) => {
                     alike &= reason.is_none_or(|r| std::mem::discriminant(&r) == std::mem::discriminant(&why));
@@ -65,7 +54,7 @@ impl Question<'_> {
             if counts_instances {
                 return Ok(values.len() as f64);
             }
-            finite(kernels::across(across, values, &mut scratch.work), self.spec)
+            finite(kernels::across(across, values, &mut scratch.work), self.spec())
         };
         let have = values.len() as u32;
         let result = if live == 0 {
@@ -91,21 +80,33 @@ impl Question<'_> {
 
     /// Whether the value is a truth value.
     pub(super) fn is_truth(&self) -> bool {
-        matches!(self.aggregate.reduce, Reduce::All | Reduce::Any)
+        matches!(self.prepared.asked.reduce, Reduce::All | Reduce::Any)
     }
 
     /// Whether the instance counts for aggregates over instances.
     pub(in crate::metrics) fn is_live(&self, instance: &Instance) -> bool {
-        is_live(self.plan, instance, self.source, self.spec.staleness, self.at)
+        is_live(
+            self.plan,
+            instance,
+            self.prepared.source,
+            self.prepared.staleness,
+            self.at,
+        )
     }
 
     /// Why no instance does.
     pub(super) fn why_not_live(&self) -> Undefined {
-        let there = self.windows.in_order().filter(|i| !has_ended(i, self.source, self.at));
-        match there.filter_map(|i| newest(self.plan, i, self.source, self.at)).max() {
+        let there = self
+            .windows
+            .in_order()
+            .filter(|i| !has_ended(i, self.prepared.source, self.at));
+        match there
+            .filter_map(|i| newest(self.plan, i, self.prepared.source, self.at))
+            .max()
+        {
             Some(t) => Undefined::Stale {
                 age: self.at.saturating_sub(t),
-                limit: self.spec.staleness,
+                limit: self.prepared.staleness,
             },
             None => Undefined::NoInstance,
         }

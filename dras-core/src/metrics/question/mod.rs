@@ -3,9 +3,12 @@
 
 mod events;
 mod instances;
+mod quick;
 mod rows;
 
+pub(super) use events::of_no_events;
 pub(super) use instances::is_live;
+pub(super) use quick::Rows;
 
 use super::answer::{SampleRef, SampleTest};
 use super::block::{Block, is_value};
@@ -15,7 +18,7 @@ use super::instance::Instance;
 use super::kernels::{self, Frame, Samples};
 use super::moment::Scratch;
 use super::panes::{Extent, PaneSet, Panes};
-use super::plan::{Plan, Source};
+use super::plan::{Plan, Prepared, Source};
 use super::query::{Aggregate, AggregateId, Reduce, Span, Test};
 use super::store::Windows;
 use crate::undefined::Undefined;
@@ -26,15 +29,8 @@ use crate::units::Millis;
 pub(super) struct Question<'q> {
     windows: &'q Windows,
     plan: &'q Plan,
-    aggregate: &'q Aggregate,
-    pub(super) spec: &'q MetricSpec,
-    pub(super) source: Source,
-    /// Whether coverage and the least number of samples are required.
-    covered: bool,
-    /// The least number of samples.
-    need: u32,
-    /// Which of the plan's frames it has.
-    frame: u32,
+    pub(super) prepared: &'q Prepared,
+    id: AggregateId,
     /// The time of the look.
     now: Millis,
     /// The right edge of the window: the time of the look less the offset.
@@ -42,7 +38,7 @@ pub(super) struct Question<'q> {
 }
 
 /// A window at one moment.
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Clone, Copy)]
 pub(super) struct Bounds {
     /// Left edge before marks, exclusive.
     left: Millis,
@@ -55,6 +51,13 @@ pub(super) struct Bounds {
 }
 
 impl Bounds {
+    pub(super) const NOWHERE: Bounds = Bounds {
+        left: 0,
+        right: 0,
+        floor: Millis::MIN,
+        length: 1,
+    };
+
     /// The left edge that counts, exclusive.
     fn start(&self) -> Millis {
         self.left.max(self.floor)
@@ -114,34 +117,57 @@ impl<'s> Series<'s> {
 
 impl<'q> Question<'q> {
     /// `None` where `id` comes from another plan.
+    #[inline]
     pub(super) fn new(windows: &'q Windows, plan: &'q Plan, id: AggregateId, now: Millis) -> Option<Question<'q>> {
-        let (aggregate, prepared) = plan.prepared(id)?;
+        let prepared = plan.prepared(id)?;
         Some(Question {
             windows,
             plan,
-            aggregate,
-            spec: plan.catalogue().spec(aggregate.metric),
-            source: prepared.source,
-            covered: prepared.covered,
-            need: prepared.need,
-            frame: prepared.frame,
+            prepared,
+            id,
             now,
-            at: now.saturating_sub(aggregate.window.offset),
+            at: now.saturating_sub(prepared.offset),
         })
     }
 
+    fn aggregate(&self) -> &'q Aggregate {
+        self.plan.aggregate(self.id)
+    }
+
+    fn spec(&self) -> &'q MetricSpec {
+        self.plan.catalogue().spec(self.prepared.metric)
+    }
+
     /// The value for one instance.
+    #[inline]
     pub(super) fn value(
+        &self,
+        place: u32,
+        instance: &'q Instance,
+        test: Option<&mut SampleTest<'_>>,
+        scratch: &mut Scratch,
+        rows: &mut Rows<'q>,
+    ) -> Result<f64, Undefined> {
+        let value = self.quick(place, instance, scratch, rows);
+        if value.is_finite() {
+            return Ok(value);
+        }
+        self.value_with_all(place, instance, test, scratch)
+    }
+
+    /// The value for one instance, whatever there is to be said about it.
+    #[inline(never)]
+    fn value_with_all(
         &self,
         place: u32,
         instance: &Instance,
         test: Option<&mut SampleTest<'_>>,
         scratch: &mut Scratch,
     ) -> Result<f64, Undefined> {
-        match self.source {
+        match self.prepared.source {
             Source::Raw { group, column } => {
                 let series = Series::new(instance, group, column)?;
-                if self.aggregate.window.span == Span::Latest {
+                if self.aggregate().window.span == Span::Latest {
                     self.latest(&series, self.bounds()?, test, scratch)
                 } else if series.block.is_whole(series.column) {
                     self.of_whole_rows(&series, place, test, scratch)
@@ -172,12 +198,12 @@ impl<'q> Question<'q> {
         let at = self.at;
         // The window `(k·length, (k + 1)·length]` that holds `at`.
         let aligned = |length: Millis| at.saturating_sub(1).div_euclid(length).saturating_mul(length);
-        let (left, right, length) = match self.aggregate.window.span {
+        let (left, right, length) = match self.aggregate().window.span {
             // A sample whose age is just the staleness still counts.
             Span::Latest => (
-                at.saturating_sub(self.spec.staleness).saturating_sub(1),
+                at.saturating_sub(self.prepared.staleness).saturating_sub(1),
                 at,
-                self.spec.staleness,
+                self.prepared.staleness,
             ),
             Span::Sliding(length) | Span::Last { max_age: length, .. } => (at.saturating_sub(length), at, length),
             Span::Current(length) => {
@@ -200,7 +226,7 @@ impl<'q> Question<'q> {
     /// Where the window lies.
     fn bounds(&self) -> Result<Bounds, Undefined> {
         let mut bounds = self.edges();
-        if self.aggregate.window.across_marks {
+        if self.prepared.across_marks {
             return Ok(bounds);
         }
         let Some(mark) = self.windows.marks.newest_upto(self.at) else {
@@ -233,7 +259,7 @@ impl<'q> Question<'q> {
         passed: Option<u16>,
     ) -> Result<f64, Undefined> {
         let block = series.block;
-        let reduce = self.aggregate.reduce;
+        let reduce = self.prepared.asked.reduce;
         let extent = Extent {
             left: bounds.left,
             right: bounds.right,
@@ -246,17 +272,17 @@ impl<'q> Question<'q> {
         if answer.samples == 0 && !matches!(reduce, Reduce::Count | Reduce::Coverage) {
             return Err(series.why_none(bounds.start(), bounds.right));
         }
-        if self.covered {
+        if self.prepared.covered {
             self.enough(answer.samples, answer.covered, &bounds)?;
         }
         if reduce == Reduce::Coverage {
             return Ok(share(answer.covered, bounds.length));
         }
         match answer.value {
-            Some(value) => finite(Some(value), self.spec),
+            Some(value) => finite(Some(value), self.spec()),
             None => Err(Undefined::TooFewSamples {
                 have: answer.samples,
-                need: self.need.max(answer.samples + 1),
+                need: self.prepared.need.max(answer.samples + 1),
             }),
         }
     }
@@ -268,24 +294,25 @@ impl<'q> Question<'q> {
         if covered < bounds.length {
             self.covers_enough(have, covered, bounds)?;
         }
-        if have < self.need {
-            return Err(Undefined::TooFewSamples { have, need: self.need });
+        if have < self.prepared.need {
+            return Err(Undefined::TooFewSamples {
+                have,
+                need: self.prepared.need,
+            });
         }
         Ok(())
     }
 
     fn covers_enough(&self, have: u32, covered: Millis, bounds: &Bounds) -> Result<(), Undefined> {
-        let min_coverage = self.spec.min_coverage.unwrap_or(self.plan.settings().min_coverage);
-        // Whole milliseconds, so that exactly the required share is enough although 0.8 is not exact.
-        let required = (min_coverage * bounds.length as f64 - 1e-6).ceil() as Millis;
-        if covered >= required {
+        let spec = self.spec();
+        if covered >= self.plan.required(spec, bounds.length) {
             return Ok(());
         }
         Err(Undefined::Coverage {
             have,
-            expected: u32::try_from((bounds.length / self.spec.interval).max(1)).unwrap_or(u32::MAX),
+            expected: u32::try_from((bounds.length / spec.interval).max(1)).unwrap_or(u32::MAX),
             covered: (share(covered, bounds.length) * 1000.0) as u16,
-            required: (min_coverage * 1000.0).round() as u16,
+            required: (self.plan.min_coverage(spec) * 1000.0).round() as u16,
         })
     }
 
@@ -294,7 +321,7 @@ impl<'q> Question<'q> {
             start: bounds.start(),
             end: bounds.right,
             now: self.now,
-            max_gap: self.spec.max_gap,
+            max_gap: self.spec().max_gap,
         }
     }
 
@@ -306,8 +333,8 @@ impl<'q> Question<'q> {
         test: Option<&mut SampleTest<'_>>,
         work: &mut Vec<f64>,
     ) -> Result<f64, Undefined> {
-        let reduce = self.aggregate.reduce;
-        if let (Reduce::Age, Some(made)) = (reduce, &self.aggregate.test) {
+        let reduce = self.prepared.asked.reduce;
+        if let (Reduce::Age, Some(made)) = (reduce, &self.aggregate().test) {
             let mut test = test;
             return self.age_of_passing(samples.times.iter().zip(samples.values).rev(), |value| {
                 match (made, &mut test) {
@@ -317,8 +344,8 @@ impl<'q> Question<'q> {
                 }
             });
         }
-        let result = match (&self.aggregate.test, test) {
-            (None, _) => kernels::reduce(reduce, samples, frame, work),
+        let result = match (&self.aggregate().test, test) {
+            (None, _) => kernels::reduce_at(self.plan.level, reduce, samples, frame, work),
             (Some(Test::Within { lo, hi, negate }), _) => kernels::within(reduce, samples, *lo, *hi, *negate),
             (Some(Test::Caller), Some(test)) => {
                 let mut tally = Tally::default();
@@ -330,12 +357,12 @@ impl<'q> Question<'q> {
             (Some(Test::Caller | Test::Text(_)), _) => return Err(Undefined::NotAvailable),
         };
         if result.is_some() {
-            return finite(result, self.spec);
+            return finite(result, self.spec());
         }
         let have = samples.values.len() as u32;
         Err(Undefined::TooFewSamples {
             have,
-            need: self.need.max(have + 1),
+            need: self.prepared.need.max(have + 1),
         })
     }
 }

@@ -74,6 +74,12 @@ impl Task {
                 together.push(moment.reduced(id, across, Some(2), None));
                 together.extend(instances.iter().map(|instance| moment.aggregate(id, *instance, None)));
             }
+            // Again instance by instance, so that questions about the same rows follow on one another.
+            let ids: Vec<AggregateId> = self.plan.ids().collect();
+            for instance in &instances {
+                together.extend(ids.iter().map(|id| moment.aggregate(*id, *instance, None)));
+            }
+            together.extend(ids.iter().map(|id| moment.reduced(*id, across, None, None)));
             let mut alone = Vec::new();
             for id in self.plan.ids() {
                 let (plan, windows) = (&self.plan, &self.windows);
@@ -81,6 +87,16 @@ impl Task {
                 for instance in &instances {
                     alone.push(windows.aggregate(plan, id, *instance, now, None, &mut scratch));
                 }
+            }
+            for instance in &instances {
+                for id in &ids {
+                    let (plan, windows) = (&self.plan, &self.windows);
+                    alone.push(windows.aggregate(plan, *id, *instance, now, None, &mut scratch));
+                }
+            }
+            for id in &ids {
+                let (plan, windows) = (&self.plan, &self.windows);
+                alone.push(windows.reduced(plan, *id, across, None, now, None, &mut scratch));
             }
             let bits = |answers: Vec<Result<f64, Undefined>>| -> Vec<Result<u64, Undefined>> {
                 answers.into_iter().map(|a| a.map(f64::to_bits)).collect()

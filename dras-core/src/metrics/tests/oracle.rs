@@ -69,7 +69,7 @@ impl Oracle {
 
     /// The value of one aggregate for one instance.
     pub(super) fn ask(&self, plan: &Plan, id: AggregateId, instance: &str, now: Millis) -> Result<f64, Undefined> {
-        let (aggregate, prepared) = plan.prepared(id).unwrap();
+        let (aggregate, prepared) = (plan.aggregate(id), plan.prepared(id).unwrap());
         let spec = plan.catalogue().spec(aggregate.metric);
         let settings = plan.settings();
         let key = (instance.to_owned(), aggregate.metric.index());
