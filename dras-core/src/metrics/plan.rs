@@ -10,7 +10,7 @@ use super::block::{Block, ROOM};
 use super::catalogue::{Catalogue, Duplicates, Infinite, Kind, MetricId, NotANumber, Per};
 use super::kernels;
 use super::needs::{MAX_RAW_ROWS, RowsNeeded, needs_coverage, pane_width, panes_needed, rows_needed};
-use super::panes::PaneSet;
+use super::panes::{PaneSet, Panes};
 use super::query::{Aggregate, AggregateId, Reduce, Span, Test, Window};
 use super::settings::{PlanError, WindowSettings, check_aggregate, check_settings, check_spec};
 use crate::units::Millis;
@@ -420,9 +420,9 @@ impl Plan {
     pub fn bytes_per_task(&self, instances: usize) -> usize {
         let (mut task, mut instance) = (0, 0);
         for group in &self.groups {
-            let mut bytes = Block::bytes_for(group.columns.len(), group.capacity);
+            let mut bytes = size_of::<Block>() + Block::bytes_for(group.columns.len(), group.capacity);
             for set in group.columns.iter().flat_map(|c| &c.panes) {
-                bytes += self.pane_sets[usize::from(*set)].bytes();
+                bytes += size_of::<Panes>() + self.pane_sets[usize::from(*set)].bytes();
             }
             *(if group.per == Per::Task {
                 &mut task

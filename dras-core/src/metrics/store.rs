@@ -305,7 +305,7 @@ impl Windows {
             Some(slot) if t <= now.saturating_sub(plan.events[slot].retention) => counters.too_old += 1,
             Some(slot) => {
                 let short = cut(text, settings.max_event_bytes as usize);
-                let log = into.instance.logs[slot].get_or_insert_with(EventLog::default);
+                let log = into.instance.logs[slot].get_or_insert_default();
                 match log.put(t, short, settings.max_events as usize) {
                     Logged::Equal => counters.duplicates_equal += 1,
                     stored => {
@@ -455,9 +455,21 @@ impl Windows {
                     + size_of_val(&*i.blocks)
                     + size_of_val(&*i.panes)
                     + size_of_val(&*i.logs)
-                    + i.blocks.iter().flatten().map(Block::bytes).sum::<usize>()
-                    + i.panes.iter().flatten().map(Panes::bytes).sum::<usize>()
-                    + i.logs.iter().flatten().map(EventLog::bytes).sum::<usize>()
+                    + i.blocks
+                        .iter()
+                        .flatten()
+                        .map(|b| size_of::<Block>() + b.bytes())
+                        .sum::<usize>()
+                    + i.panes
+                        .iter()
+                        .flatten()
+                        .map(|p| size_of::<Panes>() + p.bytes())
+                        .sum::<usize>()
+                    + i.logs
+                        .iter()
+                        .flatten()
+                        .map(|l| size_of::<EventLog>() + l.bytes())
+                        .sum::<usize>()
             })
             .sum();
         size_of::<Windows>()
