@@ -1,9 +1,9 @@
 //! Reading the answers of Prometheus and Flink into a task, and the queries that ask for them.
 
-use super::attributes::AttributeValue;
 use super::decision::LookKind;
 use super::policy::Policy;
 use super::task::{Task, TaskError};
+use super::values::Value;
 use crate::metrics::sources::{
     PrometheusAnswer, RangeQuery, RenderError, SourceError, SourceLimits, flink, instance_of, prometheus,
 };
@@ -159,9 +159,8 @@ impl Task {
         self.check(policy)?;
         let inner = policy.inner();
         let lookup = |name: &str| {
-            let attribute = policy.attribute(name).and_then(|id| self.values[id.0.index()].as_ref());
-            match attribute {
-                Some(AttributeValue::Text(text)) => Some(text.as_str()),
+            match policy.attribute(name).and_then(|id| self.value(id.0.index())) {
+                Some(Value::Text(text)) => Some(text),
                 _ => self.labels.get(name).map(String::as_str),
             }
         };

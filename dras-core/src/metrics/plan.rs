@@ -6,7 +6,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use super::block::{Block, ROOM};
+use super::block::{Block, room_for};
 use super::catalogue::{Catalogue, Duplicates, Infinite, Kind, MetricId, NotANumber, Per};
 use super::kernels;
 use super::needs::{MAX_RAW_ROWS, RowsNeeded, needs_coverage, pane_width, panes_needed, rows_needed};
@@ -264,8 +264,7 @@ impl Plan {
         for ((interval, ..), metrics) in groups {
             let retention = metrics.iter().map(|m| needs[m.index()].retention).max().unwrap_or(0);
             let rows = (retention / interval) as usize + 2;
-            // A quarter of slack: the rows slide to the front only every so often.
-            let capacity = rows + rows / 4 + 2;
+            let (capacity, crowd) = room_for(rows);
             let group = self.groups.len() as u16;
             let mut columns = Vec::with_capacity(metrics.len());
             let mut max_gap = Millis::MAX;
@@ -293,7 +292,7 @@ impl Plan {
                 columns,
                 retention,
                 capacity,
-                crowd: capacity - capacity / ROOM,
+                crowd,
                 max_rows: (self.settings.max_rows as usize).max(capacity),
                 max_gap,
                 has_panes: false,

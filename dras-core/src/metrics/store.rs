@@ -44,8 +44,8 @@ impl Place {
 
 /// What the windows of so many instances take besides what is in these.
 pub(super) fn windows_bytes(plan: &Plan, instances: usize) -> usize {
-    // Vectors double when they grow.
-    let places = instances.next_power_of_two().max(4);
+    // As `Windows::instance` makes room.
+    let places = instances + instances / 4;
     size_of::<Windows>() + places * (size_of::<Place>() + size_of::<u32>()) + plan.events.len() * size_of::<Millis>()
 }
 
@@ -102,6 +102,12 @@ impl Windows {
             self.places[slot as usize].instance = instance;
             slot
         } else {
+            if self.places.len() == self.places.capacity() {
+                // Most tasks have few instances.
+                let more = 1 + self.places.len() / 4;
+                self.places.reserve_exact(more);
+                self.by_name.reserve_exact(more);
+            }
             self.places.push(Place {
                 instance,
                 generation: 0,
