@@ -303,7 +303,10 @@ fn step(
 ) -> RuleStatus {
     let hold = rule.info.hold;
     let stamp = Stamp::at(now);
-    if progress.last_look.is_some_and(|last| now - last.millis() > apart.max(hold)) {
+    if progress
+        .last_look
+        .is_some_and(|last| now - last.millis() > apart.max(hold))
+    {
         *progress = RuleProgress::default();
     }
     progress.last_look = stamp;

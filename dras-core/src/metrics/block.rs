@@ -11,14 +11,21 @@ const ABSENT: u64 = 0x7ff8_6472_6173_0001;
 /// The cell of a metric that was asked for and had no value.
 const NOT_AVAILABLE: u64 = 0x7ff8_6472_6173_0002;
 
-/// A block of which more than one in so many rows is free slides its rows to the front rather than grow.
-const ROOM: usize = 32;
+/// How many rows a block has room for that is to hold this many: some more, so that rows slide to the front and old ones go only every so often.
+pub(super) fn room_for(rows: usize) -> usize {
+    rows + (rows / 8).max(1) + 1
+}
 
-/// How many rows a block has room for that is to hold this many, and from how many on old ones go before a new one comes: between the two, rows
-/// slide to the front every so often. Samples at the declared interval never make a block larger.
-pub(super) fn room_for(rows: usize) -> (usize, usize) {
-    let capacity = rows + (rows / 8).max(1) + 1;
-    (capacity, capacity - capacity / 16 - 1)
+/// From how many rows on old ones go before a new one comes. Samples at the declared interval never make a block larger: there are either so many
+/// rows, or so many are free that the rest slide to the front.
+pub(super) fn crowd(capacity: usize) -> usize {
+    capacity - least_free(capacity)
+}
+
+/// A block of which more rows than this are free slides the others to the front rather than grow; were it one row at a time, large blocks would
+/// do nothing else.
+fn least_free(capacity: usize) -> usize {
+    capacity / 256
 }
 
 /// Whether a cell holds a value (which may be NaN).
@@ -345,8 +352,11 @@ impl Block {
         let (capacity, len) = (self.times.len(), self.len());
         // With a fifth of slack even the largest block slides only once in many rows.
         let largest = max_rows + max_rows / 4 + 1;
-        if capacity - len > capacity / ROOM || capacity >= largest {
-            self.shift(self.rows(), 0);
+        if capacity - len > least_free(capacity) || capacity >= largest {
+            // All columns in one go; what lies between them goes along.
+            let (rows, start) = (self.rows(), self.start());
+            self.times.copy_within(rows, 0);
+            self.cells.copy_within(start.., 0);
             self.start = 0;
             return;
         }

@@ -77,8 +77,7 @@ impl Marks {
 
     /// Whether the task restarted between a sample at `from` and one at `to`.
     pub(super) fn restarted(&self, from: Millis, to: Millis) -> bool {
-        self.restarted >= from
-            && self.start_of(Some(from), to).is_some_and(|t| t > from && t < to)
+        self.restarted >= from && self.start_of(Some(from), to).is_some_and(|t| t > from && t < to)
     }
 
     pub(super) fn bytes(&self) -> usize {

@@ -6,7 +6,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use super::block::{Block, room_for};
+use super::block::{Block, crowd, room_for};
 use super::catalogue::{Catalogue, Duplicates, Infinite, Kind, MetricId, NotANumber, Per};
 use super::kernels;
 use super::needs::{MAX_RAW_ROWS, RowsNeeded, needs_coverage, pane_width, panes_needed, rows_needed};
@@ -76,8 +76,7 @@ pub(super) struct Group {
     pub(super) retention: Millis,
     /// Rows that a block has room for from the beginning.
     pub(super) capacity: usize,
-    /// From so many rows on old ones go before a new one comes: fewer than a block has room for from the beginning, so that samples at the declared
-    /// interval never make it larger.
+    /// From so many rows on old ones go before a new one comes.
     pub(super) crowd: usize,
     /// Rows that a block may hold.
     pub(super) max_rows: usize,
@@ -264,7 +263,7 @@ impl Plan {
         for ((interval, ..), metrics) in groups {
             let retention = metrics.iter().map(|m| needs[m.index()].retention).max().unwrap_or(0);
             let rows = (retention / interval) as usize + 2;
-            let (capacity, crowd) = room_for(rows);
+            let capacity = room_for(rows);
             let group = self.groups.len() as u16;
             let mut columns = Vec::with_capacity(metrics.len());
             let mut max_gap = Millis::MAX;
@@ -292,7 +291,7 @@ impl Plan {
                 columns,
                 retention,
                 capacity,
-                crowd,
+                crowd: crowd(capacity),
                 max_rows: (self.settings.max_rows as usize).max(capacity),
                 max_gap,
                 has_panes: false,
