@@ -158,22 +158,19 @@ impl Task {
     pub fn queries_for(&self, policy: &Policy, now: Millis, kind: LookKind) -> Result<Vec<RangeQuery>, ReadError> {
         self.check(policy)?;
         let inner = policy.inner();
-        let lookup = |name: &str| {
-            match policy.attribute(name).and_then(|id| self.value(id.0.index())) {
-                Some(Value::Text(text)) => Some(text),
-                _ => self.labels.get(name).map(String::as_str),
-            }
+        let lookup = |name: &str| match policy.attribute(name).and_then(|id| self.value(id.0.index())) {
+            Some(Value::Text(text)) => Some(text),
+            _ => self.label(name),
         };
+        let labels = self.labels();
         let mut queries = Vec::new();
         let asked = |metric: &MetricId| kind == LookKind::Long || inner.urgent_metrics.contains(metric);
         for (metric, template) in inner.queries.iter().filter(|q| asked(q.0)) {
             let spec = inner.plan.catalogue().spec(*metric);
-            let promql = template
-                .render(&lookup, &self.labels)
-                .map_err(|error| ReadError::Render {
-                    metric: spec.name.clone(),
-                    error,
-                })?;
+            let promql = template.render(&lookup, &labels).map_err(|error| ReadError::Render {
+                metric: spec.name.clone(),
+                error,
+            })?;
             let step = spec.interval.max(1);
             let reach = inner.plan.retention(*metric).max(spec.staleness).saturating_add(step);
             let newest = self.windows.newest(&inner.plan, *metric);

@@ -80,7 +80,7 @@ impl State {
                     Some((attribute.name.clone(), Given { value, ty }))
                 })
                 .collect(),
-            labels: task.labels.clone(),
+            labels: task.labels(),
             rules: inner
                 .rules
                 .iter()

@@ -52,7 +52,8 @@ pub struct Task {
     id: Box<str>,
     policy: u64,
     pub(crate) values: AttributeValues,
-    pub(crate) labels: BTreeMap<String, String>,
+    /// By name.
+    labels: Box<[(Box<str>, Box<str>)]>,
     pub(crate) windows: Windows,
     pub(crate) rules: Box<[RuleProgress]>,
     pub(crate) history: History,
@@ -184,7 +185,7 @@ impl Task {
             id: id.into(),
             policy: policy.fingerprint(),
             values,
-            labels: BTreeMap::new(),
+            labels: Box::default(),
             windows: Windows::new(&inner.plan),
             rules: vec![RuleProgress::default(); inner.rules.len()].into(),
             history: History::default(),
@@ -473,11 +474,30 @@ impl Task {
     pub fn set_label(&mut self, name: &str, value: &str) -> Result<(), TaskError> {
         check_length("label name", name)?;
         check_length("label value", value)?;
-        if self.labels.len() >= MAX_LABELS && !self.labels.contains_key(name) {
-            return Err(TaskError::TooManyLabels { limit: MAX_LABELS });
+        match self.labels.binary_search_by(|label| (*label.0).cmp(name)) {
+            Ok(at) => self.labels[at].1 = value.into(),
+            Err(_) if self.labels.len() >= MAX_LABELS => return Err(TaskError::TooManyLabels { limit: MAX_LABELS }),
+            Err(at) => {
+                let mut labels = std::mem::take(&mut self.labels).into_vec();
+                labels.insert(at, (name.into(), value.into()));
+                self.labels = labels.into();
+            }
         }
-        self.labels.insert(name.to_owned(), value.to_owned());
         Ok(())
+    }
+
+    /// Its labels, by name.
+    pub(crate) fn labels(&self) -> BTreeMap<String, String> {
+        let labels = self.labels.iter();
+        labels
+            .map(|(name, value)| (name.to_string(), value.to_string()))
+            .collect()
+    }
+
+    /// The value of a label.
+    pub(crate) fn label(&self, name: &str) -> Option<&str> {
+        let at = self.labels.binary_search_by(|label| (*label.0).cmp(name)).ok()?;
+        Some(&self.labels[at].1)
     }
 
     /// The handle of an instance: a TaskManager, a subtask, or with the empty name the task itself. It is made where it is new, and freed

@@ -142,7 +142,7 @@ impl Block {
         max_gap: Millis,
     ) -> Block {
         let len = times.len();
-        let capacity = if len < capacity { capacity } else { larger(len) };
+        let capacity = if len <= capacity { capacity } else { larger(len) };
         let mut block = Block::new(columns.len(), capacity, max_gap);
         block.times[..len].copy_from_slice(times);
         block.len = len as u32;
