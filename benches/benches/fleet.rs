@@ -9,9 +9,10 @@ use std::hint::black_box;
 use std::time::Instant;
 
 use dras_benches::callgrind::{self, Case};
+use dras_benches::engine::CPU;
 use dras_benches::fleet::{FOUR, Fleet, MAXIMA, Tick};
 use dras_benches::memory::{self, Counting};
-use dras_benches::replays::{every_minute, looks_a_second, recording};
+use dras_benches::replays::{self, every_minute, looks_a_second, recording};
 use dras_benches::windows::{BEGIN, Fixture, INTERVAL, METRICS};
 use dras_core::engine::{Decision, LookKind};
 use dras_core::metrics::Scratch;
@@ -20,16 +21,12 @@ use dras_core::metrics::Scratch;
 static ALLOCATOR: Counting = Counting;
 
 const CASES: &[Case] = &[
-    ("look, four strategies", 1, |n| looks(FOUR, LookKind::Long, true, n)),
-    ("short look, four strategies", 1, |n| {
-        looks(FOUR, LookKind::Short, true, n)
-    }),
+    ("look, four strategies", 1, |n| looks(LOOKS[0], n)),
+    ("short look, four strategies", 1, |n| looks(LOOKS[1], n)),
     ("look, four strategies, Flink's configuration not known", 1, |n| {
-        looks(FOUR, LookKind::Long, false, n)
+        looks(LOOKS[2], n)
     }),
-    ("look, cpu strategy", 1, |n| {
-        looks(dras_benches::engine::CPU, LookKind::Long, true, n)
-    }),
+    ("look, cpu strategy", 1, |n| looks(LOOKS[3], n)),
     ("scrape of ten metrics in two rows", 1, |n| {
         let mut fleet = Fleet::full(FOUR, 1, true);
         (0..n).for_each(|_| fleet.scrape());
@@ -45,13 +42,47 @@ const CASES: &[Case] = &[
     ("five aggregates of 240 samples, per series", METRICS, |n| {
         aggregates(240, n)
     }),
+    ("look, four strategies, all values", 1, |n| looks(FULL, n)),
+    ("replay of an hour, cpu strategy", 1, |n| replay(CPU, n)),
+    ("replay of an hour, four strategies", 1, |n| replay(FOUR, n)),
 ];
 
-fn looks(text: &str, kind: LookKind, memory: bool, repetitions: usize) {
-    let mut fleet = Fleet::full(text, 1, memory);
-    let mut decision = Decision::new(&fleet.policy);
+/// A look: the document, its kind, whether Flink's configuration is known, and whether the decision holds all values.
+type Looked = (&'static str, LookKind, bool, bool);
+
+const LOOKS: [Looked; 4] = [
+    (FOUR, LookKind::Long, true, false),
+    (FOUR, LookKind::Short, true, false),
+    (FOUR, LookKind::Long, false, false),
+    (CPU, LookKind::Long, true, false),
+];
+
+/// The same with all values.
+const FULL: Looked = (FOUR, LookKind::Long, true, true);
+
+/// A fleet of one task, the kind of its looks, and a decision to fill.
+fn looked((text, kind, memory, full): Looked) -> (Fleet, LookKind, Decision) {
+    let fleet = Fleet::full(text, 1, memory);
+    let decision = if full {
+        Decision::new(&fleet.policy)
+    } else {
+        Decision::lean(&fleet.policy)
+    };
+    (fleet, kind, decision)
+}
+
+fn looks(look: Looked, repetitions: usize) {
+    let (mut fleet, kind, mut decision) = looked(look);
     for _ in 0..repetitions {
         fleet.look(kind, black_box(&mut decision));
+    }
+}
+
+/// A day is replayed for every 24 repetitions.
+fn replay(text: &str, repetitions: usize) {
+    let (policy, recording) = (every_minute(text), recording(1));
+    for _ in 0..repetitions.div_ceil(24) {
+        black_box(replays::looks(&policy, &recording));
     }
 }
 
@@ -107,16 +138,14 @@ fn wanted(name: &str) -> bool {
 /// Time of one repetition of a case, in ns.
 fn time_of(case: usize) -> f64 {
     match case {
-        0..=3 => {
-            let (text, kind, memory) = [
-                (FOUR, LookKind::Long, true),
-                (FOUR, LookKind::Short, true),
-                (FOUR, LookKind::Long, false),
-                (dras_benches::engine::CPU, LookKind::Long, true),
-            ][case];
-            let mut fleet = Fleet::full(text, 1, memory);
-            let mut decision = Decision::new(&fleet.policy);
+        0..=3 | 9 => {
+            let (mut fleet, kind, mut decision) = looked(*LOOKS.get(case).unwrap_or(&FULL));
             median(201, 50, || fleet.look(kind, &mut decision))
+        }
+        10 | 11 => {
+            let text = [CPU, FOUR][case - 10];
+            let (policy, recording) = (every_minute(text), recording(1));
+            median(11, 1, || _ = black_box(replays::looks(&policy, &recording))) / 24.0
         }
         4 => {
             let mut fleet = Fleet::full(FOUR, 1, true);
@@ -192,7 +221,7 @@ fn bytes() {
 fn replays() {
     println!("| replay of a week, a look a minute | looks/s, one core | looks/s, two cores |");
     println!("| --- | --: | --: |");
-    let recording = recording();
+    let recording = recording(7);
     for (name, text) in [("cpu strategy", dras_benches::engine::CPU), ("four strategies", FOUR)] {
         let policy = every_minute(text);
         let rate = |threads| looks_a_second(&policy, &recording, threads);

@@ -170,7 +170,7 @@ impl Fleet {
             std::thread::scope(|scope| {
                 for part in self.members.chunks_mut(half) {
                     scope.spawn(move || {
-                        let mut decision = Decision::new(policy);
+                        let mut decision = Decision::lean(policy);
                         for member in part {
                             decide_into(policy, &mut member.task, now, LookKind::Long, &mut decision).unwrap();
                         }

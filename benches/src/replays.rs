@@ -1,19 +1,19 @@
-//! Replays of a recorded week.
+//! Replays of recorded days.
 
 use std::time::Instant;
 
 use dras_core::backtest::{Options, Recording, replay};
-use dras_core::engine::{LookKind, Policy};
+use dras_core::engine::Policy;
 
 use crate::Random;
 use crate::engine::policy;
 use crate::fleet::Fleet;
 use crate::windows::{BEGIN, INTERVAL};
 
-/// A week of one task, recorded.
-pub fn recording() -> Recording {
+/// So many days of one task, recorded.
+pub fn recording(days: i64) -> Recording {
     let mut recording = Recording::new("orders");
-    let scrapes = 7 * 24 * 240;
+    let scrapes = days * 24 * 240;
     let times: Vec<i64> = (1..=scrapes).map(|i| BEGIN + i * INTERVAL).collect();
     let mut random = Random::new(3);
     for (instance, specs) in Fleet::specs() {
@@ -41,16 +41,16 @@ pub fn every_minute(text: &str) -> Policy {
     policy(&text.replacen('{', r#"{"timing": {"long": "1m"}, "#, 1))
 }
 
-/// Looks a second, of so many threads that each replay it; the median of seven runs.
+/// Replays, and says how often was looked.
+pub fn looks(policy: &Policy, recording: &Recording) -> u64 {
+    let mut looks = 0;
+    replay(policy, recording, &Options::default(), |_| looks += 1).unwrap();
+    looks
+}
+
+/// Looks a second, long and short ones, of so many threads that each replay it; the median of seven runs.
 pub fn looks_a_second(policy: &Policy, recording: &Recording, threads: usize) -> f64 {
-    let run = || {
-        let mut looks = 0_u64;
-        replay(policy, recording, &Options::default(), |decision| {
-            looks += u64::from(decision.kind() == LookKind::Long);
-        })
-        .unwrap();
-        looks as f64
-    };
+    let run = || looks(policy, recording) as f64;
     let once = || {
         let begin = Instant::now();
         let looks: f64 = std::thread::scope(|scope| {

@@ -39,7 +39,7 @@ struct Job {
 }
 
 impl Job {
-    fn new(text: &str, attributes: &[(&str, f64)], memory: bool) -> Job {
+    fn new(text: &str, attributes: &[(&str, f64)], memory: bool, lean: bool) -> Job {
         let document = Document::from_json(text, &DocumentLimits::default()).unwrap_or_else(|d| panic!("{d}"));
         let policy = Policy::compile(&document).unwrap_or_else(|d| panic!("{d}"));
         let mut task = Task::new(&policy, "orders").unwrap();
@@ -54,7 +54,11 @@ impl Job {
         Job {
             instances: ["tm-1", "source/0"].map(|name| task.instance(&policy, name).unwrap()),
             metrics: METRICS.map(|metric| policy.metric(metric.0).unwrap()),
-            decision: Decision::new(&policy),
+            decision: if lean {
+                Decision::lean(&policy)
+            } else {
+                Decision::new(&policy)
+            },
             scrapes: 0,
             policy,
             task,
@@ -134,33 +138,44 @@ fn the_allocator_counts() {
     assert_eq!(bytes(|| drop(std::hint::black_box(vec![1_u8; 100]))), 0);
 }
 
+/// Decisions that hold no more values than decide, and those that hold all.
+const LEAN: [bool; 2] = [true, false];
+
 #[test]
 fn looks_and_scrapes_allocate_nothing_where_everything_is_there() {
-    let mut job = Job::new(FOUR, &KNOWN, true);
-    assert_eq!(job.day(&[], false), 0);
-    assert!(!job.decision.any_undefined(), "{}", job.decision);
+    for lean in LEAN {
+        let mut job = Job::new(FOUR, &KNOWN, true, lean);
+        assert_eq!(job.day(&[], false), 0);
+        assert!(!job.decision.any_undefined(), "{}", job.decision);
+    }
 }
 
 #[test]
 fn nor_where_metrics_and_attributes_are_missing() {
-    let mut job = Job::new(FOUR, &KNOWN[..2], false);
-    assert_eq!(job.day(&["cpu", "source_records", "gc_count"], false), 0);
-    assert!(job.decision.any_undefined(), "{}", job.decision);
+    for lean in LEAN {
+        let mut job = Job::new(FOUR, &KNOWN[..2], false, lean);
+        assert_eq!(job.day(&["cpu", "source_records", "gc_count"], false), 0);
+        assert!(job.decision.any_undefined(), "{}", job.decision);
+    }
 }
 
 #[test]
 fn nor_where_all_series_have_gone_silent() {
-    let mut job = Job::new(FOUR, &KNOWN, true);
-    assert_eq!(job.day(&[], true), 0);
-    assert!(job.decision.any_undefined(), "{}", job.decision);
+    for lean in LEAN {
+        let mut job = Job::new(FOUR, &KNOWN, true, lean);
+        assert_eq!(job.day(&[], true), 0);
+        assert!(job.decision.any_undefined(), "{}", job.decision);
+    }
 }
 
 #[test]
 fn nor_where_nothing_was_ever_known() {
-    let mut job = Job::new(FOUR, &[], false);
-    let everything = METRICS.map(|metric| metric.0);
-    assert_eq!(job.day(&everything, false), 0);
-    assert!(job.decision.any_undefined(), "{}", job.decision);
+    for lean in LEAN {
+        let mut job = Job::new(FOUR, &[], false, lean);
+        let everything = METRICS.map(|metric| metric.0);
+        assert_eq!(job.day(&everything, false), 0);
+        assert!(job.decision.any_undefined(), "{}", job.decision);
+    }
 }
 
 #[test]
@@ -168,9 +183,11 @@ fn nor_where_everything_that_rules_ask_for_is_defined() {
     let text = r#"{"version": 1, "strategies": [{"use": "cpu"}, {"use": "source_delay"}, {"use": "memory"}, {"use": "oom"}], "rules": [
         {"name": "odd", "when": "task_type == 'sql' && avg(avg(cpu[5m])) > 80%", "for": "3m", "then": {"parallelism": "parallelism + 1"}}
     ]}"#;
-    let mut job = Job::new(text, &KNOWN, true);
-    job.task.set(&job.policy, "task_type", "sql").unwrap();
-    assert_eq!(job.day(&[], false), 0);
+    for lean in LEAN {
+        let mut job = Job::new(text, &KNOWN, true, lean);
+        job.task.set(&job.policy, "task_type", "sql").unwrap();
+        assert_eq!(job.day(&[], false), 0);
+    }
 }
 
 /// Averages of five minutes of ten metrics, and the largest values of seven days of four of them.

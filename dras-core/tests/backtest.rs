@@ -91,6 +91,7 @@ fn the_span_can_be_cut_and_marks_end_windows() {
         from: Some(T0 + 35 * M),
         to: Some(T0 + 41 * M),
         follow: Follow::Never,
+        full: true,
     };
     let mut kinds = Vec::new();
     let summary = replay(&policy(LATE), &recording, &options, |d| {

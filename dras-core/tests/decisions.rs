@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 
 use dras_core::action::guard::Direction;
 use dras_core::action::{Guard, RecordKind, Resource};
-use dras_core::engine::{AlertKind, Decision, LookKind, Policy, Task, decide, decide_short};
+use dras_core::engine::{AlertKind, Decision, LookKind, Policy, Task, decide};
 use dras_core::metrics::Mark;
 use dras_core::rules::Mode;
 use harness::{DAY, H, M, MIB, S, T0, instruction_key, parallelism, policy, report};
@@ -140,10 +140,7 @@ fn task(policy: &Policy) -> Task {
 }
 
 fn look(policy: &Policy, task: &mut Task, now: i64, kind: LookKind) -> Decision {
-    match kind {
-        LookKind::Long => decide(policy, task, now).unwrap(),
-        LookKind::Short => decide_short(policy, task, now).unwrap(),
-    }
+    harness::lean::look(policy, task, now, kind)
 }
 
 /// Runs the events; gives what every look came to, as bytes. `check` sees each decision with the task as it was before and is after it.

@@ -154,6 +154,7 @@ impl NativeRecording {
                 Some(after) => Follow::After(time(after, "follow")?),
                 None => Follow::Never,
             },
+            full: all,
         };
         Ok(AsyncTask::new(Run {
             loaded: Arc::clone(&policy.loaded),

@@ -3,7 +3,7 @@
 use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use dras_core::engine::{Decision, Difference, LookKind};
+use dras_core::engine::{Decision, Difference, LookKind, Policy};
 use dras_core::units::Millis;
 use napi::{Env, Result, Task};
 use napi_derive::napi;
@@ -58,12 +58,21 @@ impl Found {
 }
 
 impl Tick {
+    /// Whatever matters holds all values; of the others nothing is kept unless all are.
+    fn empty(&self, policy: &Policy) -> Decision {
+        if self.all {
+            Decision::new(policy)
+        } else {
+            Decision::lean(policy)
+        }
+    }
+
     fn work(&self, blocks: &Blocks<'_>) -> Result<Found> {
         let mut found = Found::default();
         let mut space: Option<Decision> = None;
         blocks.each(|place, task| {
             let done = task.look(|state| {
-                let mut decision = space.take().unwrap_or_else(|| Decision::new(&state.loaded.policy));
+                let mut decision = space.take().unwrap_or_else(|| self.empty(&state.loaded.policy));
                 state.decide_into(self.now, self.kind, &mut decision)?;
                 let difference = state.shadow.as_ref().and_then(|beside| beside.difference.clone());
                 Ok((decision, Arc::clone(&state.loaded), difference))

@@ -236,6 +236,9 @@ pub(crate) fn replay(
         return Err(wrong_type(recording, "recording", "a Recording"));
     };
     let recording = recording.get().recording.with(py, |recording| Arc::clone(recording))?;
+    let all = keep.map_or(Ok(false), |keep| {
+        word(keep, "keep", &[("matters", false), ("all", true)])
+    })?;
     let options = Options {
         from: start.map(|given| time(given, "start")).transpose()?,
         to: end.map(|given| time(given, "end")).transpose()?,
@@ -243,10 +246,8 @@ pub(crate) fn replay(
             Some(given) => Follow::After(duration(given, "follow")?),
             None => Follow::Never,
         },
+        full: all,
     };
-    let all = keep.map_or(Ok(false), |keep| {
-        word(keep, "keep", &[("matters", false), ("all", true)])
-    })?;
     if let Some(progress) = progress.filter(|progress| !progress.is_callable()) {
         return Err(wrong_type(progress, "progress", "a function"));
     }

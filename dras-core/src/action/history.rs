@@ -239,6 +239,9 @@ impl History {
 
     /// How often an action of the rule was applied after `since`.
     pub fn applied_since(&self, rule: &str, since: Millis) -> usize {
+        if self.records.is_empty() {
+            return 0;
+        }
         let records = self.records.iter().rev().take_while(|r| r.at > since);
         records
             .filter(|r| r.kind == RecordKind::Applied && r.rules.iter().any(|name| name == rule))
@@ -474,7 +477,9 @@ impl History {
         }
         entry.last = now;
         let old = entry.log.iter().take_while(|r| r.0 <= now - window).count();
-        entry.log.drain(..old);
+        if old > 0 {
+            entry.log.drain(..old);
+        }
         if entry.log.len() >= MAX_RECOMMENDATIONS {
             // Two become one that holds downs for as long, and as high.
             let (oldest, next) = (entry.log[0], entry.log[1]);

@@ -27,6 +27,9 @@ pub struct Options {
     pub to: Option<Millis>,
     /// What becomes of instructions.
     pub follow: Follow,
+    /// Whether every decision holds all values that a look is about. Those that [matter](Decision::matters) always do; others are [lean](Decision::lean)
+    /// where this is `false`, which takes less time.
+    pub full: bool,
 }
 
 /// Why a replay cannot go on.
@@ -126,7 +129,11 @@ pub fn replay_while(
     let mut next_happening = 0;
     let rules: Vec<String> = policy.rules().map(|r| r.name.clone()).collect();
     let events: Vec<MetricId> = policy.event_metrics().collect();
-    let mut decision = Decision::new(policy);
+    let mut decision = if options.full {
+        Decision::new(policy)
+    } else {
+        Decision::lean(policy)
+    };
     let mut summary = Summary::default();
     let mut due: Option<(Millis, String)> = None;
     let mut now = from;

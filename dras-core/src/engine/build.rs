@@ -4,14 +4,14 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use super::attributes::{self, Attribute};
-use super::policy::{CompiledRule, Gauge, Inner, Known, Policy, Recorded, RuleInfo};
+use super::policy::{CompiledRule, Gauge, Inner, Known, Lean, Policy, Recorded, RuleInfo};
 use crate::action::Resource;
 use crate::calendar::Periods;
 use crate::diagnostic::{Diagnostic, Diagnostics, Span, codes};
 use crate::fingerprint::fnv1a;
 use crate::lang::ast::NodeKind;
 use crate::lang::functions;
-use crate::lang::{Compiler, Constant, Expected, ExpressionId, Kleene, Limits, Scope, ScopeError, Type, parse};
+use crate::lang::{Compiler, Constant, Expected, ExpressionId, Kleene, Limits, Scope, ScopeError, Type, VariableId, parse};
 use crate::metrics::sources::QueryTemplate;
 use crate::metrics::{Catalogue, Plan, WindowSettings};
 use crate::rules::{self, AttributeType, Document, Expanded, Hold, Origin};
@@ -120,6 +120,16 @@ impl<'d> Builder<'d> {
                 &roots(&mut urgent.iter().map(|r| r.when)),
             ),
         ];
+        let lean = Lean::new(&compiled, &looks[0], &rules, &roots(&mut conditions.clone()));
+        let repeats: Vec<(VariableId, usize)> = rules
+            .iter()
+            .enumerate()
+            .filter_map(|(index, rule)| Some((variable(&repeats(&rule.info.name))?, index)))
+            .collect();
+        let attributes = (0..self.attributes.len()).map(|index| VariableId(index as u16));
+        let read = attributes
+            .filter(|id| compiled.program.input_of(id.index()).is_some() && repeats.iter().all(|repeat| repeat.0 != *id))
+            .collect();
         let short = (!urgent.is_empty()).then(|| from.timing.short());
         let inner = Inner {
             name: document.name.clone(),
@@ -136,10 +146,13 @@ impl<'d> Builder<'d> {
             long: from.timing.long(),
             short,
             looks,
+            lean,
             urgent_metrics,
             settable: Resource::ALL.into_iter().filter(sets).collect(),
             rules,
             known,
+            read,
+            repeats,
             queries,
             recorded,
             compiled,
@@ -381,7 +394,6 @@ impl<'d> Builder<'d> {
                 when,
                 then,
                 effect,
-                repeats: compiler.scope().find_variable(&repeats(&rule.name)),
             });
         }
         compiled

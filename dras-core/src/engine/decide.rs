@@ -2,11 +2,12 @@
 
 use super::act::Acting;
 use super::decision::{Decision, LookKind, RuleStatus};
+use super::evaluation::Evaluation;
 use super::policy::{CompiledRule, Inner, Policy};
 use super::task::{RuleProgress, Task, TaskError};
 use super::values::Stamp;
 use crate::action::Adopted;
-use crate::lang::{Look, Registers, Row, Values};
+use crate::lang::Look;
 use crate::metrics::{Mark, TimeWentBack};
 use crate::undefined::Undefined;
 use crate::units::Millis;
@@ -133,55 +134,34 @@ pub fn decide_into(
         now,
         task_managers,
     };
-    // What an action brought is observed at short looks too, whatever rule it was of.
-    let all = kind == LookKind::Long || !history.effects.is_empty();
-    let kleene = &inner.looks[usize::from(!all)];
     let mut space = std::mem::take(&mut decision.space);
     let mut values = std::mem::take(&mut space.values);
-    look.answer(&inner.compiled, kleene, &mut row, &mut values, &mut space);
-
-    let graph = &inner.compiled.graph;
-    // Whatever a short look does not ask for says nothing about the rest.
-    let complete = all && inner.compiled.program.run(graph, &mut row);
-    if !complete {
-        kleene.compute_always(graph, &row, &mut values, &mut space.registers);
-    }
-    let mut outputs = Outputs {
-        inner,
-        row: &row,
-        registers: (!complete).then_some(&space.registers),
-        values: &values,
-        all: complete,
-    };
-    // Targets and effects are asked for only where something is about to happen.
-    let mut acts = !history.effects.is_empty();
+    let short = kind == LookKind::Short;
+    let room = (&mut row, &mut values, &mut space);
+    let mut evaluation = Evaluation::new(inner, look, (short, decision.lean), &history, room);
+    let mut acts = false;
     for (rule, progress) in inner.rules.iter().zip(&mut progress) {
-        let status = if kind == LookKind::Short && !rule.info.urgent {
+        let status = if short && !rule.info.urgent {
             RuleStatus::NotLooked
         } else {
-            step(rule, outputs.condition(rule.when), progress, apart, now)
+            step(rule, evaluation.condition(rule.when), progress, apart, now)
         };
         acts |= matches!(status, RuleStatus::Fired { .. } | RuleStatus::Holding { .. });
         decision.rules.push(status);
     }
-    if acts && !complete {
-        kleene.compute_rest(graph, &row, &mut values, &mut space.registers);
-        outputs = Outputs {
-            inner,
-            row: &row,
-            registers: Some(&space.registers),
-            values: &values,
-            all: true,
-        };
+    // Targets are asked for only where something is about to happen; and whoever is told anything is told all of it.
+    let tells = decision.lean && !decision.external.is_empty();
+    if acts || tells || !history.effects.is_empty() && !evaluation.knows_effects() {
+        evaluation.complete();
     }
     Acting {
         inner,
         task,
         history: &mut history,
-        outputs: &outputs,
+        outputs: &evaluation,
         decision,
         now,
-        short: kind == LookKind::Short,
+        short,
         excluded: inner
             .excluded
             .each_ref()
@@ -189,17 +169,18 @@ pub fn decide_into(
         unbroken: apart,
     }
     .run();
-    if kind == LookKind::Long {
+    if !short {
         for recorded in &inner.recorded {
-            if let Ok(value) = outputs.always(recorded.output) {
+            if let Ok(value) = evaluation.always(recorded.output) {
                 decision.recorded.push((recorded.metric, value / recorded.factor));
             }
         }
     }
+    decision.asked = evaluation.asked();
     // Row and values borrow from the task; nothing below needs them.
     space.values = values.released();
     decision.space = space;
-    decision.keep_inputs(row, kleene, &inner.compiled.text_inputs);
+    decision.keep_inputs(row);
     task.rules = progress;
     task.history = history;
     task.record(inner, now, &decision.recorded);
@@ -243,54 +224,6 @@ fn adopt(inner: &Inner, task: &mut Task, now: Millis, decision: &mut Decision) {
     }
     task.history = history;
     task.last_look = Some(now);
-}
-
-/// The values of the program's outputs: its own where everything was defined, else those of the evaluator that knows what is undefined.
-pub(super) struct Outputs<'t, 'r> {
-    inner: &'t Inner,
-    row: &'r Row<'t>,
-    registers: Option<&'r Registers>,
-    values: &'r Values<'t>,
-    /// Whether more was computed than what is always wanted.
-    all: bool,
-}
-
-impl Outputs<'_, '_> {
-    fn condition(&self, output: usize) -> Result<bool, Undefined> {
-        let compiled = &self.inner.compiled;
-        match self.registers {
-            None => compiled.program.bool(self.row, output).ok_or(Undefined::NotAvailable),
-            Some(registers) => self.register(registers, output).map(|x| x != 0.0),
-        }
-    }
-
-    /// A number that is wanted where a rule acts.
-    pub(super) fn number(&self, output: usize) -> Result<f64, Undefined> {
-        if self.all {
-            self.always(output)
-        } else {
-            Err(Undefined::NotNeeded)
-        }
-    }
-
-    /// A number that is always wanted.
-    fn always(&self, output: usize) -> Result<f64, Undefined> {
-        let compiled = &self.inner.compiled;
-        match self.registers {
-            None => compiled.program.number(self.row, output).ok_or(Undefined::NotAvailable),
-            Some(registers) => self.register(registers, output),
-        }
-    }
-
-    fn register(&self, registers: &Registers, output: usize) -> Result<f64, Undefined> {
-        let compiled = &self.inner.compiled;
-        let register = registers.get(compiled.root_of(output));
-        if register.is_nan() {
-            let why = registers.why(&compiled.graph, self.row, self.values, register, |_| None);
-            return Err(why.reason);
-        }
-        Ok(register)
-    }
 }
 
 /// What a rule's condition comes to, with the time that it has held.

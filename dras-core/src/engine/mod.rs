@@ -20,6 +20,7 @@ mod codes;
 mod compare;
 mod decide;
 mod decision;
+mod evaluation;
 mod lint;
 mod policy;
 mod reading;

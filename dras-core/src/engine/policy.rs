@@ -9,7 +9,8 @@ use super::build::Builder;
 use crate::action::Resource;
 use crate::calendar::{Cadence, Periods};
 use crate::diagnostic::{Diagnostic, Diagnostics, codes};
-use crate::lang::{Compiled, Kleene, Limits, VariableId};
+use crate::lang::graph::GraphId;
+use crate::lang::{Compiled, Demand, Emitter, Kleene, Limits, Stretch, VariableId};
 use crate::metrics::sources::QueryTemplate;
 use crate::metrics::{Kind, MetricId, Plan};
 use crate::rules::{self, Document, DocumentLimits, Guards, Mode, Reading, Rescale, Resolved, Sizing};
@@ -54,14 +55,52 @@ pub(crate) struct Inner {
     pub(crate) short: Option<Cadence>,
     /// What a long look evaluates, and what a short one does: urgent rules only.
     pub(crate) looks: [Kleene; 2],
+    /// What a look evaluates that asks for no more than decides.
+    pub(crate) lean: Lean,
     /// The metrics that urgent rules look at.
     pub(crate) urgent_metrics: BTreeSet<MetricId>,
     pub(crate) known: Known,
+    /// The attributes that any expression depends on, but for the numbers of repeats.
+    pub(crate) read: Vec<VariableId>,
+    /// The variables that say how often a rule's action was applied in a day, with the rule.
+    pub(crate) repeats: Vec<(VariableId, usize)>,
     pub(crate) queries: BTreeMap<MetricId, QueryTemplate>,
     pub(crate) recorded: Vec<Recorded>,
     /// The resources that any rule sets.
     pub(crate) settable: Vec<Resource>,
     pub(crate) warnings: Diagnostics,
+}
+
+/// Code that asks for no more than decides.
+#[derive(Debug, Clone)]
+pub(crate) struct Lean {
+    pub(crate) demand: Demand,
+    /// The conditions of a long look with the metrics to record, and of a short one.
+    pub(crate) looks: [Stretch; 2],
+    /// What tells whether a rule's action works, to be run after any of these.
+    pub(crate) effects: Vec<Option<Stretch>>,
+}
+
+impl Lean {
+    /// `conditions` are those of all rules, and the metrics to record.
+    pub(super) fn new(compiled: &Compiled, kleene: &Kleene, rules: &[CompiledRule], conditions: &[GraphId]) -> Lean {
+        let outputs = (0..compiled.outputs.len()).map(|output| compiled.root_of(output));
+        let mut emitter = Emitter::new(&compiled.graph, kleene, outputs);
+        let urgent = rules.iter().filter(|rule| rule.info.urgent);
+        let short = emitter.stretch(urgent.map(|rule| compiled.root_of(rule.when)));
+        emitter.forget();
+        let long = emitter.stretch(conditions.iter().copied());
+        let effects = rules.iter().map(|rule| {
+            let root = compiled.root_of(rule.effect?.output());
+            Some(emitter.stretch(std::iter::once(root)))
+        });
+        let effects = effects.collect();
+        Lean {
+            demand: emitter.finish(),
+            looks: [long, short],
+            effects,
+        }
+    }
 }
 
 /// The built-in attributes that the engine itself uses.
@@ -92,8 +131,6 @@ pub(crate) struct CompiledRule {
     pub(crate) then: Vec<(Resource, usize)>,
     /// The output that tells whether its action works.
     pub(crate) effect: Option<Gauge>,
-    /// The variable that says how often its action was applied in a day.
-    pub(crate) repeats: Option<VariableId>,
 }
 
 /// What tells whether an action works.

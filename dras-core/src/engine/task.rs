@@ -644,10 +644,10 @@ impl Task {
 
     /// Puts the attributes into a row, with those that dras computes itself.
     pub(crate) fn fill<'t>(&'t self, policy: &Policy, now: Millis, history: &History, row: &mut Row<'t>) {
-        let known = policy.inner().known;
-        for (attribute, value) in self.values.iter(&self.id).enumerate() {
-            let id = VariableId(attribute as u16);
-            match value {
+        let inner = policy.inner();
+        let known = &inner.known;
+        for &id in &inner.read {
+            match self.value(id.index()) {
                 Some(Value::Number(x)) => row.set_number(id, x),
                 Some(Value::Bool(b)) => row.set_bool(id, b),
                 Some(Value::Text(text)) => row.set_text(id, text),
@@ -670,10 +670,9 @@ impl Task {
                 }
             }
         }
-        for rule in &policy.inner().rules {
-            if let Some(id) = rule.repeats {
-                row.set_number(id, history.applied_since(&rule.info.name, now - REPEATS_OVER) as f64);
-            }
+        for &(id, rule) in &inner.repeats {
+            let repeats = history.applied_since(&inner.rules[rule].info.name, now - REPEATS_OVER);
+            row.set_number(id, repeats as f64);
         }
     }
 }

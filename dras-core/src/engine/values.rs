@@ -52,18 +52,7 @@ impl AttributeValues {
     /// The value of an attribute of the task with this id; `None` where it is not set, or there is no such attribute.
     #[inline]
     pub(crate) fn get<'t>(&'t self, attribute: usize, id: &'t str) -> Option<Value<'t>> {
-        self.value(attribute, *self.cells.get(attribute)?, id)
-    }
-
-    /// The values of all attributes of the task with this id.
-    #[inline]
-    pub(crate) fn iter<'t>(&'t self, id: &'t str) -> impl Iterator<Item = Option<Value<'t>>> {
-        let cells = self.cells.iter().enumerate();
-        cells.map(move |(attribute, cell)| self.value(attribute, *cell, id))
-    }
-
-    #[inline]
-    fn value<'t>(&'t self, attribute: usize, cell: u64, id: &'t str) -> Option<Value<'t>> {
+        let cell = *self.cells.get(attribute)?;
         if cell.wrapping_sub(UNSET) > ID - UNSET {
             return Some(Value::Number(f64::from_bits(cell)));
         }
@@ -188,8 +177,6 @@ mod tests {
                 for (attribute, value) in list.iter().enumerate() {
                     prop_assert_eq!(&values.get(attribute, "orders").map(AttributeValue::from), value);
                 }
-                let all = values.iter("orders").map(|value| value.map(AttributeValue::from));
-                prop_assert_eq!(&all.collect::<Vec<_>>(), &list);
                 prop_assert_eq!(values.get(5, "orders"), None);
                 let texts = values.texts.len();
                 prop_assert_eq!(values.cells.iter().filter(|cell| **cell == TEXT).count(), texts);

@@ -161,6 +161,18 @@ fn finite(result: f64, origin: GraphId, why: impl FnOnce() -> Undefined) -> Valu
 
 /// What `op` computes from the values of its operands.
 fn apply<'v, 't: 'v>(graph: &'t Graph, op: Op, id: GraphId, value: impl Fn(GraphId) -> &'v Value<'t>) -> Value<'t> {
+    // One operand decides alone, whether others were asked for or not.
+    let is = |o: GraphId, wanted: bool| matches!(value(o), Value::Bool(b) if *b == wanted);
+    let deciding = match op {
+        Op::And(a, b) => [a, b].into_iter().find(|o| is(*o, false)),
+        Op::Or(a, b) => [a, b].into_iter().find(|o| is(*o, true)),
+        Op::Else(a, _) => Some(a).filter(|a| !matches!(value(*a), Value::Undefined(_))),
+        Op::Select(c, a, b) => is(c, true).then_some(a).or(is(c, false).then_some(b)),
+        _ => None,
+    };
+    if let Some(operand) = deciding {
+        return value(operand).clone();
+    }
     // Nothing can be said of what was not asked for, not even that it is missing.
     let unknown = |o: &GraphId| matches!(value(*o), Value::Undefined(m) if m.reason == Undefined::NotNeeded);
     if let Some(operand) = op.operands().find(unknown) {
@@ -203,14 +215,9 @@ fn apply<'v, 't: 'v>(graph: &'t Graph, op: Op, id: GraphId, value: impl Fn(Graph
             Value::Bool(b) => Value::Bool(!b),
             other => other.clone(),
         },
-        Op::And(a, b) => match (value(a), value(b)) {
-            (Value::Bool(false), _) | (_, Value::Bool(false)) => Value::Bool(false),
-            (Value::Bool(true), other) | (other, _) => other.clone(),
-        },
-        Op::Or(a, b) => match (value(a), value(b)) {
-            (Value::Bool(true), _) | (_, Value::Bool(true)) => Value::Bool(true),
-            (Value::Bool(false), other) | (other, _) => other.clone(),
-        },
+        // Neither decides alone.
+        Op::And(a, b) => value(if is(a, true) { b } else { a }).clone(),
+        Op::Or(a, b) => value(if is(a, false) { b } else { a }).clone(),
         Op::Compare(compare, a, b) => {
             let order = match (value(a), value(b)) {
                 (Value::Undefined(missing), _) | (_, Value::Undefined(missing)) => return Value::Undefined(*missing),
@@ -225,15 +232,8 @@ fn apply<'v, 't: 'v>(graph: &'t Graph, op: Op, id: GraphId, value: impl Fn(Graph
                 Compare::Equal => order.is_some_and(std::cmp::Ordering::is_eq),
             })
         }
-        Op::Else(a, b) => match value(a) {
-            Value::Undefined(_) => value(b).clone(),
-            defined => defined.clone(),
-        },
-        Op::Select(c, a, b) => match value(c) {
-            Value::Bool(true) => value(a).clone(),
-            Value::Bool(false) => value(b).clone(),
-            other => other.clone(),
-        },
+        Op::Else(_, b) => value(b).clone(),
+        Op::Select(c, ..) => value(c).clone(),
         Op::Defined(a) => Value::Bool(!matches!(value(a), Value::Undefined(_))),
         Op::TextTest(test, a) => Value::Bool(graph.tests[test as usize].passes(text!(a))),
         Op::TextFn(f, [a, b, c], count) => match f {

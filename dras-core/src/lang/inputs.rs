@@ -4,9 +4,10 @@ use std::borrow::Cow;
 use std::mem::discriminant;
 
 use super::compile::Compiled;
+use super::demand::{Demand, Machine, Stretch};
 use super::exact::Values;
 use super::graph::{Body, Graph, GraphId, Input};
-use super::kleene::{Ask, Kleene, Leaf, Over, Place, Registers};
+use super::kleene::{Ask, Kleene, Leaf, Over, Place, Registers, Step};
 use super::row::{OWN, Row};
 use super::types::{Missing, Type, Value};
 use crate::metrics::{
@@ -45,15 +46,70 @@ impl<'t> Look<'t> {
         values: &mut Values<'t>,
         space: &mut Space,
     ) {
-        let graph = &compiled.graph;
+        kleene.begin(&mut space.registers);
+        let mut answering = self.answering(compiled, kleene, values, space);
+        for &place in kleene.variables() {
+            answering.registers.take(row, place);
+        }
+        for (place, ask) in kleene.asked() {
+            answering.ask(row, *place, ask);
+        }
+    }
+
+    /// Computes the conditions in these stretches, and asks for what decides them: see [`demand`](super::demand). Variables come first: set them
+    /// before.
+    pub(crate) fn answer_on_demand<'s>(
+        &self,
+        compiled: &'t Compiled,
+        (kleene, demand): (&'t Kleene, &'t Demand),
+        stretches: impl Iterator<Item = &'s Stretch>,
+        row: &mut Row<'t>,
+        values: &mut Values<'t>,
+        space: &mut Space,
+    ) {
+        kleene.begin_pending(&mut space.registers);
+        let answering = self.answering(compiled, kleene, values, space);
+        for &place in kleene.variables() {
+            answering.registers.take(row, place);
+        }
+        let mut running = Running { answering, row };
+        for stretch in stretches {
+            demand.run(stretch, &mut running);
+        }
+    }
+
+    /// Answers the inputs that were not asked for on demand.
+    pub(crate) fn answer_rest(
+        &self,
+        compiled: &'t Compiled,
+        kleene: &'t Kleene,
+        row: &mut Row<'t>,
+        values: &mut Values<'t>,
+        space: &mut Space,
+    ) {
+        Kleene::begin_rest(&mut space.registers);
+        let mut answering = self.answering(compiled, kleene, values, space);
+        for (place, ask) in kleene.asked() {
+            if answering.registers.is_pending(place.node) {
+                answering.ask(row, *place, ask);
+            }
+        }
+    }
+
+    fn answering<'s>(
+        &self,
+        compiled: &'t Compiled,
+        kleene: &'t Kleene,
+        values: &'s mut Values<'t>,
+        space: &'s mut Space,
+    ) -> Answering<'t, 's> {
         let Space {
             scratch,
             registers,
             vector,
             ..
         } = space;
-        kleene.begin(registers);
-        let mut answering = Answering {
+        Answering {
             look: *self,
             compiled,
             kleene,
@@ -61,49 +117,6 @@ impl<'t> Look<'t> {
             values,
             registers,
             vector,
-        };
-        for &place in kleene.variables() {
-            answering.registers.take(row, place);
-        }
-        let own = |reason| Missing { reason, origin: OWN };
-        for (place, ask) in kleene.asked() {
-            let answer = match ask {
-                Ask::Reduced {
-                    aggregate,
-                    across,
-                    expects,
-                } => {
-                    let expected = expects.count(self.task_managers);
-                    answering
-                        .moment
-                        .reduced(*aggregate, *across, expected, None)
-                        .map_err(own)
-                }
-                Ask::Tested {
-                    aggregate,
-                    across,
-                    expects,
-                } => match &graph.inputs[place.input as usize] {
-                    Input::Reduced { test: Some(body), .. } => {
-                        answering.reduced(row, *aggregate, *across, expects.count(self.task_managers), body)
-                    }
-                    _ => continue,
-                },
-                Ask::Text { aggregate } => match self.newest_text(*aggregate) {
-                    Ok(text) => {
-                        row.put_text(place.input, text);
-                        answering.registers.take(row, *place);
-                        continue;
-                    }
-                    Err(reason) => Err(own(reason)),
-                },
-                Ask::Over { over, across } => answering.over(row, *place, over, *across),
-            };
-            match answer {
-                Ok(number) => row.put_number(place.input, number),
-                Err(missing) => row.put_undefined(place.input, missing),
-            }
-            answering.registers.take(row, *place);
         }
     }
 
@@ -154,7 +167,82 @@ struct Answering<'t, 's> {
     vector: &'s mut Vector,
 }
 
+/// Code that asks for what it needs, being run.
+struct Running<'t, 's, 'r> {
+    answering: Answering<'t, 's>,
+    row: &'r mut Row<'t>,
+}
+
+impl Machine for Running<'_, '_, '_> {
+    #[inline(always)]
+    fn registers(&mut self) -> &mut Registers {
+        self.answering.registers
+    }
+
+    #[inline(always)]
+    fn compute(&mut self, step: &Step) -> f64 {
+        let Answering {
+            compiled,
+            values,
+            registers,
+            ..
+        } = &mut self.answering;
+        step.run(&compiled.graph, self.row, values, registers.of_nodes())
+    }
+
+    #[inline(always)]
+    fn ask(&mut self, index: u32) {
+        let (place, ask) = &self.answering.kleene.asked()[index as usize];
+        if self.answering.registers.is_pending(place.node) {
+            self.answering.ask(self.row, *place, ask);
+        }
+    }
+}
+
 impl<'t> Answering<'t, '_> {
+    /// Answers one input, into the row and its register.
+    fn ask(&mut self, row: &mut Row<'t>, place: Place, ask: &Ask) {
+        let own = |reason| Missing { reason, origin: OWN };
+        let task_managers = self.look.task_managers;
+        let answer = match ask {
+            Ask::Reduced {
+                aggregate,
+                across,
+                expects,
+            } => {
+                let expected = expects.count(task_managers);
+                match self.moment.reduced(*aggregate, *across, expected, None) {
+                    Ok(number) => row.put_number(place.input, number),
+                    Err(reason) => row.put_undefined(place.input, own(reason)),
+                }
+                return self.registers.take(row, place);
+            }
+            Ask::Tested {
+                aggregate,
+                across,
+                expects,
+            } => match &self.compiled.graph.inputs[place.input as usize] {
+                Input::Reduced { test: Some(body), .. } => {
+                    self.reduced(row, *aggregate, *across, expects.count(task_managers), body)
+                }
+                _ => return,
+            },
+            Ask::Text { aggregate } => match self.look.newest_text(*aggregate) {
+                Ok(text) => {
+                    row.put_text(place.input, text);
+                    return self.registers.take(row, place);
+                }
+                Err(reason) => Err(own(reason)),
+            },
+            Ask::Over { over, across } => self.over(row, place, over, *across),
+        };
+        match answer {
+            Ok(number) => row.put_number(place.input, number),
+            Err(missing) => row.put_undefined(place.input, missing),
+        }
+        self.registers.take(row, place);
+    }
+
     /// An aggregate with a test that only the language can make.
     fn reduced(
         &mut self,

@@ -5,7 +5,7 @@
 //! node by node, in one pass over registers of eight bytes: an undefined value is a NaN that names the node where it began, from which the reason
 //! is worked out when somebody asks. Texts, but for plain comparisons, are left to the exact evaluator.
 //!
-//! Two stretches of steps: what is needed at every look, and what is needed only when a rule acts.
+//! Two stretches of steps: what is needed at every look, and what is needed only when a rule acts. [On demand](super::demand) still less is.
 
 use super::arithmetic::{Fn1, Fn2, Fn3};
 use super::exact::Values;
@@ -24,6 +24,9 @@ const UNDEFINED: u64 = 0x7ffc_0000_0000_0000;
 fn undefined(node: u32) -> f64 {
     f64::from_bits(UNDEFINED | u64::from(node))
 }
+
+/// Stands in the register of a node that was not computed; no computation takes it, and none gives it.
+const PENDING: f64 = f64::from_bits(0x7ffe_0000_0000_0000);
 
 /// The node where an undefined value began.
 fn began(register: f64) -> GraphId {
@@ -46,9 +49,9 @@ pub(crate) struct Registers {
 
 /// One node.
 #[derive(Debug, Clone, Copy)]
-struct Step {
+pub(super) struct Step {
     does: Does,
-    into: u32,
+    pub(super) into: u32,
     /// Those that are not taken repeat the first.
     from: [u32; 3],
 }
@@ -146,7 +149,7 @@ impl Step {
         }
     }
 
-    fn new(graph: &Graph, id: GraphId) -> Step {
+    pub(super) fn new(graph: &Graph, id: GraphId) -> Step {
         let op = graph.node(id).op;
         let textual = |o: GraphId| graph.ty(o) == Type::Text;
         // A text that is there without any computation.
@@ -386,6 +389,8 @@ impl Place {
 pub(crate) struct Kleene {
     /// The registers to begin with: constants.
     start: Vec<f64>,
+    /// The same where nodes are computed on [demand](super::demand): all others are pending.
+    pending: Vec<f64>,
     /// The inputs that are not answered.
     unasked: Vec<InputIndex>,
     variables: Vec<Place>,
@@ -426,13 +431,17 @@ impl Kleene {
             let ids = ids.map(|index| GraphId(index as u32)).filter(|id| computed(*id));
             ids.map(|id| Step::new(graph, id)).collect()
         };
-        let constant = |index: usize| match graph.nodes[index].op {
-            Op::Number(bits) => f64::from_bits(bits),
-            Op::Bool(b) => truth(b),
-            _ => 0.0,
+        let constant = |op: &Op| match *op {
+            Op::Number(bits) => Some(f64::from_bits(bits)),
+            Op::Bool(b) => Some(truth(b)),
+            // Whether it is there.
+            Op::Text(_) => Some(0.0),
+            _ => None,
         };
+        let constants = || graph.nodes.iter().map(|node| constant(&node.op));
         Kleene {
-            start: (0..graph.nodes.len()).map(constant).collect(),
+            start: constants().map(|c| c.unwrap_or(0.0)).collect(),
+            pending: constants().map(|c| c.unwrap_or(PENDING)).collect(),
             unasked,
             variables,
             asked,
@@ -461,6 +470,18 @@ impl Kleene {
         if registers.of_nodes.len() != self.start.len() {
             registers.of_nodes.clone_from(&self.start);
         }
+        registers.done = 0;
+    }
+
+    /// Makes registers ready for an evaluation on demand.
+    pub(super) fn begin_pending(&self, registers: &mut Registers) {
+        registers.of_nodes.clone_from(&self.pending);
+        // What is computed before others is computed where it is wanted.
+        registers.done = self.first.len();
+    }
+
+    /// Makes registers that were computed on demand ready for everything else.
+    pub(super) fn begin_rest(registers: &mut Registers) {
         registers.done = 0;
     }
 
@@ -510,13 +531,29 @@ impl Kleene {
 }
 
 impl Step {
+    /// A step that computes nothing: of code that only looks at a register.
+    pub(super) fn only(into: u32) -> Step {
+        Step {
+            does: Does::Defined,
+            into,
+            from: [into; 3],
+        }
+    }
+
     #[inline(always)]
-    fn run<'t>(&self, graph: &'t Graph, row: &Row<'t>, values: &mut Values<'t>, of_nodes: &mut [f64]) {
+    pub(super) fn run<'t>(
+        &self,
+        graph: &'t Graph,
+        row: &Row<'t>,
+        values: &mut Values<'t>,
+        of_nodes: &mut [f64],
+    ) -> f64 {
         let value = match self.value(of_nodes) {
             Some(value) => value,
             None => self.of_texts(graph, row, values),
         };
         of_nodes[self.into as usize] = value;
+        value
     }
 
     #[inline(never)]
@@ -575,6 +612,18 @@ impl Registers {
     /// The value of a node that was computed: a number, 1 or 0 for a truth value, NaN where it is undefined.
     pub(crate) fn get(&self, id: GraphId) -> f64 {
         self.of_nodes[id.index()]
+    }
+
+    /// Whether a node was not computed on demand.
+    #[inline(always)]
+    pub(crate) fn is_pending(&self, id: GraphId) -> bool {
+        self.of_nodes[id.index()].to_bits() == PENDING.to_bits()
+    }
+
+    /// All of them, by node.
+    #[inline(always)]
+    pub(super) fn of_nodes(&mut self) -> &mut [f64] {
+        &mut self.of_nodes
     }
 
     /// Sets what was asked of an instance; `false` where there is no answer.

@@ -11,8 +11,10 @@
     clippy::panic
 )]
 
+pub mod lean;
+
 use dras_core::action::Resource;
-use dras_core::engine::{Decision, DecisionReport, Policy, Task, decide, decide_short};
+use dras_core::engine::{Decision, DecisionReport, LookKind, Policy, Task};
 use dras_core::rules::DocumentLimits;
 use serde_json::Value as Json;
 
@@ -120,11 +122,11 @@ impl Job {
     }
 
     pub fn look(&mut self) -> Decision {
-        decide(&self.policy, &mut self.task, self.now).unwrap()
+        lean::look(&self.policy, &mut self.task, self.now, LookKind::Long)
     }
 
     pub fn look_short(&mut self) -> Decision {
-        decide_short(&self.policy, &mut self.task, self.now).unwrap()
+        lean::look(&self.policy, &mut self.task, self.now, LookKind::Short)
     }
 
     /// Time goes on, then a look.

@@ -2,10 +2,12 @@
 
 use std::collections::BTreeMap;
 
-use dras_core::engine::{Decision, LookKind, Policy, RuleState, Task, decide_into};
+use dras_core::engine::{Decision, LookKind, Policy, RuleState, Task};
 use dras_core::metrics::Mark;
 use dras_core::resources::Resource;
 use dras_core::rules::{Document, DocumentLimits};
+
+use crate::lean;
 
 pub const T0: i64 = 1_800_000_000_000;
 pub const S: i64 = 1000;
@@ -104,8 +106,7 @@ impl Lab {
     }
 
     pub fn look(&mut self, kind: LookKind) -> Decision {
-        let mut decision = Decision::new(&self.policy);
-        decide_into(&self.policy, &mut self.task, self.now, kind, &mut decision).unwrap();
+        let decision = lean::look(&self.policy, &mut self.task, self.now, kind);
         if let Some(instruction) = decision.instruction().filter(|_| self.applies) {
             let key = instruction.key.clone();
             self.task.applied(&self.policy, self.now, &key, self.now).unwrap();

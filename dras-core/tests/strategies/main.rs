@@ -10,6 +10,8 @@
 
 mod cpu;
 mod lab;
+#[path = "../harness/lean.rs"]
+mod lean;
 mod memory;
 mod oom;
 mod pages;

@@ -56,7 +56,12 @@ impl Tick<'_> {
     /// Takes on block after block until there is none left or `go_on` says no.
     fn work(&self, policy: &engine::Policy, mut go_on: impl FnMut() -> bool) -> Looked {
         let mut found = Looked::default();
-        let mut decision = engine::Decision::new(policy);
+        // Whatever matters holds all values; of the others nothing is kept unless all are.
+        let mut decision = if self.all {
+            engine::Decision::new(policy)
+        } else {
+            engine::Decision::lean(policy)
+        };
         while !self.stop.load(Ordering::Relaxed) && go_on() {
             let from = self.next.fetch_add(BLOCK, Ordering::Relaxed);
             let Some(block) = self.tasks.get(from..self.tasks.len().min(from.saturating_add(BLOCK))) else {

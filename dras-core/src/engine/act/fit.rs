@@ -12,7 +12,7 @@ use crate::units::Millis;
 /// The step of a whole process' memory.
 const PROCESS_STEP: u64 = 64 << 20;
 
-impl Acting<'_, '_> {
+impl Acting<'_, '_, '_> {
     /// Whether Flink would start with the changes of one process' memory, and with what configuration.
     pub(super) fn fit(&mut self, process: FlinkProcess, stuck: &mut Vec<(Resource, Outcome)>) {
         let of_process = |c: &Change| c.resource.process() == Some(process);

@@ -10,7 +10,7 @@ use crate::resources::memory::FlinkProcess;
 use crate::resources::{Resource, Scope};
 use crate::rules::{Mode, Rescale};
 
-impl Acting<'_, '_> {
+impl Acting<'_, '_, '_> {
     /// Makes an instruction of the changes, unless the document only monitors, or another one awaits its report.
     pub(super) fn instruct(&mut self) {
         let inner = self.inner;

@@ -3,8 +3,8 @@
 mod fit;
 mod instruct;
 
-use super::decide::Outputs;
 use super::decision::{Alert, AlertKind, Decision, Held, Ineffective, Outcome, ProposalOutcome, RuleStatus};
+use super::evaluation::Evaluation;
 use super::policy::{CompiledRule, Gauge, Inner};
 use super::task::Task;
 use crate::action::guard::{self, Direction, Facts};
@@ -19,11 +19,11 @@ use crate::units::Millis;
 const LEAST_GROWTH: u64 = 256 << 20;
 
 /// What is looked at while a task is acted on; the task itself is lent to the row of values.
-pub(super) struct Acting<'a, 'r> {
+pub(super) struct Acting<'a, 't, 'r> {
     pub(super) inner: &'a Inner,
     pub(super) task: &'a Task,
     pub(super) history: &'a mut History,
-    pub(super) outputs: &'a Outputs<'a, 'r>,
+    pub(super) outputs: &'a Evaluation<'t, 'r>,
     pub(super) decision: &'a mut Decision,
     pub(super) now: Millis,
     pub(super) short: bool,
@@ -44,7 +44,7 @@ struct Said {
     missing: bool,
 }
 
-impl Acting<'_, '_> {
+impl Acting<'_, '_, '_> {
     /// Fills the decision with what is to be done, and why the rest is not.
     pub(super) fn run(&mut self) {
         let said = self.said();

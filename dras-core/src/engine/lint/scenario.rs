@@ -76,7 +76,7 @@ impl<'p> Scenario<'p> {
                 row.set_number(id, value);
             }
         }
-        for repeats in inner.rules.iter().filter_map(|rule| rule.repeats) {
+        for repeats in inner.repeats.iter().map(|repeat| repeat.0) {
             row.set_number(repeats, 0.0);
         }
         steady::fill(self, &inner.compiled, &mut row);

@@ -382,7 +382,8 @@ impl Program {
         self.start.len()
     }
 
-    pub(in crate::lang) fn input_of(&self, variable: usize) -> Option<u32> {
+    /// The input that a variable is, where anything depends on it.
+    pub(crate) fn input_of(&self, variable: usize) -> Option<u32> {
         self.variables.get(variable).and_then(|slot| slot.input())
     }
 
