@@ -201,7 +201,7 @@ const MAXIMA: &str = r#"{"version": 1, "metrics": {
 
 #[test]
 fn a_task_with_maxima_of_a_week_takes_no_more_than_it_may() {
-    let mut job = Job::new(MAXIMA, &KNOWN, false);
+    let mut job = Job::new(MAXIMA, &KNOWN, false, false);
     for scrape in 0..8 * 5760 {
         job.scrape(&[]);
         if scrape % 240 == 0 {

@@ -50,9 +50,9 @@ impl Instance {
 
     /// Whether it was made after `t`, or has a sample of any kind after it.
     pub(super) fn is_newer_than(&self, t: Millis) -> bool {
-        let block = |b: &Box<Block>| b.columns.iter().any(|c| c.newest > t);
-        let log = |l: &Box<EventLog>| l.all().last().is_some_and(|e| e.0 > t);
-        self.made > t || self.blocks.iter().flatten().any(block) || self.logs.iter().flatten().any(log)
+        let mut columns = self.blocks.iter().flatten().flat_map(|b| &b.columns);
+        let mut events = self.logs.iter().flatten().filter_map(|l| l.all().last());
+        self.made > t || columns.any(|c| c.newest > t) || events.any(|e| e.0 > t)
     }
 
     /// When the newest sample of one metric was, with or without a value.
