@@ -209,11 +209,12 @@ fn a_task_with_maxima_of_a_week_takes_no_more_than_it_may() {
         }
     }
     let mut twin = None;
-    let held = bytes(|| twin = Some(job.task.clone())) + size_of::<Task>() as i64;
-    assert!(held < 8600, "{held}");
+    let held = bytes(|| twin = Some(job.task.clone()));
+    let task = held + size_of::<Task>() as i64;
+    assert!(task < 8400, "{task}");
     let (windows, estimate) = (job.task.windows().bytes(), job.policy.plan().bytes_per_task(2));
     assert!(windows <= estimate, "{windows} {estimate}");
-    // The clone has no slack where the task itself has some.
-    let own = bytes(|| job.task = twin.take().unwrap());
-    assert!((-400..=0).contains(&own), "{own}");
+    // Unlike its clone the task itself has room for more of this and that; not much.
+    let own = -bytes(|| job.task = twin.take().unwrap());
+    assert!((held..held + 400).contains(&own), "{own} {held}");
 }
