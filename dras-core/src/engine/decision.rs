@@ -232,8 +232,8 @@ impl Decision {
     /// assert!(lean.states().eq(full.states()));
     ///
     /// let seen = |decision: &Decision| decision.report().inputs.iter().map(|i| i.text.clone()).collect::<Vec<_>>();
-    /// assert_eq!(seen(&full), ["avg(cpu[5m])", "avg(lag[1h])"]);
-    /// assert_eq!(seen(&lean), ["avg(cpu[5m])"]);
+    /// assert_eq!(seen(&full), ["avg(cpu[5m])", "avg(lag[1h])", "parallelism"]);
+    /// assert_eq!(seen(&lean), ["avg(cpu[5m])", "parallelism"]);
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn lean(policy: &Policy) -> Decision {
