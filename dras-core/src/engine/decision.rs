@@ -223,7 +223,7 @@ impl Decision {
     /// let mut task = Task::new(&policy, "orders")?;
     /// let cpu = policy.metric("cpu").ok_or("no such metric")?;
     /// let (now, instance) = (1_800_000_000_000, task.instance(&policy, "")?);
-    /// for age in 0..=20 {
+    /// for age in (0..=20).rev() {
     ///     task.row(&policy, now, instance, now - age * 15_000, &[(cpu, 0.4)])?;
     /// }
     /// let mut lean = Decision::lean(&policy);
