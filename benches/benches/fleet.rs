@@ -222,7 +222,7 @@ fn replays() {
     println!("| replay of a week, a look a minute | looks/s, one core | looks/s, two cores |");
     println!("| --- | --: | --: |");
     let recording = recording(7);
-    for (name, text) in [("cpu strategy", dras_benches::engine::CPU), ("four strategies", FOUR)] {
+    for (name, text) in [("cpu strategy", CPU), ("four strategies", FOUR)] {
         let policy = every_minute(text);
         let rate = |threads| looks_a_second(&policy, &recording, threads);
         println!("| {name} | {:.0} | {:.0} |", rate(1), rate(2));
