@@ -4,7 +4,7 @@
 
 mod counting;
 
-use counting::allocations;
+use counting::{allocations, bytes};
 use dras_core::engine::{Decision, LookKind, Policy, Task, decide_into};
 use dras_core::metrics::{InstanceId, Mark, MetricId};
 use dras_core::rules::{Document, DocumentLimits};
@@ -134,6 +134,8 @@ const KNOWN: [(&str, f64); 4] = [
 fn the_allocator_counts() {
     assert_eq!(allocations(|| drop(std::hint::black_box(vec![1_u8; 100]))), 1);
     assert_eq!(allocations(|| ()), 0);
+    assert_eq!(bytes(|| std::mem::forget(std::hint::black_box(vec![1_u8; 100]))), 100);
+    assert_eq!(bytes(|| drop(std::hint::black_box(vec![1_u8; 100]))), 0);
 }
 
 /// Decisions that hold no more values than decide, and those that hold all.
@@ -186,4 +188,33 @@ fn nor_where_everything_that_rules_ask_for_is_defined() {
         job.task.set(&job.policy, "task_type", "sql").unwrap();
         assert_eq!(job.day(&[], false), 0);
     }
+}
+
+/// Averages of five minutes of ten metrics, and the largest values of seven days of four of them.
+const MAXIMA: &str = r#"{"version": 1, "metrics": {
+    "cpu": {"per": "task_manager"}, "heap_used": {"unit": "B", "per": "task_manager"}, "heap_max": {"unit": "B", "per": "task_manager"},
+    "gc_count": {"kind": "counter", "unit": "count", "per": "task_manager"}, "gc_time": {"kind": "counter", "unit": "ms", "per": "task_manager"},
+    "busy": {"unit": "ms/s", "per": "subtask"}, "back_pressured": {"unit": "ms/s", "per": "subtask"},
+    "records_in": {"kind": "counter", "unit": "records", "per": "subtask"}, "pending": {"unit": "records", "per": "subtask"},
+    "source_records": {"kind": "counter", "unit": "records", "per": "subtask"}
+}, "rules": [{"name": "all", "when": "max(avg(cpu[5m])) > 90% && max(avg(heap_used[5m]) / avg(heap_max[5m])) > 90% && max(rate(gc_count[5m])) > 1/s && max(rate(gc_time[5m])) > 10% && max(avg(busy[5m])) > 90% && max(avg(back_pressured[5m])) > 10% && sum(rate(records_in[5m])) > 1/s && sum(avg(pending[5m])) > 1 && sum(rate(source_records[5m])) > 1/s && max(max(cpu[7d across marks])) > 90% && max(max(heap_used[7d across marks])) > 1GB && max(max(busy[7d across marks])) > 90% && max(max(pending[7d across marks])) > 100", "then": {"parallelism": "parallelism + 1"}}]}"#;
+
+#[test]
+fn a_task_with_maxima_of_a_week_takes_no_more_than_it_may() {
+    let mut job = Job::new(MAXIMA, &KNOWN, false, false);
+    for scrape in 0..8 * 5760 {
+        job.scrape(&[]);
+        if scrape % 240 == 0 {
+            job.look(LookKind::Long);
+        }
+    }
+    let mut twin = None;
+    let held = bytes(|| twin = Some(job.task.clone()));
+    let task = held + size_of::<Task>() as i64;
+    assert!(task < 8400, "{task}");
+    let (windows, estimate) = (job.task.windows().bytes(), job.policy.plan().bytes_per_task(2));
+    assert!(windows <= estimate, "{windows} {estimate}");
+    // Unlike its clone the task itself has room for more of this and that; not much.
+    let own = -bytes(|| job.task = twin.take().unwrap());
+    assert!((held..held + 400).contains(&own), "{own} {held}");
 }

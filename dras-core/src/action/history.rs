@@ -1,7 +1,5 @@
 //! What was instructed, what became of it, and what somebody else did: all that guards look back at.
 
-use std::collections::VecDeque;
-
 use serde::{Deserialize, Serialize};
 
 use crate::resources::Resource;
@@ -158,8 +156,8 @@ pub struct Recommendations {
 pub struct History {
     /// How often resources changed, or were tried to: part of every key.
     pub(crate) generation: u64,
-    pub(crate) records: VecDeque<Record>,
-    pub(crate) pending: Option<Pending>,
+    pub(crate) records: Vec<Record>,
+    pub(crate) pending: Option<Box<Pending>>,
     pub(crate) effects: Vec<Effect>,
     pub(crate) ran_out: Vec<RanOut>,
     pub(crate) recommendations: Vec<Recommendations>,
@@ -221,7 +219,7 @@ impl History {
 
     /// The instruction that nobody has reported on.
     pub fn pending(&self) -> Option<&Pending> {
-        self.pending.as_ref()
+        self.pending.as_deref()
     }
 
     /// What applied actions were to bring, and have brought.
@@ -261,6 +259,10 @@ impl History {
             .iter()
             .rposition(|r| r.at <= record.at)
             .map_or(0, |i| i + 1);
+        if self.records.len() == self.records.capacity() {
+            // Most tasks have few.
+            self.records.reserve_exact(1 + self.records.len() / 4);
+        }
         self.records.insert(place, record);
     }
 
@@ -277,7 +279,7 @@ impl History {
             rules: pending.rules.clone(),
             entries: pending.entries.clone(),
         });
-        self.pending = Some(pending);
+        self.pending = Some(Box::new(pending));
     }
 
     /// The instruction with this key, if it can be reported on; `None` where the same was reported before.

@@ -100,8 +100,8 @@ impl From<String> for AttributeValue {
 
 impl Task {
     /// What an attribute is, in seconds, bytes or plain numbers; `None` where it is not set, or the handle is of another policy.
-    pub fn attribute(&self, id: AttributeId) -> Option<&AttributeValue> {
-        self.values.get(id.0.index())?.as_ref()
+    pub fn attribute(&self, id: AttributeId) -> Option<AttributeValue> {
+        self.value(id.0.index()).map(AttributeValue::from)
     }
 
     /// Sets several attributes by name, all or none; `None` makes one undefined again.

@@ -5,6 +5,7 @@ use super::decision::{Decision, LookKind, RuleStatus};
 use super::evaluation::Evaluation;
 use super::policy::{CompiledRule, Inner, Policy};
 use super::task::{RuleProgress, Task, TaskError};
+use super::values::Stamp;
 use crate::action::Adopted;
 use crate::lang::Look;
 use crate::metrics::{Mark, TimeWentBack};
@@ -234,14 +235,19 @@ fn step(
     now: Millis,
 ) -> RuleStatus {
     let hold = rule.info.hold;
-    if progress.last_look.is_some_and(|last| now - last > apart.max(hold)) {
+    let stamp = Stamp::at(now);
+    if progress
+        .last_look
+        .is_some_and(|last| now - last.millis() > apart.max(hold))
+    {
         *progress = RuleProgress::default();
     }
-    progress.last_look = Some(now);
+    progress.last_look = stamp;
     match condition {
         Ok(true) => {
             progress.unknown_since = None;
-            let since = *progress.since.get_or_insert(now);
+            progress.since = progress.since.or(stamp);
+            let since = progress.since.map_or(now, Stamp::millis);
             if now - since >= hold {
                 RuleStatus::Fired { since }
             } else {
@@ -257,7 +263,8 @@ fn step(
             RuleStatus::NotMet
         }
         Err(reason) => {
-            let unknown_since = *progress.unknown_since.get_or_insert(now);
+            progress.unknown_since = progress.unknown_since.or(stamp);
+            let unknown_since = progress.unknown_since.map_or(now, Stamp::millis);
             if now - unknown_since > UNKNOWN_KEEPS.max(hold / 4) {
                 progress.since = None;
             }

@@ -231,7 +231,7 @@ impl Decision {
     /// let full = decide(&policy, &mut task, now)?;
     /// assert!(lean.states().eq(full.states()));
     ///
-    /// let seen = |decision: &Decision| decision.report().inputs.iter().map(|i| i.input.clone()).collect::<Vec<_>>();
+    /// let seen = |decision: &Decision| decision.report().inputs.iter().map(|i| i.text.clone()).collect::<Vec<_>>();
     /// assert_eq!(seen(&full), ["avg(cpu[5m])", "avg(lag[1h])"]);
     /// assert_eq!(seen(&lean), ["avg(cpu[5m])"]);
     /// # Ok::<(), Box<dyn std::error::Error>>(())

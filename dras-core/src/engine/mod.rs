@@ -27,6 +27,7 @@ mod reading;
 mod report;
 mod state;
 mod task;
+mod values;
 
 pub use assignment::{Assigned, Assigner, UndefinedAssignment};
 pub use attributes::{Attribute, AttributeId, AttributeValue};

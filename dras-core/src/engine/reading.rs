@@ -1,9 +1,9 @@
 //! Reading the answers of Prometheus and Flink into a task, and the queries that ask for them.
 
-use super::attributes::AttributeValue;
 use super::decision::LookKind;
 use super::policy::Policy;
 use super::task::{Task, TaskError};
+use super::values::Value;
 use crate::metrics::sources::{
     PrometheusAnswer, RangeQuery, RenderError, SourceError, SourceLimits, flink, instance_of, prometheus,
 };
@@ -158,23 +158,19 @@ impl Task {
     pub fn queries_for(&self, policy: &Policy, now: Millis, kind: LookKind) -> Result<Vec<RangeQuery>, ReadError> {
         self.check(policy)?;
         let inner = policy.inner();
-        let lookup = |name: &str| {
-            let attribute = policy.attribute(name).and_then(|id| self.values[id.0.index()].as_ref());
-            match attribute {
-                Some(AttributeValue::Text(text)) => Some(text.as_str()),
-                _ => self.labels.get(name).map(String::as_str),
-            }
+        let lookup = |name: &str| match policy.attribute(name).and_then(|id| self.value(id.0.index())) {
+            Some(Value::Text(text)) => Some(text),
+            _ => self.label(name),
         };
+        let labels = self.labels();
         let mut queries = Vec::new();
         let asked = |metric: &MetricId| kind == LookKind::Long || inner.urgent_metrics.contains(metric);
         for (metric, template) in inner.queries.iter().filter(|q| asked(q.0)) {
             let spec = inner.plan.catalogue().spec(*metric);
-            let promql = template
-                .render(&lookup, &self.labels)
-                .map_err(|error| ReadError::Render {
-                    metric: spec.name.clone(),
-                    error,
-                })?;
+            let promql = template.render(&lookup, &labels).map_err(|error| ReadError::Render {
+                metric: spec.name.clone(),
+                error,
+            })?;
             let step = spec.interval.max(1);
             let reach = inner.plan.retention(*metric).max(spec.staleness).saturating_add(step);
             let newest = self.windows.newest(&inner.plan, *metric);

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::attributes::AttributeValue;
 use super::policy::Policy;
 use super::task::{RuleProgress, Task, TaskError};
+use super::values::Stamp;
 use crate::action::History;
 use crate::metrics::{self, Windows};
 use crate::resources::memory::{FlinkProcess, MemoryConfig};
@@ -64,7 +65,7 @@ struct Held {
 impl State {
     fn of(policy: &Policy, task: &Task) -> State {
         let inner = policy.inner();
-        let attributes = inner.attributes.iter().zip(&task.values);
+        let attributes = inner.attributes.iter().enumerate();
         let entries = |process| {
             let config = task.memory(process)?;
             Some(config.entries().into_iter().map(|(k, v)| (k.to_owned(), v)).collect())
@@ -73,19 +74,13 @@ impl State {
             id: task.id().to_owned(),
             // What follows from other state is made again of it.
             attributes: attributes
-                .filter(|(attribute, _)| !attribute.derived)
-                .filter_map(|(attribute, value)| {
-                    let ty = attribute.ty.describe();
-                    Some((
-                        attribute.name.clone(),
-                        Given {
-                            value: value.clone()?,
-                            ty,
-                        },
-                    ))
+                .filter(|(_, attribute)| !attribute.derived)
+                .filter_map(|(index, attribute)| {
+                    let (value, ty) = (task.value(index)?.into(), attribute.ty.describe());
+                    Some((attribute.name.clone(), Given { value, ty }))
                 })
                 .collect(),
-            labels: task.labels.clone(),
+            labels: task.labels(),
             rules: inner
                 .rules
                 .iter()
@@ -93,9 +88,9 @@ impl State {
                 .map(|(rule, progress)| {
                     let held = Held {
                         condition: rule.condition,
-                        since: progress.since,
-                        unknown_since: progress.unknown_since,
-                        last_look: progress.last_look,
+                        since: progress.since.map(Stamp::millis),
+                        unknown_since: progress.unknown_since.map(Stamp::millis),
+                        last_look: progress.last_look.map(Stamp::millis),
                     };
                     (rule.info.name.clone(), held)
                 })
@@ -125,7 +120,7 @@ impl State {
                 (same && finite && !attribute.derived).then_some(id)
             });
             match fits {
-                Some(id) => task.values[id.0.index()] = Some(value),
+                Some(id) => task.set_value(id.0.index(), value),
                 None => carried.attributes_dropped.push(name),
             }
         }
@@ -136,9 +131,9 @@ impl State {
             match self.rules.get(&rule.info.name) {
                 Some(held) if held.condition == rule.condition => {
                     *progress = RuleProgress {
-                        since: held.since,
-                        unknown_since: held.unknown_since,
-                        last_look: held.last_look,
+                        since: held.since.and_then(Stamp::at),
+                        unknown_since: held.unknown_since.and_then(Stamp::at),
+                        last_look: held.last_look.and_then(Stamp::at),
                     };
                 }
                 Some(_) => carried.rules_begun_anew.push(rule.info.name.clone()),
@@ -148,8 +143,8 @@ impl State {
         let config = |process, entries: Option<Vec<(String, String)>>| {
             entries.map(|e| MemoryConfig::from_entries(process, e)).transpose()
         };
-        task.manager_memory = config(FlinkProcess::TaskManager, self.task_manager)?;
-        task.job_manager_memory = config(FlinkProcess::JobManager, self.job_manager)?;
+        task.manager_memory = config(FlinkProcess::TaskManager, self.task_manager)?.map(Box::new);
+        task.job_manager_memory = config(FlinkProcess::JobManager, self.job_manager)?.map(Box::new);
         task.derive_memory(policy);
         task.windows = windows;
         task.history = history;
@@ -220,7 +215,10 @@ impl Task {
                 .attribute(&attribute.name)
                 .filter(|id| live.attributes()[id.0.index()].ty == attribute.ty);
             if let Some(id) = same {
-                self.values[index].clone_from(&task.values[id.0.index()]);
+                match task.value(id.0.index()) {
+                    Some(value) => self.set_value(index, value.into()),
+                    None => self.values.unset(index),
+                }
             }
         }
         self.manager_memory.clone_from(&task.manager_memory);

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use super::attributes::{AttributeId, AttributeValue};
 use super::policy::{Inner, Policy};
+use super::values::{AttributeValues, Stamp, Value};
 use crate::action::{FeedbackError, History, Resource};
 use crate::lang::{Row, VariableId};
 use crate::metrics::{Accepted, IngestCounters, IngestError, InstanceId, Mark, MetricId, Windows};
@@ -48,15 +49,16 @@ const REPEATS_OVER: Millis = 86_400_000;
 /// ```
 #[derive(Debug, Clone)]
 pub struct Task {
-    id: String,
+    id: Box<str>,
     policy: u64,
-    pub(crate) values: Vec<Option<AttributeValue>>,
-    pub(crate) labels: BTreeMap<String, String>,
+    pub(crate) values: AttributeValues,
+    /// By name.
+    labels: Box<[(Box<str>, Box<str>)]>,
     pub(crate) windows: Windows,
-    pub(crate) rules: Vec<RuleProgress>,
+    pub(crate) rules: Box<[RuleProgress]>,
     pub(crate) history: History,
-    pub(crate) manager_memory: Option<MemoryConfig>,
-    pub(crate) job_manager_memory: Option<MemoryConfig>,
+    pub(crate) manager_memory: Option<Box<MemoryConfig>>,
+    pub(crate) job_manager_memory: Option<Box<MemoryConfig>>,
     pub(crate) first_seen: Option<Millis>,
     pub(crate) last_look: Option<Millis>,
     pub(crate) last_long: Option<Millis>,
@@ -66,11 +68,11 @@ pub struct Task {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(crate) struct RuleProgress {
     /// The first look of an unbroken run at which the condition was true.
-    pub(crate) since: Option<Millis>,
+    pub(crate) since: Option<Stamp>,
     /// The first look of a stretch in which it was undefined.
-    pub(crate) unknown_since: Option<Millis>,
+    pub(crate) unknown_since: Option<Stamp>,
     /// The last look at which the rule was looked at.
-    pub(crate) last_look: Option<Millis>,
+    pub(crate) last_look: Option<Stamp>,
 }
 
 /// Why something cannot be said of a task. Nothing was changed.
@@ -175,17 +177,17 @@ impl Task {
     pub fn new(policy: &Policy, id: &str) -> Result<Task, TaskError> {
         check_length("task id", id)?;
         let inner = policy.inner();
-        let mut values = vec![None; inner.attributes.len()];
+        let mut values = AttributeValues::new(inner.attributes.len());
         if let Some(task_id) = inner.known.task_id {
-            values[task_id.index()] = Some(AttributeValue::from(id));
+            values.set(task_id.index(), id.into(), id);
         }
         Ok(Task {
-            id: id.to_owned(),
+            id: id.into(),
             policy: policy.fingerprint(),
             values,
-            labels: BTreeMap::new(),
+            labels: Box::default(),
             windows: Windows::new(&inner.plan),
-            rules: vec![RuleProgress::default(); inner.rules.len()],
+            rules: vec![RuleProgress::default(); inner.rules.len()].into(),
             history: History::default(),
             manager_memory: None,
             job_manager_memory: None,
@@ -262,8 +264,18 @@ impl Task {
             }
             truth @ AttributeValue::Bool(_) => truth,
         };
-        self.values[id.0.index()] = Some(value);
+        self.values.set(id.0.index(), value, &self.id);
         Ok(())
+    }
+
+    /// The value of an attribute, in seconds, bytes or plain numbers; `None` where it is not set.
+    pub(crate) fn value(&self, attribute: usize) -> Option<Value<'_>> {
+        self.values.get(attribute, &self.id)
+    }
+
+    /// Sets an attribute to a value of its type, in seconds, bytes or plain numbers.
+    pub(crate) fn set_value(&mut self, attribute: usize, value: AttributeValue) {
+        self.values.set(attribute, value, &self.id);
     }
 
     /// Takes the Flink configuration that the task runs with: `taskmanager.memory.*`, `jobmanager.memory.*` and `taskmanager.numberOfTaskSlots`;
@@ -317,13 +329,13 @@ impl Task {
             None => None,
         };
         if let (Some(id), Some(slots)) = (policy.inner().known.slots_per_task_manager, slots) {
-            self.values[id.index()] = Some(AttributeValue::Number(f64::from(slots)));
+            self.values.set_number(id.index(), f64::from(slots));
         }
         if task_manager.is_some() {
-            self.manager_memory = task_manager;
+            self.manager_memory = task_manager.map(Box::new);
         }
         if job_manager.is_some() {
-            self.job_manager_memory = job_manager;
+            self.job_manager_memory = job_manager.map(Box::new);
         }
         self.derive_memory(policy);
         Ok(())
@@ -332,8 +344,8 @@ impl Task {
     /// The memory configuration of a process, where it is known.
     pub fn memory(&self, process: FlinkProcess) -> Option<&MemoryConfig> {
         match process {
-            FlinkProcess::TaskManager => self.manager_memory.as_ref(),
-            FlinkProcess::JobManager => self.job_manager_memory.as_ref(),
+            FlinkProcess::TaskManager => self.manager_memory.as_deref(),
+            FlinkProcess::JobManager => self.job_manager_memory.as_deref(),
         }
     }
 
@@ -345,8 +357,8 @@ impl Task {
                 continue;
             };
             let mut set = |id: Option<VariableId>, bytes: u64| {
-                if let Some(slot) = id.and_then(|id| self.values.get_mut(id.index())) {
-                    *slot = Some(AttributeValue::Number(bytes as f64));
+                if let Some(id) = id {
+                    self.values.set_number(id.index(), bytes as f64);
                 }
             };
             for resource in Resource::ALL.into_iter().filter(|r| r.process() == Some(process)) {
@@ -385,8 +397,8 @@ impl Task {
             // Flink's model gave these entries; what it cannot read it would not have given.
             if let Ok(config) = MemoryConfig::from_entries(process, old.chain(new)) {
                 match process {
-                    FlinkProcess::TaskManager => self.manager_memory = Some(config),
-                    FlinkProcess::JobManager => self.job_manager_memory = Some(config),
+                    FlinkProcess::TaskManager => self.manager_memory = Some(Box::new(config)),
+                    FlinkProcess::JobManager => self.job_manager_memory = Some(Box::new(config)),
                 }
             }
         }
@@ -396,7 +408,7 @@ impl Task {
                 .process()
                 .is_some_and(|process| self.memory(process).is_some());
             if let Some(id) = inner.known.resources[step.resource as usize].filter(|_| !known) {
-                self.values[id.index()] = Some(AttributeValue::Number(step.to));
+                self.values.set_number(id.index(), step.to);
             }
         }
         self.derive_memory(policy);
@@ -451,9 +463,7 @@ impl Task {
     /// The task belongs to another policy.
     pub fn unset(&mut self, policy: &Policy, id: AttributeId) -> Result<(), TaskError> {
         self.check(policy)?;
-        if let Some(value) = self.values.get_mut(id.0.index()) {
-            *value = None;
-        }
+        self.values.unset(id.0.index());
         Ok(())
     }
 
@@ -464,11 +474,30 @@ impl Task {
     pub fn set_label(&mut self, name: &str, value: &str) -> Result<(), TaskError> {
         check_length("label name", name)?;
         check_length("label value", value)?;
-        if self.labels.len() >= MAX_LABELS && !self.labels.contains_key(name) {
-            return Err(TaskError::TooManyLabels { limit: MAX_LABELS });
+        match self.labels.binary_search_by(|label| (*label.0).cmp(name)) {
+            Ok(at) => self.labels[at].1 = value.into(),
+            Err(_) if self.labels.len() >= MAX_LABELS => return Err(TaskError::TooManyLabels { limit: MAX_LABELS }),
+            Err(at) => {
+                let mut labels = std::mem::take(&mut self.labels).into_vec();
+                labels.insert(at, (name.into(), value.into()));
+                self.labels = labels.into();
+            }
         }
-        self.labels.insert(name.to_owned(), value.to_owned());
         Ok(())
+    }
+
+    /// Its labels, by name.
+    pub(crate) fn labels(&self) -> BTreeMap<String, String> {
+        let labels = self.labels.iter();
+        labels
+            .map(|(name, value)| (name.to_string(), value.to_string()))
+            .collect()
+    }
+
+    /// The value of a label.
+    pub(crate) fn label(&self, name: &str) -> Option<&str> {
+        let at = self.labels.binary_search_by(|label| (*label.0).cmp(name)).ok()?;
+        Some(&self.labels[at].1)
     }
 
     /// The handle of an instance: a TaskManager, a subtask, or with the empty name the task itself. It is made where it is new, and freed
@@ -607,9 +636,9 @@ impl Task {
 
     /// The number that an attribute is, if it is set.
     pub(crate) fn number(&self, id: Option<VariableId>) -> Option<f64> {
-        match self.values.get(id?.index())? {
-            Some(AttributeValue::Number(x)) => Some(*x),
-            _ => None,
+        match self.value(id?.index())? {
+            Value::Number(x) => Some(x),
+            Value::Bool(_) | Value::Text(_) => None,
         }
     }
 
@@ -618,10 +647,10 @@ impl Task {
         let inner = policy.inner();
         let known = &inner.known;
         for &id in &inner.read {
-            match &self.values[id.index()] {
-                Some(AttributeValue::Number(x)) => row.set_number(id, *x),
-                Some(AttributeValue::Bool(b)) => row.set_bool(id, *b),
-                Some(AttributeValue::Text(text)) => row.set_text(id, text),
+            match self.value(id.index()) {
+                Some(Value::Number(x)) => row.set_number(id, x),
+                Some(Value::Bool(b)) => row.set_bool(id, b),
+                Some(Value::Text(text)) => row.set_text(id, text),
                 None => {
                     let mark = if Some(id) == known.uptime {
                         Mark::Restart

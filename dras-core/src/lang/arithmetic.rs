@@ -76,6 +76,16 @@ impl Fn1 {
         }
     }
 
+    /// The same, bit for bit, for one number at a time.
+    #[inline(always)]
+    pub(crate) fn apply_to_one(self, x: f64) -> f64 {
+        match self {
+            Fn1::Ceil => ceil(x),
+            Fn1::Floor => -ceil(-x),
+            _ => self.apply(x),
+        }
+    }
+
     /// Whether the result can be finite although the operand is not.
     pub(crate) const fn hides(self) -> [bool; 1] {
         [matches!(self, Fn1::Exp | Fn1::Sign)]
@@ -192,6 +202,25 @@ impl Fn3 {
     }
 }
 
+/// `x.ceil()`. Where x86-64 has no instruction for it, as far as the compiler may know, that would be a call with jumps that depend on the number;
+/// this has none. Over columns the instruction set is known.
+#[inline(always)]
+fn ceil(x: f64) -> f64 {
+    // From here on there are only whole numbers.
+    const WHOLE: f64 = 4_503_599_627_370_496.0;
+    if cfg!(any(not(target_arch = "x86_64"), target_feature = "sse4.1")) {
+        return x.ceil();
+    }
+    if x.abs() < WHOLE {
+        let near = (x.abs() + WHOLE - WHOLE).copysign(x);
+        let up = u64::from(near < x).wrapping_neg() & 1.0_f64.to_bits();
+        // Zero has the sign of the number.
+        (near + f64::from_bits(up)).copysign(x)
+    } else {
+        x
+    }
+}
+
 /// The next whole number, where a value within one part in 10⁹ above a whole number counts as that number: `3 × 0.8 / 0.8` is
 /// 3.0000000000000004 in binary floating point and must not cost a fourth slot.
 pub(crate) fn ceil_without_noise(x: f64) -> f64 {
@@ -212,6 +241,37 @@ mod tests {
         }
         assert_eq!(Fn3::ScaleTo.apply(3.0, 0.9, 0.6), 5.0);
         assert_eq!(Fn3::ScaleTo.apply(4.0, 0.9, 0.6), 6.0);
+    }
+
+    #[test]
+    fn one_number_is_rounded_as_many_are() {
+        let mut numbers = vec![0.0, f64::MIN_POSITIVE, f64::from_bits(1), f64::MAX, f64::INFINITY];
+        for exponent in -1074..1024 {
+            let power = 2_f64.powi(exponent);
+            for factor in [1.0, 1.25, 1.5, 1.75] {
+                numbers.push(power * factor);
+            }
+        }
+        for whole in [
+            1.0,
+            2.0,
+            3.0,
+            10.0,
+            1e6,
+            4_503_599_627_370_495.0,
+            4_503_599_627_370_496.0,
+            9e15,
+        ] {
+            for x in [whole - 0.5_f64, whole, whole + 0.5] {
+                numbers.extend([x.next_down(), x, x.next_up()]);
+            }
+        }
+        for x in numbers.into_iter().flat_map(|x| [x, -x]) {
+            for f in [Fn1::Ceil, Fn1::Floor] {
+                assert_eq!(f.apply_to_one(x).to_bits(), f.apply(x).to_bits(), "{f:?} of {x:e}");
+            }
+        }
+        assert!(Fn1::Ceil.apply_to_one(f64::NAN).is_nan() && Fn1::Floor.apply_to_one(f64::NAN).is_nan());
     }
 
     #[test]

@@ -7,6 +7,7 @@ use super::explain::Explanation;
 use super::graph::{Input, VariableId};
 use super::inputs::Look;
 use super::limits::Limits;
+use super::program::Output;
 use super::row::Row;
 use super::scope::Scope;
 use super::types::{Type, Value};
@@ -126,14 +127,14 @@ impl Expression {
     /// Its value. Numbers are in seconds, bytes or plain numbers, as [`ty`](Self::ty) says. It cannot fail: what is not known is undefined, with
     /// the reason.
     pub fn evaluate<'t>(&'t self, row: &mut Row<'t>) -> Value<'t> {
-        let program = &self.compiled.program;
-        if program.run(&self.compiled.graph, row) {
-            if let Some(b) = program.bool(row, 0) {
-                return Value::Bool(b);
-            }
-            if let Some(x) = program.number(row, 0) {
-                return Value::Number(x);
-            }
+        let Compiled { program, graph, .. } = &self.compiled;
+        let value = match program.output(0).1 {
+            Output::Number(_) => program.only_number(graph, row).map(Value::Number),
+            Output::Bool(_) | Output::KnownBool(_) => program.only_bool(graph, row).map(Value::Bool),
+            Output::Exact => None,
+        };
+        if let Some(value) = value {
+            return value;
         }
         let mut room = std::mem::take(&mut row.exact);
         let value = self.exact(row, &mut room);
@@ -147,10 +148,7 @@ impl Expression {
     /// Why it is undefined. An expression that is no condition is never defined here: see [`ty`](Self::ty).
     #[inline]
     pub fn condition(&self, row: &mut Row<'_>) -> Result<bool, Undefined> {
-        let program = &self.compiled.program;
-        if program.run(&self.compiled.graph, row)
-            && let Some(b) = program.bool(row, 0)
-        {
+        if let Some(b) = self.compiled.program.only_bool(&self.compiled.graph, row) {
             return Ok(b);
         }
         self.exact_answer(row, |value| match value {
@@ -166,10 +164,7 @@ impl Expression {
     /// Why it is undefined. An expression that is no number is never defined here: see [`ty`](Self::ty).
     #[inline]
     pub fn number(&self, row: &mut Row<'_>) -> Result<f64, Undefined> {
-        let program = &self.compiled.program;
-        if program.run(&self.compiled.graph, row)
-            && let Some(x) = program.number(row, 0)
-        {
+        if let Some(x) = self.compiled.program.only_number(&self.compiled.graph, row) {
             return Ok(x);
         }
         self.exact_answer(row, |value| match value {

@@ -11,8 +11,22 @@ const ABSENT: u64 = 0x7ff8_6472_6173_0001;
 /// The cell of a metric that was asked for and had no value.
 const NOT_AVAILABLE: u64 = 0x7ff8_6472_6173_0002;
 
-/// A block of which more than one in so many rows is free slides its rows to the front rather than grow.
-pub(super) const ROOM: usize = 8;
+/// How many rows a block has room for that is to hold this many: some more, so that rows slide to the front and old ones go only every so often.
+pub(super) fn room_for(rows: usize) -> usize {
+    rows + (rows / 8).max(1) + 1
+}
+
+/// From how many rows on old ones go before a new one comes. Samples at the declared interval never make a block larger: there are either so many
+/// rows, or so many are free that the rest slide to the front.
+pub(super) fn crowd(capacity: usize) -> usize {
+    capacity - least_free(capacity)
+}
+
+/// A block of which more rows than this are free slides the others to the front rather than grow; were it one row at a time, large blocks would
+/// do nothing else.
+fn least_free(capacity: usize) -> usize {
+    capacity / 256
+}
 
 /// Whether a cell holds a value (which may be NaN).
 pub(super) fn is_value(cell: f64) -> bool {
@@ -95,11 +109,11 @@ pub(super) enum Put {
 /// The rows of one instance and one group of metrics.
 #[derive(Debug, Clone)]
 pub(super) struct Block {
-    times: Vec<Millis>,
+    times: Box<[Millis]>,
     /// One column after the other, each as long as `times`.
-    cells: Vec<f64>,
-    start: usize,
-    len: usize,
+    cells: Box<[f64]>,
+    start: u32,
+    len: u32,
     /// The longest distance of two rows that is no gap.
     max_gap: Millis,
     /// Every row that comes more than `max_gap` after the one before it is at this time or earlier.
@@ -110,8 +124,8 @@ pub(super) struct Block {
 impl Block {
     pub(super) fn new(columns: usize, capacity: usize, max_gap: Millis) -> Block {
         Block {
-            times: vec![0; capacity],
-            cells: vec![0.0; capacity * columns],
+            times: vec![0; capacity].into(),
+            cells: vec![0.0; capacity * columns].into(),
             start: 0,
             len: 0,
             max_gap,
@@ -128,11 +142,10 @@ impl Block {
         max_gap: Millis,
     ) -> Block {
         let len = times.len();
-        // As in a block that has grown, there is room for some more.
-        let capacity = capacity.max(len + len / 4);
+        let capacity = if len <= capacity { capacity } else { larger(len) };
         let mut block = Block::new(columns.len(), capacity, max_gap);
         block.times[..len].copy_from_slice(times);
-        block.len = len;
+        block.len = len as u32;
         block.gaps_upto = times
             .windows(2)
             .rfind(|t| t[1].saturating_sub(t[0]) > max_gap)
@@ -158,18 +171,27 @@ impl Block {
     }
 
     pub(super) fn len(&self) -> usize {
-        self.len
+        self.len as usize
+    }
+
+    fn start(&self) -> usize {
+        self.start as usize
+    }
+
+    /// The rows among those that there is room for.
+    fn rows(&self) -> std::ops::Range<usize> {
+        self.start()..self.start() + self.len()
     }
 
     /// The times of all rows, rising.
     pub(super) fn times(&self) -> &[Millis] {
-        &self.times[self.start..self.start + self.len]
+        &self.times[self.rows()]
     }
 
     /// The cells of one column, in the order of [`times`](Block::times).
     pub(super) fn cells(&self, column: usize) -> &[f64] {
-        let first = column * self.times.len() + self.start;
-        &self.cells[first..first + self.len]
+        let first = column * self.times.len() + self.start();
+        &self.cells[first..first + self.len()]
     }
 
     /// Whether every row has a value in this column.
@@ -226,11 +248,12 @@ impl Block {
     /// where the new one would be refused. It depends on the rows alone, not on where they lie: what is kept must not depend on how it
     /// came here, say out of a snapshot.
     pub(super) fn is_crowded(&self, rows: usize, max_rows: usize, edge: Millis) -> bool {
-        self.len >= max_rows || (self.len >= rows && self.times().get(self.len / 16).is_some_and(|t| *t <= edge))
+        let len = self.len();
+        len >= max_rows || (len >= rows && self.times().get(len / 16).is_some_and(|t| *t <= edge))
     }
 
     fn is_at_end(&self) -> bool {
-        self.start + self.len == self.times.len()
+        self.rows().end == self.times.len()
     }
 
     /// Puts one sample into its row. `near` is the row of the sample before it, or any other, and becomes that of this one: samples in time
@@ -250,7 +273,7 @@ impl Block {
                 let rows = self.upto(t);
                 if rows > 0 && self.times()[rows - 1] == t {
                     rows - 1
-                } else if self.len < max_rows {
+                } else if self.len() < max_rows {
                     self.insert(rows, t, max_rows);
                     rows
                 } else {
@@ -259,7 +282,7 @@ impl Block {
             }
         };
         *near = row;
-        let at = column * self.times.len() + self.start + row;
+        let at = column * self.times.len() + self.start() + row;
         let old = self.cells[at];
         let state = &mut self.columns[column];
         let (result, new) = if !is_sample(old) {
@@ -289,7 +312,7 @@ impl Block {
     /// Makes an empty row at `row`.
     fn insert(&mut self, row: usize, t: Millis, max_rows: usize) {
         // A row in between only makes a gap smaller. A row before all others may come before a gap.
-        if row == self.len {
+        if row == self.len() {
             if self
                 .times()
                 .last()
@@ -305,15 +328,17 @@ impl Block {
         {
             self.gaps_upto = self.gaps_upto.max(self.times()[0]);
         }
-        if row < self.len / 2 && self.start > 0 {
-            self.shift(self.start..self.start + row, self.start - 1);
+        if row < self.len() / 2 && self.start > 0 {
+            let start = self.start();
+            self.shift(start..start + row, start - 1);
             self.start -= 1;
         } else {
             self.make_room(max_rows);
-            self.shift(self.start + row..self.start + self.len, self.start + row + 1);
+            let at = self.start() + row;
+            self.shift(at..self.rows().end, at + 1);
         }
         self.len += 1;
-        let at = self.start + row;
+        let at = self.start() + row;
         let capacity = self.times.len();
         self.times[at] = t;
         for (i, state) in self.columns.iter_mut().enumerate() {
@@ -340,22 +365,25 @@ impl Block {
         if !self.is_at_end() {
             return;
         }
-        let capacity = self.times.len();
+        let (capacity, len) = (self.times.len(), self.len());
         // With a fifth of slack even the largest block slides only once in many rows.
         let largest = max_rows + max_rows / 4 + 1;
-        if capacity - self.len > capacity / ROOM || capacity >= largest {
-            self.shift(self.start..self.start + self.len, 0);
+        if capacity - len > least_free(capacity) || capacity >= largest {
+            // All columns in one go; what lies between them goes along.
+            let (rows, start) = (self.rows(), self.start());
+            self.times.copy_within(rows, 0);
+            self.cells.copy_within(start.., 0);
             self.start = 0;
             return;
         }
-        let larger = (capacity * 2).clamp(capacity + 1, largest.max(capacity + 1));
+        let larger = larger(capacity).min(largest.max(capacity + 1));
         let mut cells = vec![0.0; larger * self.columns.len()];
         for column in 0..self.columns.len() {
-            cells[column * larger..column * larger + self.len].copy_from_slice(self.cells(column));
+            cells[column * larger..column * larger + len].copy_from_slice(self.cells(column));
         }
         let mut times = vec![0; larger];
-        times[..self.len].copy_from_slice(self.times());
-        (self.times, self.cells, self.start) = (times, cells, 0);
+        times[..len].copy_from_slice(self.times());
+        (self.times, self.cells, self.start) = (times.into(), cells.into(), 0);
     }
 
     /// Removes the oldest rows.
@@ -366,12 +394,17 @@ impl Block {
                 self.columns[column].holes -= holes as u32;
             }
         }
-        self.start += rows;
-        self.len -= rows;
+        self.start += rows as u32;
+        self.len -= rows as u32;
         if self.len == 0 {
             self.start = 0;
         }
     }
+}
+
+/// How many rows a block that is full gets room for.
+fn larger(rows: usize) -> usize {
+    rows + rows / 4 + 2
 }
 
 /// Which of two different samples of one moment stays. The larger value does not depend on the order of arrival: a value beats NaN, and

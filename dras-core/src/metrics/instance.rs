@@ -9,16 +9,16 @@ use super::panes::Panes;
 use super::plan::{ColumnPlan, Group, Plan, Slot};
 use crate::units::Millis;
 
-/// One instance with its samples.
+/// One instance with its samples. Most instances have few of a plan's groups, windows and logs, so that each stands in a box of its own.
 #[derive(Debug, Clone)]
 pub(super) struct Instance {
     pub(super) name: Box<str>,
     /// For each group its rows, from the first sample on.
-    pub(super) blocks: Box<[Option<Block>]>,
+    pub(super) blocks: Box<[Option<Box<Block>>]>,
     /// For each pane set its panes, from the first folded sample on.
-    pub(super) panes: Box<[Option<Panes>]>,
+    pub(super) panes: Box<[Option<Box<Panes>>]>,
     /// For each event metric its log, from the first event on.
-    pub(super) logs: Box<[Option<EventLog>]>,
+    pub(super) logs: Box<[Option<Box<EventLog>>]>,
     /// When all of it was last said to have ended; [`Millis::MIN`] if never.
     pub(super) ended: Millis,
     /// `now` when it was made.
@@ -50,9 +50,9 @@ impl Instance {
 
     /// Whether it was made after `t`, or has a sample of any kind after it.
     pub(super) fn is_newer_than(&self, t: Millis) -> bool {
-        let block = |b: &Block| b.columns.iter().any(|c| c.newest > t);
-        let log = |l: &EventLog| l.all().last().is_some_and(|e| e.0 > t);
-        self.made > t || self.blocks.iter().flatten().any(block) || self.logs.iter().flatten().any(log)
+        let mut columns = self.blocks.iter().flatten().flat_map(|b| &b.columns);
+        let mut events = self.logs.iter().flatten().filter_map(|l| l.all().last());
+        self.made > t || columns.any(|c| c.newest > t) || events.any(|e| e.0 > t)
     }
 
     /// When the newest sample of one metric was, with or without a value.
@@ -80,10 +80,8 @@ impl Instance {
 
 /// What an instance takes besides its place, blocks and panes, with a name of usual length.
 pub(super) fn instance_bytes(plan: &Plan) -> usize {
-    plan.groups.len() * size_of::<Option<Block>>()
-        + plan.pane_sets.len() * size_of::<Option<Panes>>()
-        + plan.events.len() * size_of::<Option<EventLog>>()
-        + 64
+    let boxes = plan.groups.len() + plan.pane_sets.len() + plan.events.len();
+    boxes * size_of::<usize>() + plan.events.len() * size_of::<EventLog>() + 64
 }
 
 /// One instance to put samples into.
@@ -147,14 +145,14 @@ impl Into<'_> {
             return;
         }
         // A series without rows has no newest sample, so that nothing is made for one that is late.
-        let mut block = self.instance.blocks[series.group_at].get_or_insert_with(|| group.block());
+        let mut block = self.instance.blocks[series.group_at].get_or_insert_with(|| Box::new(group.block()));
         if is_late(block.columns[at].newest, t, column.max_lateness) {
             self.counters.late += 1;
             return;
         }
         if block.is_crowded(group.crowd, group.max_rows, series.edge) {
             self.evict(series.plan, series.group_at, series.now);
-            block = self.instance.blocks[series.group_at].get_or_insert_with(|| group.block());
+            block = self.instance.blocks[series.group_at].get_or_insert_with(|| Box::new(group.block()));
         }
         match block.put(at, t, value, column.duplicates, group.max_rows, near) {
             Put::Stored if is_value(value) => self.counters.accepted += 1,
@@ -167,7 +165,7 @@ impl Into<'_> {
 
     /// The rows of a group, which are made with the first sample.
     fn block(&mut self, plan: &Plan, group: usize) -> &mut Block {
-        self.instance.blocks[group].get_or_insert_with(|| plan.groups[group].block())
+        self.instance.blocks[group].get_or_insert_with(|| Box::new(plan.groups[group].block()))
     }
 
     #[cold]
@@ -273,10 +271,10 @@ fn is_late(newest: Millis, t: Millis, max_lateness: Millis) -> bool {
 }
 
 /// Folds one sample into all panes of its metric.
-fn fold(plan: &Plan, column: &ColumnPlan, panes: &mut [Option<Panes>], marks: &Marks, t: Millis, value: f64) {
+fn fold(plan: &Plan, column: &ColumnPlan, panes: &mut [Option<Box<Panes>>], marks: &Marks, t: Millis, value: f64) {
     for set in &column.panes {
         let (at, set) = (usize::from(*set), &plan.pane_sets[usize::from(*set)]);
-        let panes = panes[at].get_or_insert_with(|| Panes::new(set));
+        let panes = panes[at].get_or_insert_with(|| Box::new(Panes::new(set)));
         panes.fold(set, t, value, marks, plan.settings().warm_up);
     }
 }

@@ -16,10 +16,20 @@ pub enum Mark {
 pub const MAX_MARKS: usize = 128;
 
 /// The marks of a task, by time.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone)]
 pub(super) struct Marks {
     all: Vec<(Millis, Mark)>,
-    restarts: Vec<Millis>,
+    /// The newest restart; [`Millis::MIN`] without one.
+    restarted: Millis,
+}
+
+impl Default for Marks {
+    fn default() -> Marks {
+        Marks {
+            all: Vec::new(),
+            restarted: Millis::MIN,
+        }
+    }
 }
 
 impl Marks {
@@ -27,13 +37,15 @@ impl Marks {
         let Err(at) = self.all.binary_search(&(t, mark)) else {
             return;
         };
+        if self.all.len() == self.all.capacity() {
+            // Most tasks have few.
+            self.all.reserve_exact(2 + self.all.len() / 4);
+        }
         self.all.insert(at, (t, mark));
         if self.all.len() > MAX_MARKS {
             self.all.remove(0);
         }
-        self.restarts.clear();
-        self.restarts
-            .extend(self.all.iter().filter(|m| m.1 == Mark::Restart).map(|m| m.0));
+        self.restarted = newest_restart(&self.all).unwrap_or(Millis::MIN);
     }
 
     pub(super) fn all(&self) -> &[(Millis, Mark)] {
@@ -48,8 +60,8 @@ impl Marks {
 
     /// The newest restart before `t`: when the counter of a sample at `t` began.
     pub(super) fn restart_before(&self, t: Millis) -> Option<Millis> {
-        let marks = self.restarts.partition_point(|m| *m < t);
-        marks.checked_sub(1).map(|i| self.restarts[i])
+        let marks = self.all.partition_point(|m| m.0 < t);
+        newest_restart(&self.all[..marks])
     }
 
     /// When the counter of a sample at `t` after one at `previous` began, or `None`. A restart in the very millisecond of the sample before
@@ -65,13 +77,17 @@ impl Marks {
 
     /// Whether the task restarted between a sample at `from` and one at `to`.
     pub(super) fn restarted(&self, from: Millis, to: Millis) -> bool {
-        self.restarts.last().is_some_and(|last| *last >= from)
-            && self.start_of(Some(from), to).is_some_and(|t| t > from && t < to)
+        self.restarted >= from && self.start_of(Some(from), to).is_some_and(|t| t > from && t < to)
     }
 
     pub(super) fn bytes(&self) -> usize {
-        self.all.capacity() * size_of::<(Millis, Mark)>() + self.restarts.capacity() * size_of::<Millis>()
+        self.all.capacity() * size_of::<(Millis, Mark)>()
     }
+}
+
+/// The newest restart among marks; they seldom come without one.
+fn newest_restart(marks: &[(Millis, Mark)]) -> Option<Millis> {
+    marks.iter().rev().find(|m| m.1 == Mark::Restart).map(|m| m.0)
 }
 
 #[cfg(test)]

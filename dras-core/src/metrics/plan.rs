@@ -8,11 +8,11 @@ use std::collections::{BTreeMap, HashMap};
 
 use fearless_simd::Level;
 
-use super::block::{Block, ROOM};
+use super::block::{Block, crowd, room_for};
 use super::catalogue::{Catalogue, Duplicates, Infinite, Kind, MetricId, MetricSpec, NotANumber, Per};
 use super::kernels::{self, OfValues};
 use super::needs::{MAX_RAW_ROWS, RowsNeeded, needs_coverage, pane_width, panes_needed, rows_needed};
-use super::panes::PaneSet;
+use super::panes::{PaneSet, Panes};
 use super::parts::Passing;
 use super::query::{Aggregate, AggregateId, Reduce, Span, Test, Window};
 use super::settings::{PlanError, WindowSettings, check_aggregate, check_settings, check_spec};
@@ -114,8 +114,7 @@ pub(super) struct Group {
     pub(super) retention: Millis,
     /// Rows that a block has room for from the beginning.
     pub(super) capacity: usize,
-    /// From so many rows on old ones go before a new one comes: fewer than a block has room for from the beginning, so that samples at the declared
-    /// interval never make it larger.
+    /// From so many rows on old ones go before a new one comes.
     pub(super) crowd: usize,
     /// Rows that a block may hold.
     pub(super) max_rows: usize,
@@ -305,8 +304,7 @@ impl Plan {
         for ((interval, ..), metrics) in groups {
             let retention = metrics.iter().map(|m| needs[m.index()].retention).max().unwrap_or(0);
             let rows = (retention / interval) as usize + 2;
-            // A quarter of slack: the rows slide to the front only every so often.
-            let capacity = rows + rows / 4 + 2;
+            let capacity = room_for(rows);
             let group = self.groups.len() as u16;
             let mut columns = Vec::with_capacity(metrics.len());
             let mut max_gap = Millis::MAX;
@@ -334,7 +332,7 @@ impl Plan {
                 columns,
                 retention,
                 capacity,
-                crowd: capacity - capacity / ROOM,
+                crowd: crowd(capacity),
                 max_rows: (self.settings.max_rows as usize).max(capacity),
                 max_gap,
                 has_panes: false,
@@ -488,9 +486,9 @@ impl Plan {
     pub fn bytes_per_task(&self, instances: usize) -> usize {
         let (mut task, mut instance) = (0, 0);
         for group in &self.groups {
-            let mut bytes = Block::bytes_for(group.columns.len(), group.capacity);
+            let mut bytes = size_of::<Block>() + Block::bytes_for(group.columns.len(), group.capacity);
             for set in group.columns.iter().flat_map(|c| &c.panes) {
-                bytes += self.pane_sets[usize::from(*set)].bytes();
+                bytes += size_of::<Panes>() + self.pane_sets[usize::from(*set)].bytes();
             }
             *(if group.per == Per::Task {
                 &mut task

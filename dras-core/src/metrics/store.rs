@@ -44,8 +44,8 @@ impl Place {
 
 /// What the windows of so many instances take besides what is in these.
 pub(super) fn windows_bytes(plan: &Plan, instances: usize) -> usize {
-    // Vectors double when they grow.
-    let places = instances.next_power_of_two().max(4);
+    // As `Windows::instance` makes room.
+    let places = instances + instances / 4;
     size_of::<Windows>() + places * (size_of::<Place>() + size_of::<u32>()) + plan.events.len() * size_of::<Millis>()
 }
 
@@ -102,6 +102,12 @@ impl Windows {
             self.places[slot as usize].instance = instance;
             slot
         } else {
+            if self.places.len() == self.places.capacity() {
+                // Most tasks have few instances.
+                let more = 1 + self.places.len() / 4;
+                self.places.reserve_exact(more);
+                self.by_name.reserve_exact(more);
+            }
             self.places.push(Place {
                 instance,
                 generation: 0,
@@ -305,7 +311,7 @@ impl Windows {
             Some(slot) if t <= now.saturating_sub(plan.events[slot].retention) => counters.too_old += 1,
             Some(slot) => {
                 let short = cut(text, settings.max_event_bytes as usize);
-                let log = into.instance.logs[slot].get_or_insert_with(EventLog::default);
+                let log = into.instance.logs[slot].get_or_insert_default();
                 match log.put(t, short, settings.max_events as usize) {
                     Logged::Equal => counters.duplicates_equal += 1,
                     stored => {
@@ -455,9 +461,21 @@ impl Windows {
                     + size_of_val(&*i.blocks)
                     + size_of_val(&*i.panes)
                     + size_of_val(&*i.logs)
-                    + i.blocks.iter().flatten().map(Block::bytes).sum::<usize>()
-                    + i.panes.iter().flatten().map(Panes::bytes).sum::<usize>()
-                    + i.logs.iter().flatten().map(EventLog::bytes).sum::<usize>()
+                    + i.blocks
+                        .iter()
+                        .flatten()
+                        .map(|b| size_of::<Block>() + b.bytes())
+                        .sum::<usize>()
+                    + i.panes
+                        .iter()
+                        .flatten()
+                        .map(|p| size_of::<Panes>() + p.bytes())
+                        .sum::<usize>()
+                    + i.logs
+                        .iter()
+                        .flatten()
+                        .map(|l| size_of::<EventLog>() + l.bytes())
+                        .sum::<usize>()
             })
             .sum();
         size_of::<Windows>()

@@ -1,4 +1,4 @@
-//! Counts the allocations of a thread: for tests that say where there are none.
+//! Counts the allocations of a thread, and the bytes that it holds: for tests that say where there are none, and how many.
 
 #![allow(
     unsafe_code,
@@ -10,6 +10,11 @@ use std::cell::Cell;
 
 thread_local! {
     static ALLOCATIONS: Cell<u64> = const { Cell::new(0) };
+    static BYTES: Cell<i64> = const { Cell::new(0) };
+}
+
+fn holds(more: usize, less: usize) {
+    BYTES.set(BYTES.get() + more as i64 - less as i64);
 }
 
 struct Counting;
@@ -19,23 +24,27 @@ struct Counting;
 unsafe impl GlobalAlloc for Counting {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         ALLOCATIONS.set(ALLOCATIONS.get() + 1);
+        holds(layout.size(), 0);
         // SAFETY: as the caller promised.
         unsafe { System.alloc(layout) }
     }
 
     unsafe fn alloc_zeroed(&self, layout: Layout) -> *mut u8 {
         ALLOCATIONS.set(ALLOCATIONS.get() + 1);
+        holds(layout.size(), 0);
         // SAFETY: as the caller promised.
         unsafe { System.alloc_zeroed(layout) }
     }
 
     unsafe fn realloc(&self, at: *mut u8, layout: Layout, size: usize) -> *mut u8 {
         ALLOCATIONS.set(ALLOCATIONS.get() + 1);
+        holds(size, layout.size());
         // SAFETY: as the caller promised.
         unsafe { System.realloc(at, layout, size) }
     }
 
     unsafe fn dealloc(&self, at: *mut u8, layout: Layout) {
+        holds(0, layout.size());
         // SAFETY: as the caller promised.
         unsafe { System.dealloc(at, layout) }
     }
@@ -49,4 +58,12 @@ pub(crate) fn allocations(run: impl FnOnce()) -> u64 {
     let before = ALLOCATIONS.get();
     run();
     ALLOCATIONS.get() - before
+}
+
+/// How many bytes more this thread holds after `run` than before.
+#[allow(dead_code, reason = "not all tests that count allocations count bytes")]
+pub(crate) fn bytes(run: impl FnOnce()) -> i64 {
+    let before = BYTES.get();
+    run();
+    BYTES.get() - before
 }

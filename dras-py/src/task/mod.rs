@@ -525,7 +525,7 @@ impl Task {
         let values = self.state.with(py, |state| {
             let policy = state.policy.core();
             let known = policy.attributes().iter().filter_map(|a| {
-                let value = state.task.attribute(policy.attribute(&a.name)?)?.clone();
+                let value = state.task.attribute(policy.attribute(&a.name)?)?;
                 Some((a.name.clone(), value))
             });
             known.collect::<Vec<_>>()

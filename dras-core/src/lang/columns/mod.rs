@@ -2,11 +2,14 @@
 //!
 //! The same operations and the same atoms as for one row; a row in which something is undefined is answered by the exact evaluator, so
 //! that both give the same bits. The loops ([`kernels`]) are compiled for several instruction sets, of which the best that the machine has is
-//! taken when a column is evaluated ([`run`]); none of them rounds differently.
+//! taken when a column is evaluated ([`run`]); none of them rounds differently. Conditions of few comparisons are made in one pass ([`fused`]).
 
+mod fused;
 mod kernels;
 mod run;
 mod steps;
+#[cfg(test)]
+mod tests;
 
 use fearless_simd::{Level, dispatch};
 
@@ -89,13 +92,18 @@ impl Expression {
     /// # Errors
     /// The expression is no condition, uses texts or windows, or a column's length differs from that of `into`. `into` is unchanged then.
     pub fn conditions(&self, columns: &[Column<'_>], into: &mut [Truth]) -> Result<(), ColumnError> {
+        self.conditions_with(Level::new(), columns, into)
+    }
+
+    /// The same with an instruction set.
+    fn conditions_with(&self, level: Level, columns: &[Column<'_>], into: &mut [Truth]) -> Result<(), ColumnError> {
         if self.ty() != Type::Bool {
             return Err(ColumnError::Type {
                 is: self.ty().describe(),
             });
         }
         let mut run = Run::new(self, columns, into.len())?;
-        dispatch!(Level::new(), simd => run.conditions(simd, into));
+        dispatch!(level, simd => run.conditions(simd, into));
         Ok(())
     }
 

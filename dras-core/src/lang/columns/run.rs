@@ -3,8 +3,9 @@
 use fearless_simd::f64x8;
 use fearless_simd::prelude::*;
 
+use super::fused::Fused;
 use super::kernels::{self, Numbers, WORD, each};
-use super::steps::{Step, Steps, Term, flip};
+use super::steps::{Compare, Into, Step, Steps, Term, flip};
 use super::{Column, ColumnError, Truth};
 use crate::lang::arithmetic::{Fn1, Fn2, Fn3};
 use crate::lang::exact::Values;
@@ -84,6 +85,11 @@ impl<'a> Run<'a> {
 
     #[inline(always)]
     pub(super) fn conditions<S: Simd>(&mut self, simd: S, into: &mut [Truth]) {
+        if let Some(fused) = &self.program.column_steps().fused
+            && self.has_all()
+        {
+            return self.fused(simd, fused, into);
+        }
         let output = self.program.output(0).1;
         self.each_word(simd, into, |word, out| match output {
             Output::KnownBool(known) => out.fill(if known { Truth::True } else { Truth::False }),
@@ -102,31 +108,71 @@ impl<'a> Run<'a> {
         });
     }
 
+    /// Whether every input that is needed has a column.
+    fn has_all(&self) -> bool {
+        let mut inputs = self.inputs.iter().zip(&self.program.needed);
+        inputs.all(|(column, needed)| column.is_some() || !needed)
+    }
+
+    /// Answers the rows in one pass.
+    #[inline(always)]
+    fn fused<S: Simd>(&mut self, simd: S, fused: &Fused, into: &mut [Truth]) {
+        let whole: Vec<&[Numbers]> = self.inputs.iter().map(|column| whole_words(*column)).collect();
+        let rest: Vec<Numbers> = self
+            .inputs
+            .iter()
+            .map(|column| last_word(*column).unwrap_or(UNDEFINED))
+            .collect();
+        let rows = into.len();
+        let (words, last) = into.as_chunks_mut();
+        let mut of_rest = [[Truth::Undefined; WORD]; 1];
+        let count = usize::from(!last.is_empty());
+        let parts = [
+            (false, 0, &mut *words),
+            (true, rows - last.len(), &mut of_rest[..count]),
+        ];
+        for (is_rest, from, truths) in parts {
+            let column = |input: u32| {
+                let input = input as usize;
+                if is_rest {
+                    std::slice::from_ref(&rest[input])
+                } else {
+                    whole[input]
+                }
+            };
+            fused.run(simd, column, truths, |word, truths| {
+                let from = from + word * WORD;
+                let many = truths.len().min(rows - from);
+                self.answer_undefined(fused, from, &mut truths[..many]);
+            });
+        }
+        last.copy_from_slice(&of_rest[0][..last.len()]);
+    }
+
+    /// Answers those of some rows in which something is undefined.
+    #[cold]
+    #[inline(never)]
+    fn answer_undefined(&mut self, fused: &Fused, from: usize, truths: &mut [Truth]) {
+        for (row, truth) in (from..).zip(truths) {
+            let number = |input: u32| self.inputs[input as usize].map_or(f64::NAN, |column| column[row]);
+            let mut quotients = fused.quotients.iter().map(|(operands, _)| operands.map(number));
+            let is_defined = fused.plain.iter().all(|(input, _)| number(*input).is_finite())
+                && quotients.all(|[dividend, divisor]| divisor.is_finite() && (dividend / divisor).is_finite());
+            if !is_defined && let Some(value) = self.exact_row(row) {
+                *truth = Truth::of(&value);
+            }
+        }
+    }
+
     /// Runs the program over word after word; `write` writes what comes out, and rows in which something is undefined are answered after it.
     #[inline(always)]
     fn each_word<S: Simd, T: Answer>(&mut self, simd: S, into: &mut [T], write: impl Fn(&Word<'_>, &mut [T])) {
         let steps = self.program.column_steps();
-        // The last word may have fewer rows. They are put into columns of their own, the last of them repeated to the end of the word.
-        let last = into.len() / WORD;
-        let padded = |column: &[f64]| {
-            let mut padded = [0.0; WORD];
-            let rows = &column[last * WORD..];
-            for (row, value) in padded.iter_mut().enumerate() {
-                *value = rows[row.min(rows.len() - 1)];
-            }
-            padded
-        };
-        let has_rest = into.len() > last * WORD;
-        let rest = self.inputs.iter().map(|column| column.filter(|_| has_rest).map(padded));
-        let rest: Vec<Option<Numbers>> = rest.collect();
+        let rest: Vec<Option<Numbers>> = self.inputs.iter().map(|column| last_word(*column)).collect();
         let is_missing = |input: &u32| self.inputs[*input as usize].is_none();
+        let columns: Vec<&[Numbers]> = self.inputs.iter().map(|column| whole_words(*column)).collect();
         let mut word = Word {
-            inputs: self
-                .inputs
-                .iter()
-                .map(|column| column.map(|column| column.as_chunks().0))
-                .collect(),
-            at: 0,
+            inputs: vec![&UNDEFINED; self.inputs.len()],
             registers: (self.inputs.len()..self.program.registers())
                 .map(|register| [self.program.constant(register as u32); WORD])
                 .collect(),
@@ -134,14 +180,19 @@ impl<'a> Run<'a> {
         };
         let missing = steps.inputs.iter().any(is_missing);
         let exact = matches!(self.program.output(0).1, Output::Exact);
+        let whole = into.len() / WORD;
         for (at, out) in into.chunks_mut(WORD).enumerate() {
-            word.at = at;
-            if at == last {
-                word.inputs = rest
-                    .iter()
-                    .map(|column| column.as_ref().map(std::slice::from_ref))
-                    .collect();
-                word.at = 0;
+            if at < whole {
+                for (input, column) in word.inputs.iter_mut().zip(&columns) {
+                    // A variable without a column stays undefined.
+                    if let Some(numbers) = column.get(at) {
+                        *input = numbers;
+                    }
+                }
+            } else {
+                for (input, rest) in word.inputs.iter_mut().zip(&rest) {
+                    *input = rest.as_ref().unwrap_or(&UNDEFINED);
+                }
             }
             let defined = word.run(simd, steps);
             write(&word, out);
@@ -158,7 +209,13 @@ impl<'a> Run<'a> {
         let exact = matches!(self.program.output(0).1, Output::Exact);
         let undefined = |row: usize| {
             let mut registers = steps.inputs.iter().chain(&steps.computed);
-            exact || registers.any(|register| !word.register(*register)[row].is_finite())
+            let mut passing = steps.passing.iter();
+            exact
+                || registers.any(|register| !word.register(*register)[row].is_finite())
+                || passing.any(|op| {
+                    let [a, b, _] = op.operands.map(|register| word.register(register)[row]);
+                    !op.code.of_two(a, b).is_finite()
+                })
         };
         for (row, out) in out.iter_mut().enumerate() {
             if undefined(row)
@@ -193,14 +250,25 @@ impl<'a> Run<'a> {
 
 /// The rows of one word.
 struct Word<'a> {
-    /// By input, in words.
-    inputs: Vec<Option<&'a [Numbers]>>,
-    /// Which of them.
-    at: usize,
+    /// By input.
+    inputs: Vec<&'a Numbers>,
     /// The registers after the inputs: constants and what is computed.
     registers: Vec<Numbers>,
     /// By bit.
     bits: Vec<u64>,
+}
+
+/// The words of a column of which all rows are there.
+fn whole_words(column: Option<&[f64]>) -> &[Numbers] {
+    column.unwrap_or(&[]).as_chunks().0
+}
+
+/// The last word of a column, if it has fewer rows: the last of them is repeated to the end of the word.
+fn last_word(column: Option<&[f64]>) -> Option<Numbers> {
+    let rest = column?.as_chunks::<WORD>().1;
+    let mut padded = [*rest.last()?; WORD];
+    padded[..rest.len()].copy_from_slice(rest);
+    Some(padded)
 }
 
 /// Stands for a variable without a column.
@@ -208,27 +276,26 @@ static UNDEFINED: Numbers = [f64::NAN; WORD];
 
 /// A register: one of the inputs, or one of those after them.
 #[inline(always)]
-fn numbers<'b>(inputs: &[Option<&'b [Numbers]>], at: usize, registers: &'b [Numbers], register: u32) -> &'b Numbers {
+fn numbers<'b>(inputs: &[&'b Numbers], registers: &'b [Numbers], register: u32) -> &'b Numbers {
     let register = register as usize;
-    let found = match inputs.get(register) {
-        Some(input) => input.and_then(|words| words.get(at)),
-        None => registers.get(register - inputs.len()),
-    };
-    found.unwrap_or(&UNDEFINED)
+    match inputs.get(register) {
+        Some(input) => input,
+        None => registers.get(register - inputs.len()).unwrap_or(&UNDEFINED),
+    }
 }
 
 impl Word<'_> {
     #[inline(always)]
     fn register(&self, register: u32) -> &Numbers {
-        numbers(&self.inputs, self.at, &self.registers, register)
+        numbers(&self.inputs, &self.registers, register)
     }
 
     /// What `into` is computed from, all of which stands before it, and its place.
     #[inline(always)]
     fn split<'b>(&'b mut self, into: u32) -> (impl Fn(u32) -> &'b Numbers, &'b mut Numbers) {
         let (before, from) = self.registers.split_at_mut(into as usize - self.inputs.len());
-        let (inputs, at, before) = (&self.inputs[..], self.at, &*before);
-        (move |register| numbers(inputs, at, before, register), &mut from[0])
+        let (inputs, before) = (&self.inputs[..], &*before);
+        (move |register| numbers(inputs, before, register), &mut from[0])
     }
 
     /// Runs the program. `true`: everything that has a column is defined in all rows.
@@ -236,9 +303,7 @@ impl Word<'_> {
     fn run<S: Simd>(&mut self, simd: S, steps: &Steps) -> bool {
         let mut sum = f64x8::splat(simd, 0.0);
         for register in &steps.untested {
-            if self.inputs[*register as usize].is_some() {
-                kernels::add(simd, self.register(*register), &mut sum);
-            }
+            kernels::add(simd, self.register(*register), &mut sum);
         }
         for step in &steps.list {
             match step {
@@ -258,18 +323,50 @@ impl Word<'_> {
                     self.bits[*bit as usize] = bits;
                 }
                 Step::Term(term) => {
-                    let mut bits = self.tests(simd, term, &mut sum);
-                    for (bit, flip) in &steps.literals[term.literals.0 as usize..term.literals.1 as usize] {
-                        bits &= self.bits[*bit as usize] ^ flip;
-                    }
-                    let into = &mut self.bits[term.into as usize];
-                    *into = if term.continues { *into & bits } else { bits };
+                    let bits = self.tests(simd, term, &mut sum);
+                    self.put(steps, term.into, bits);
+                }
+                Step::Compare(compare) => {
+                    let bits = self.compare(simd, compare, &mut sum);
+                    self.put(steps, compare.into, bits ^ compare.flip);
                 }
             }
         }
-        #[expect(clippy::eq_op, reason = "zero for numbers, NaN for what is not finite")]
-        let zeros = sum - sum;
-        zeros.simd_eq(0.0).all_true()
+        kernels::is_finite(sum)
+    }
+
+    /// Writes a conjunction, or a part of one, of which the tests are made.
+    #[inline(always)]
+    fn put(&mut self, steps: &Steps, into: Into, mut bits: u64) {
+        for (bit, flip) in &steps.literals[into.literals.0 as usize..into.literals.1 as usize] {
+            bits &= self.bits[*bit as usize] ^ flip;
+        }
+        let before = &mut self.bits[into.bit as usize];
+        *before = if into.continues { *before & bits } else { bits };
+    }
+
+    /// The rows in which a result is at least its bound.
+    #[inline(always)]
+    fn compare<S: Simd>(&self, simd: S, compare: &Compare, sum: &mut f64x8<S>) -> u64 {
+        let operands = compare.operands.map(|register| self.register(register));
+        let bound = compare.bound;
+        macro_rules! choose {
+            ($($code:ident $operator:tt)*) => {
+                match compare.code {
+                    $(Code::$code => kernels::compared::<S, { Fn2::$code.hides()[1] }>(
+                        simd,
+                        operands,
+                        bound,
+                        sum,
+                        #[inline(always)]
+                        |a, b| a $operator b,
+                    ),)*
+                    // No other function is part of a comparison.
+                    _ => u64::MAX,
+                }
+            };
+        }
+        choose!(Add + Subtract - Multiply * Divide /)
     }
 
     /// The rows in which all comparisons of a term hold.
@@ -350,28 +447,18 @@ impl Answer for f64 {
     }
 }
 
-/// The truth values of eight bits.
-static TRUTHS: [[Truth; 8]; 256] = {
-    let mut truths = [[Truth::False; 8]; 256];
-    let mut at = 0;
-    while at < 256 * 8 {
-        if (at / 8) >> (at % 8) & 1 == 1 {
-            truths[at / 8][at % 8] = Truth::True;
-        }
-        at += 1;
-    }
-    truths
-};
-
 /// Writes the truth values of the rows of a word, of which the last may have fewer.
 #[inline(always)]
 fn write_truths(truths: &mut [Truth], bits: u64) {
-    let (eights, rest) = truths.as_chunks_mut::<8>();
-    let bytes = bits.to_le_bytes();
-    for (truths, byte) in eights.iter_mut().zip(bytes) {
-        *truths = TRUTHS[usize::from(byte)];
+    if let Ok(truths) = truths.try_into() {
+        kernels::write_word(truths, bits);
+        return;
     }
-    if let Some(byte) = bytes.get(eights.len()) {
-        rest.copy_from_slice(&TRUTHS[usize::from(*byte)][..rest.len()]);
+    for (row, truth) in truths.iter_mut().enumerate() {
+        *truth = if (bits >> row) & 1 == 1 {
+            Truth::True
+        } else {
+            Truth::False
+        };
     }
 }

@@ -1,6 +1,7 @@
 //! What a program does for a word of rows, as a list of steps; made once for every program that is evaluated over columns.
 
-use crate::lang::program::{NumberOp, Other, Output, Program, Stage};
+use super::fused::Fused;
+use crate::lang::program::{Code, NumberOp, Other, Output, Program, Stage};
 
 /// How many comparisons are made by one step, so that masks are seldom turned into bits.
 pub(super) const TESTS: usize = 4;
@@ -17,6 +18,10 @@ pub(in crate::lang) struct Steps {
     pub(super) untested: Vec<u32>,
     /// The registers that are computed.
     pub(super) computed: Vec<u32>,
+    /// What is computed only to be compared with a bound, and not kept.
+    pub(super) passing: Vec<NumberOp>,
+    /// The same in one pass, for programs of few comparisons.
+    pub(super) fused: Option<Fused>,
 }
 
 #[derive(Debug, Clone)]
@@ -36,6 +41,27 @@ pub(super) enum Step {
         bit: u32,
     },
     Term(Term),
+    Compare(Compare),
+}
+
+/// Where the truth values of a conjunction, or of a part of one, go.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Into {
+    pub(super) bit: u32,
+    /// Whether it goes on with what the step before wrote to the same bit.
+    pub(super) continues: bool,
+    /// Which of the literals are part of it.
+    pub(super) literals: (u32, u32),
+}
+
+/// The test of a result that nothing else needs: `code(left, right) ≥ bound`, or its opposite.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Compare {
+    pub(super) code: Code,
+    pub(super) operands: [u32; 2],
+    pub(super) bound: f64,
+    pub(super) flip: u64,
+    pub(super) into: Into,
 }
 
 /// A conjunction, or a part of one that has many comparisons.
@@ -45,13 +71,9 @@ pub(super) struct Term {
     pub(super) tests: [(u32, f64); TESTS],
     pub(super) at_least: u8,
     pub(super) below: u8,
-    /// Which of the literals.
-    pub(super) literals: (u32, u32),
     /// Whether no step before looks at some of the numbers.
     pub(super) new: bool,
-    /// Whether it goes on with what the step before wrote to the same bit.
-    pub(super) continues: bool,
-    pub(super) into: u32,
+    pub(super) into: Into,
 }
 
 impl Steps {
@@ -62,8 +84,12 @@ impl Steps {
             inputs: Vec::new(),
             untested: Vec::new(),
             computed: Vec::new(),
+            passing: Vec::new(),
+            fused: None,
         };
-        let alone = needed_alone(program);
+        let terms = terms_of(program);
+        let alone = needed_alone(program, &terms);
+        steps.passing = passing(program, |bit| alone[bit] || terms[bit] > 0);
         let mut fused = vec![None; alone.len()];
         for stage in &program.stages {
             steps.add(stage, &alone, &mut fused);
@@ -87,6 +113,11 @@ impl Steps {
                     test(*left);
                     test(*right);
                 }
+                Step::Compare(compare) => {
+                    for register in compare.operands {
+                        test(register);
+                    }
+                }
                 Step::Term(term) => {
                     let tests = &term.tests[..usize::from(term.at_least + term.below)];
                     term.new = tests.iter().fold(false, |new, (register, _)| new | test(*register));
@@ -97,6 +128,7 @@ impl Steps {
         steps.inputs = inputs.collect();
         let untested = steps.inputs.iter().copied().filter(|input| !tested[*input as usize]);
         steps.untested = untested.collect();
+        steps.fused = Fused::of(program, &steps);
         steps
     }
 
@@ -120,7 +152,11 @@ impl Steps {
                 });
             }
         }
-        self.list.extend(stage.ops.iter().copied().map(Step::Op));
+        for op in &stage.ops {
+            if !self.passing.iter().any(|passing| passing.into == op.into) {
+                self.list.push(Step::Op(*op));
+            }
+        }
         for (register, bound, bit) in stage.every_atom() {
             if alone[bit] {
                 self.term(bit as u32, &[(register, bound)], &[], &[]);
@@ -153,11 +189,43 @@ impl Steps {
         }
     }
 
-    fn term(&mut self, into: u32, mut at_least: &[(u32, f64)], mut below: &[(u32, f64)], literals: &[(u32, u64)]) {
+    fn term(&mut self, bit: u32, at_least: &[(u32, f64)], below: &[(u32, f64)], literals: &[(u32, u64)]) {
         let from = self.literals.len() as u32;
         self.literals.extend(literals);
-        let mut literals = (from, self.literals.len() as u32);
-        let mut continues = false;
+        // The literals are part of the first step.
+        let mut into = Into {
+            bit,
+            continues: false,
+            literals: (from, self.literals.len() as u32),
+        };
+        let mut next = || {
+            let first = into;
+            (into.continues, into.literals) = (true, (from, from));
+            first
+        };
+        let kept = |tests: &[(u32, f64)], flip: u64, list: &mut Vec<Step>, next: &mut dyn FnMut() -> Into| {
+            let mut kept = Vec::with_capacity(tests.len());
+            for (register, bound) in tests {
+                match self.passing.iter().find(|passing| passing.into == *register) {
+                    Some(op) => list.push(Step::Compare(Compare {
+                        code: op.code,
+                        operands: [op.operands[0], op.operands[1]],
+                        bound: *bound,
+                        flip,
+                        into: next(),
+                    })),
+                    None => kept.push((*register, *bound)),
+                }
+            }
+            kept
+        };
+        let before = self.list.len();
+        let at_least = kept(at_least, flip(false), &mut self.list, &mut next);
+        let below = kept(below, flip(true), &mut self.list, &mut next);
+        let (mut at_least, mut below) = (&at_least[..], &below[..]);
+        if self.list.len() > before && at_least.is_empty() && below.is_empty() {
+            return;
+        }
         loop {
             let a = at_least.len().min(TESTS);
             let b = below.len().min(TESTS - a);
@@ -169,15 +237,12 @@ impl Steps {
                 tests,
                 at_least: a as u8,
                 below: b as u8,
-                literals,
                 new: true,
-                continues,
-                into,
+                into: next(),
             }));
             if at_least.is_empty() && below.is_empty() {
                 return;
             }
-            (continues, literals) = (true, (from, from));
         }
     }
 }
@@ -187,14 +252,19 @@ pub(super) fn flip(negate: bool) -> u64 {
     if negate { u64::MAX } else { 0 }
 }
 
-/// The bits that are needed on their own: by outputs and choices, and by more than one term.
-fn needed_alone(program: &Program) -> Vec<bool> {
-    let mut terms = vec![0_u32; program.bits as usize];
+/// How many terms each bit is part of.
+fn terms_of(program: &Program) -> Vec<u32> {
+    let mut terms = vec![0; program.bits as usize];
     for part in program.stages.iter().flat_map(|s| &s.levels).flatten() {
         for (bit, _) in part.literals() {
             terms[bit as usize] += 1;
         }
     }
+    terms
+}
+
+/// The bits that are needed on their own: by outputs and choices, and by more than one term.
+fn needed_alone(program: &Program, terms: &[u32]) -> Vec<bool> {
     let mut alone: Vec<bool> = terms.iter().map(|terms| *terms > 1).collect();
     for other in program.stages.iter().flat_map(|s| &s.others) {
         if let Other::Select { literal, .. } = other {
@@ -205,4 +275,33 @@ fn needed_alone(program: &Program) -> Vec<bool> {
         alone[literal.bit as usize] = true;
     }
     alone
+}
+
+/// The sums, differences, products and quotients that a single comparison with a constant is all that needs.
+fn passing(program: &Program, is_needed: impl Fn(usize) -> bool) -> Vec<NumberOp> {
+    let stages = &program.stages;
+    let (mut compared, mut kept) = (vec![0_u32; program.registers()], vec![false; program.registers()]);
+    for (register, _, bit) in stages.iter().flat_map(Stage::every_atom) {
+        compared[register as usize] += 1;
+        // A comparison that nothing needs is not made; its operand must be looked at all the same.
+        kept[register as usize] |= !is_needed(bit);
+    }
+    for op in stages.iter().flat_map(|s| &s.ops) {
+        op.operands.iter().for_each(|register| kept[*register as usize] = true);
+    }
+    for pair in stages.iter().flat_map(|s| &s.pairs) {
+        (kept[pair.left as usize], kept[pair.right as usize]) = (true, true);
+    }
+    for other in stages.iter().flat_map(|s| &s.others) {
+        if let Other::Select { then, otherwise, .. } = other {
+            (kept[*then as usize], kept[*otherwise as usize]) = (true, true);
+        }
+    }
+    if let Output::Number(register) = program.output(0).1 {
+        kept[register as usize] = true;
+    }
+    let ops = stages.iter().flat_map(|s| &s.ops).copied();
+    let is_simple = |code| matches!(code, Code::Add | Code::Subtract | Code::Multiply | Code::Divide);
+    ops.filter(|op| is_simple(op.code) && compared[op.into as usize] == 1 && !kept[op.into as usize])
+        .collect()
 }

@@ -6,7 +6,9 @@ use std::sync::OnceLock;
 use super::super::graph::{Compare, Graph, GraphId, Input, Op, Place};
 use super::super::row::{NO_NUMBER, VariableSlot};
 use super::super::types::Type;
-use super::{Atoms, Code, Literal, NumberOp, Other, Output, Pair, Part, Program, Register, Single, Stage, TOGETHER};
+use super::{
+    Atoms, Code, Literal, NumberOp, Other, Output, Pair, Part, Program, Register, Single, Small, Stage, TOGETHER,
+};
 
 /// Where a node's value is while it is lowered.
 #[derive(Debug, Clone, Copy)]
@@ -498,7 +500,7 @@ impl<'g> Lowering<'g> {
             })
             .collect();
         let words = (self.bits as usize).div_ceil(64).max(1);
-        Program {
+        let mut program = Program {
             start,
             untested,
             needed,
@@ -509,13 +511,16 @@ impl<'g> Lowering<'g> {
             bits: self.bits,
             outputs,
             variables: by_variable,
+            small: None,
             column_steps: OnceLock::new(),
-        }
+        };
+        program.small = Small::of(&program);
+        program
     }
 }
 
 /// Notes which operations go on with the result of the one before.
-fn chained(drafts: impl ExactSizeIterator<Item = (Code, Register, [Register; 3])>) -> Vec<NumberOp> {
+pub(super) fn chained(drafts: impl ExactSizeIterator<Item = (Code, Register, [Register; 3])>) -> Vec<NumberOp> {
     let mut ops: Vec<NumberOp> = Vec::with_capacity(drafts.len());
     for (code, into, mut operands) in drafts {
         let last = ops.last().map(|op| op.into);

@@ -5,12 +5,16 @@
 //! or their opposites. Equal comparisons of different rules are one atom.
 //!
 //! The program assumes that everything is defined. Where an input or a result is not, the exact evaluator answers instead.
+//!
+//! Expressions of a few numbers and comparisons have a form of their own beside that ([`small`]), without the fixed costs of this one.
 
 mod lowering;
+mod small;
 
 use std::sync::OnceLock;
 
 use lowering::Lowering;
+use small::Small;
 
 use super::arithmetic::{Fn1, Fn2, Fn3};
 use super::columns::Steps;
@@ -112,6 +116,16 @@ macro_rules! define_code {
         impl From<Fn3> for Code {
             fn from(f: Fn3) -> Code {
                 match f { $(Fn3::$three => Code::$three,)* }
+            }
+        }
+
+        impl Code {
+            /// A function of two numbers; NaN for others.
+            pub(in crate::lang) fn of_two(self, a: f64, b: f64) -> f64 {
+                match self {
+                    $(Code::$two => Fn2::$two.apply(a, b),)*
+                    _ => f64::NAN,
+                }
             }
         }
 
@@ -302,6 +316,29 @@ pub(in crate::lang) struct Stage {
 }
 
 impl Stage {
+    /// Adds the bits of all terms to those of what they are of, where all of these stand in one word.
+    #[inline(always)]
+    fn settle(&self, word: &mut u64) {
+        for level in &self.levels {
+            // All at once: none waits for the bit of another.
+            let before = *word;
+            for part in level {
+                word.put(part.bit, before & part.mask == part.want);
+            }
+        }
+    }
+
+    /// What a literal is for each outcome of the tests that write `bits`, which are all that the terms are of, in one word; bit `k` of the number
+    /// of an outcome is the `k`-th of `bits`.
+    pub(in crate::lang) fn answers(&self, bits: &[usize], literal: Literal) -> impl Iterator<Item = bool> {
+        (0_usize..1 << bits.len()).map(move |outcome| {
+            let set = bits.iter().enumerate().filter(|(test, _)| (outcome >> test) & 1 == 1);
+            let mut word = set.fold(0, |word, (_, bit)| word | 1 << bit);
+            self.settle(&mut word);
+            word.read(literal)
+        })
+    }
+
     /// All atoms `register ≥ bound` with their bits.
     pub(in crate::lang) fn every_atom(&self) -> impl Iterator<Item = (Register, f64, usize)> {
         let singles = self.singles.iter().map(|s| (s.register, s.bound, s.bit as usize));
@@ -334,10 +371,12 @@ pub(crate) struct Program {
     exact: Vec<GraphId>,
     /// All that those roots need, in order.
     exact_nodes: Vec<GraphId>,
-    words: usize,
+    pub(in crate::lang) words: usize,
     pub(in crate::lang) bits: u32,
     outputs: Vec<(GraphId, Output)>,
     variables: Vec<VariableSlot>,
+    /// The same for one row, if it is small and has one output.
+    small: Option<Small>,
     /// The same for columns, made when it is first run over some.
     column_steps: OnceLock<Steps>,
 }
@@ -358,8 +397,12 @@ impl Program {
             },
             origin: OWN,
         };
+        let mut numbers = self.start.clone();
+        if self.small.is_some() && numbers.len() < small::ROOM {
+            numbers.resize(small::ROOM, 0.0);
+        }
         Row::new(
-            self.start.clone(),
+            numbers,
             self.needed.iter().map(undefined).collect(),
             self.words,
             &self.variables,
@@ -394,6 +437,42 @@ impl Program {
                 .iter()
                 .flat_map(|s| &s.others)
                 .any(|other| matches!(other, Other::Text { .. }))
+    }
+
+    /// The truth value of its only output; `None` where something is undefined or it is no truth value: ask the exact evaluator.
+    #[inline]
+    pub(in crate::lang) fn only_bool(&self, graph: &Graph, row: &mut Row<'_>) -> Option<bool> {
+        if let Some(small) = &self.small
+            && let Some(numbers) = row.numbers.first_chunk_mut()
+        {
+            return small.condition(numbers);
+        }
+        self.condition_of_any(graph, row)
+    }
+
+    #[inline(never)]
+    fn condition_of_any(&self, graph: &Graph, row: &mut Row<'_>) -> Option<bool> {
+        if self.run(graph, row) { self.bool(row, 0) } else { None }
+    }
+
+    /// The number that its only output is; `None` where something is undefined or it is no number: ask the exact evaluator.
+    #[inline]
+    pub(in crate::lang) fn only_number(&self, graph: &Graph, row: &mut Row<'_>) -> Option<f64> {
+        if let Some(small) = &self.small
+            && let Some(numbers) = row.numbers.first_chunk_mut()
+        {
+            return small.number(numbers);
+        }
+        self.number_of_any(graph, row)
+    }
+
+    #[inline(never)]
+    fn number_of_any(&self, graph: &Graph, row: &mut Row<'_>) -> Option<f64> {
+        if self.run(graph, row) {
+            self.number(row, 0)
+        } else {
+            None
+        }
     }
 
     /// Runs the program. `true`: everything was defined and the outputs hold; `false`: ask the exact evaluator.
@@ -432,13 +511,7 @@ impl Program {
             for pair in &stage.pairs {
                 word.put(pair.bit, numbers[pair.left as usize] >= numbers[pair.right as usize]);
             }
-            for level in &stage.levels {
-                // All at once: none waits for the bit of another.
-                let before = word;
-                for part in level {
-                    word.put(part.bit, before & part.mask == part.want);
-                }
-            }
+            stage.settle(&mut word);
             row.bits[0] = word;
         }
         sum.is_finite() || row.is_finite()

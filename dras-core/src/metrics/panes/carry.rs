@@ -1,6 +1,6 @@
 //! Panes out of a snapshot, and into a plan that asks for other parts than the one that filled them.
 
-use super::{PaneSet, Panes};
+use super::{Count, PaneSet, Panes, Since};
 use crate::metrics::marks::Marks;
 use crate::metrics::parts::{EMPTY, PARTS, Part, Passing};
 use crate::units::Millis;
@@ -103,22 +103,23 @@ impl Panes {
     /// These panes as they stand in a snapshot, in which their set has the index `at` and the given shape.
     pub(in crate::metrics) fn save(&self, set: &PaneSet, at: u16, shape: &Shape) -> SavedPanes {
         let is_empty = |pane: &i64| {
-            let slot = self.slot(*pane);
-            self.samples[slot] == 0 && self.covered[slot] == 0
+            let count = self.counts.get(self.slot(*pane));
+            count.samples == 0 && count.covered == 0
         };
         let oldest = self.oldest();
         let first = (oldest..=self.newest)
             .find(|pane| !is_empty(pane))
             .unwrap_or(self.newest);
         let slots = self.slots(self.slot(first), (self.newest - first + 1) as usize);
+        let counts = || slots.iter().cloned().flatten().map(|slot| self.counts.get(slot));
         let mut saved = SavedPanes {
             set: at,
             panes: (self.newest - first + 1) as u32,
             last: self.last,
             floor: self.floor,
             since: Vec::new(),
-            samples: slots.iter().flat_map(|s| &self.samples[s.clone()]).copied().collect(),
-            covered: slots.iter().flat_map(|s| &self.covered[s.clone()]).copied().collect(),
+            samples: counts().map(|c| c.samples).collect(),
+            covered: counts().map(|c| c.covered).collect(),
             columns: vec![Vec::new(); shape.columns()],
         };
         let mut since = vec![Millis::MIN; shape.columns()];
@@ -127,8 +128,9 @@ impl Panes {
             let column = self.column(own as u16);
             saved.columns[other] = slots.iter().flat_map(|s| &column[s.clone()]).copied().collect();
             // What is known in all panes that there is room for is known.
-            if let Some(pane) = self.since.get(own).filter(|pane| **pane > oldest) {
-                since[other] = *pane;
+            let known = self.since.as_ref().map_or(i64::MIN, |since| since.panes[own]);
+            if known > oldest {
+                since[other] = known;
             }
         }
         if since.iter().any(|pane| *pane > i64::MIN) {
@@ -150,16 +152,16 @@ impl Panes {
         let mut panes = Panes::new(set);
         (panes.newest, panes.last, panes.floor) = (set.pane(saved.last), saved.last, saved.floor);
         let sources = set.sources(shape);
-        let count = panes.samples.len();
+        let count = panes.counts.len();
         let kept = saved.samples.len().min(count);
         // The newest ones; where there were more, the oldest go.
         let skip = saved.samples.len() - kept;
         for i in 0..kept {
             let slot = panes.slot(panes.newest.saturating_sub((kept - 1 - i) as i64));
-            panes.samples[slot] = saved.samples[skip + i];
-            panes.covered[slot] = saved.covered[skip + i];
+            let (samples, covered) = (saved.samples[skip + i], saved.covered[skip + i]);
+            panes.counts.set(slot, Count { samples, covered });
             // An empty pane keeps the parts of one.
-            if panes.samples[slot] > 0 {
+            if samples > 0 {
                 for (own, other) in &sources {
                     if let Some(other) = other {
                         panes.parts[own * count + slot] = saved.columns[*other][skip + i];
@@ -180,7 +182,8 @@ impl Panes {
             since[own] = other.map_or(refilled, known);
         }
         if since.iter().any(|pane| *pane > oldest) {
-            panes.since = since.into_boxed_slice();
+            let since = since.into_boxed_slice();
+            panes.since = Some(Box::new(Since { panes: since }));
         }
         (panes, refilled <= oldest)
     }
@@ -197,7 +200,7 @@ impl Panes {
         let mut raw = raw.take_while(|(t, _)| *t <= self.last).peekable();
         // Samples from before the newest mark are no longer in the pane that its floor lies in.
         let cut = |t: Millis| t <= self.floor && set.pane(t) == self.floor.div_euclid(set.width);
-        let (oldest, count) = (self.oldest(), self.samples.len());
+        let (oldest, count) = (self.oldest(), self.counts.len());
         let mut known = oldest;
         let mut filled = Panes::new(set);
         for pane in oldest..=self.newest {
@@ -212,7 +215,7 @@ impl Panes {
                 }
             }
             let slot = self.slot(pane);
-            if parts.samples != self.samples[slot] {
+            if parts.samples != self.counts.get(slot).samples {
                 known = pane + 1;
                 continue;
             }

@@ -5,10 +5,13 @@
 //! operations in the same order: so it has the same bits whenever the folding happened.
 
 mod carry;
+mod counts;
 
 use std::ops::Range;
 
 pub(super) use carry::{SavedPanes, Shape};
+
+use counts::{Count, Counts};
 
 use super::catalogue::MetricId;
 use super::kernels::{self, sums::Sum};
@@ -98,9 +101,10 @@ impl PaneSet {
         Some(at as u16)
     }
 
-    /// Bytes of one series' panes.
+    /// Bytes of one series' panes, besides themselves.
     pub(super) fn bytes(&self) -> usize {
-        self.count as usize * (8 + 8 * usize::from(self.width_of_pane))
+        let panes = self.count as usize;
+        Counts::bytes_for(panes, self.width) + panes * 8 * usize::from(self.width_of_pane)
     }
 
     /// The index of the pane that holds `t`: pane `k` is `(k·width, (k + 1)·width]`.
@@ -147,15 +151,17 @@ pub(super) struct Panes {
     last: Millis,
     /// The newest mark plus warm-up that panes were cut at: the pane around it holds nothing from before.
     floor: Millis,
-    /// Samples of each pane.
-    samples: Box<[u32]>,
-    /// Milliseconds of each pane that samples cover.
-    covered: Box<[u32]>,
+    counts: Counts,
     /// The parts of all panes, one part after the other.
     parts: Box<[f64]>,
-    /// For each column of `parts` the pane from which on it is known, where rules came to ask for it later than for others of the same
-    /// window; empty where all columns are known for all panes.
-    since: Box<[i64]>,
+    /// `None` where all columns are known for all panes.
+    since: Option<Box<Since>>,
+}
+
+/// For each column of the parts the pane from which on it is known, where rules came to ask for it later than for others of the same window.
+#[derive(Debug, Clone)]
+struct Since {
+    panes: Box<[i64]>,
 }
 
 /// The window that a question is about.
@@ -187,10 +193,9 @@ impl Panes {
             newest: i64::MIN,
             last: Millis::MIN,
             floor: Millis::MIN,
-            samples: vec![0; count].into_boxed_slice(),
-            covered: vec![0; count].into_boxed_slice(),
+            counts: Counts::new(count, set.width),
             parts: vec![0.0; count * usize::from(set.width_of_pane)].into_boxed_slice(),
-            since: Box::default(),
+            since: None,
         };
         for slot in 0..count {
             panes.clear(set, slot);
@@ -200,33 +205,29 @@ impl Panes {
 
     /// Bytes that these panes take, besides themselves.
     pub(super) fn bytes(&self) -> usize {
-        size_of_val(&*self.samples)
-            + size_of_val(&*self.covered)
-            + size_of_val(&*self.parts)
-            + size_of_val(&*self.since)
+        let since = |since: &Since| size_of::<Since>() + size_of_val(&*since.panes);
+        self.counts.bytes() + size_of_val(&*self.parts) + self.since.as_deref().map_or(0, since)
     }
 
     /// The oldest pane that there is room for.
     fn oldest(&self) -> i64 {
-        self.newest.saturating_sub(self.samples.len() as i64 - 1)
+        self.newest.saturating_sub(self.counts.len() as i64 - 1)
     }
 
     /// The oldest pane in which all of these columns are known.
     fn known(&self, columns: impl Iterator<Item = u16>) -> i64 {
         let oldest = self.oldest();
-        if self.since.is_empty() {
-            return oldest;
-        }
-        columns.map(|c| self.since[usize::from(c)]).fold(oldest, i64::max)
+        let Some(since) = &self.since else { return oldest };
+        columns.map(|c| since.panes[usize::from(c)]).fold(oldest, i64::max)
     }
 
     fn slot(&self, pane: i64) -> usize {
-        pane.rem_euclid(self.samples.len() as i64) as usize
+        pane.rem_euclid(self.counts.len() as i64) as usize
     }
 
     /// The slots of so many panes from slot `begin` on, in order: at most two stretches.
     fn slots(&self, begin: usize, panes: usize) -> [Range<usize>; 2] {
-        let count = self.samples.len();
+        let count = self.counts.len();
         [
             begin..(begin + panes).min(count),
             0..(begin + panes).saturating_sub(count),
@@ -234,16 +235,16 @@ impl Panes {
     }
 
     fn clear(&mut self, set: &PaneSet, slot: usize) {
-        (self.samples[slot], self.covered[slot]) = (0, 0);
+        self.counts.set(slot, Count { samples: 0, covered: 0 });
         self.store(set, slot, &EMPTY);
         for (_, column) in &set.passed {
-            self.parts[usize::from(*column) * self.samples.len() + slot] = 0.0;
+            self.parts[usize::from(*column) * self.counts.len() + slot] = 0.0;
         }
     }
 
     /// One column of a part.
     fn column(&self, column: u16) -> &[f64] {
-        let count = self.samples.len();
+        let count = self.counts.len();
         &self.parts[usize::from(column) * count..][..count]
     }
 
@@ -254,7 +255,7 @@ impl Panes {
     }
 
     fn store(&mut self, set: &PaneSet, slot: usize, p: &Parts) {
-        let count = self.samples.len();
+        let count = self.counts.len();
         for part in &set.kept {
             let at = *part as usize;
             let (a, b) = match part {
@@ -288,8 +289,8 @@ impl Panes {
     /// Reads the wanted parts of a pane into empty ones.
     #[inline]
     fn load_into(&self, set: &PaneSet, slot: usize, wanted: &[Part], p: &mut Parts) {
-        let count = self.samples.len();
-        p.samples = self.samples[slot];
+        let count = self.counts.len();
+        p.samples = self.counts.get(slot).samples;
         for part in wanted {
             let cell = usize::from(set.columns[*part as usize]) * count + slot;
             let one = || self.parts[cell];
@@ -314,12 +315,13 @@ impl Panes {
         }
     }
 
-    /// Puts panes together whose slots follow on one another. The commonest parts by their columns, the same values as one by one.
-    fn sweep(&self, set: &PaneSet, slots: Range<usize>, total: &mut Parts, reduce: Reduce, marks: &Marks) {
+    /// Puts panes together whose slots follow on one another. The commonest parts by their columns, the same values as one by one; `false` where
+    /// their samples are still to be counted.
+    fn sweep(&self, set: &PaneSet, slots: Range<usize>, total: &mut Parts, reduce: Reduce, marks: &Marks) -> bool {
         match reduce {
             Reduce::Avg | Reduce::Sum => {
                 let (rounded, lost) = self.columns(set, Part::Sum);
-                for (rounded, lost) in rounded[slots.clone()].iter().zip(&lost[slots.clone()]) {
+                for (rounded, lost) in rounded[slots.clone()].iter().zip(&lost[slots]) {
                     join(
                         &mut total.sum,
                         Sum {
@@ -343,16 +345,16 @@ impl Panes {
                 for slot in slots {
                     total.append(&self.load(set, slot, wanted), reduce, marks);
                 }
-                return;
+                return true;
             }
         }
-        total.samples += self.samples[slots].iter().sum::<u32>();
+        false
     }
 
     /// Folds the next sample in time order.
     pub(super) fn fold(&mut self, set: &PaneSet, t: Millis, v: f64, marks: &Marks, warm_up: Millis) {
         let pane = set.pane(t);
-        let count = self.samples.len() as i64;
+        let count = self.counts.len() as i64;
         if self.newest == i64::MIN {
             self.newest = pane;
         }
@@ -377,9 +379,11 @@ impl Panes {
         let mut parts = self.load(set, slot, &set.kept);
         parts.add(t, v, set.mask, marks);
         self.store(set, slot, &parts);
-        self.samples[slot] = parts.samples;
+        let covered = self.counts.get(slot).covered;
+        let samples = parts.samples;
+        self.counts.set(slot, Count { samples, covered });
         for (range, column) in &set.passed {
-            self.parts[usize::from(*column) * self.samples.len() + slot] += f64::from(range.passes(v));
+            self.parts[usize::from(*column) * self.counts.len() + slot] += f64::from(range.passes(v));
         }
     }
 
@@ -402,8 +406,10 @@ impl Panes {
         while right > from && pane >= oldest {
             let left = set.left(pane).max(from);
             let slot = self.slot(pane);
-            self.covered[slot] =
-                self.covered[slot].saturating_add(u32::try_from(between(left, right)).unwrap_or(u32::MAX));
+            let mut count = self.counts.get(slot);
+            let more = u32::try_from(between(left, right)).unwrap_or(u32::MAX);
+            count.covered = count.covered.saturating_add(more);
+            self.counts.set(slot, count);
             right = left;
             pane -= 1;
         }
@@ -459,23 +465,25 @@ impl Panes {
                 let (at, count) = (panes.slot(begin), (end - begin + 1) as usize);
                 // The newest pane may go on with the samples that are not folded yet.
                 let is_open = end == panes.newest;
+                let mut counted = true;
                 for slots in panes.slots(at, count - usize::from(is_open)) {
-                    panes.sweep(set, slots, &mut total, reduce, marks);
-                }
-                for slots in panes.slots(at, count) {
-                    covered += panes.covered[slots.clone()]
-                        .iter()
-                        .copied()
-                        .map(Millis::from)
-                        .sum::<Millis>();
-                    if let Some((_, column)) = passed {
-                        // Counts: exact in any order.
-                        total.passed += panes.column(column)[slots].iter().sum::<f64>();
-                    }
+                    counted &= panes.sweep(set, slots, &mut total, reduce, marks);
                 }
                 if is_open {
                     panes.load_into(set, panes.slot(end), wanted, &mut open);
                     open_pane = end;
+                }
+                let slots = panes.slots(at, count);
+                let (samples, in_panes) = panes.counts.sum(&slots);
+                covered += in_panes;
+                if !counted {
+                    total.samples = samples.wrapping_sub(open.samples);
+                }
+                if let Some((_, column)) = passed {
+                    for slots in slots {
+                        // Counts: exact in any order.
+                        total.passed += panes.column(column)[slots].iter().sum::<f64>();
+                    }
                 }
             }
             last = panes.last;
@@ -534,7 +542,7 @@ impl Panes {
         }
         let pane = (self.oldest()..=self.newest.min(set.pane(at)))
             .rev()
-            .find(|p| self.samples[self.slot(*p)] > 0)?;
+            .find(|p| self.counts.get(self.slot(*p)).samples > 0)?;
         Some(set.left(pane + 1).min(at))
     }
 
@@ -549,7 +557,7 @@ impl Panes {
             .max(self.known(std::iter::once(set.columns[Part::Last as usize])));
         let pane = (oldest..first.min(self.newest + 1))
             .rev()
-            .find(|p| self.samples[self.slot(*p)] > 0)?;
+            .find(|p| self.counts.get(self.slot(*p)).samples > 0)?;
         let last = self.load(set, self.slot(pane), &[Part::Last]).last;
         let t = last.0 as Millis;
         (t > floor && between(t, edge) <= set.max_gap).then_some(last)

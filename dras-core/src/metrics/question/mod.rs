@@ -183,7 +183,7 @@ impl<'q> Question<'q> {
             } => {
                 let series = Series::new(instance, group, column)?;
                 let set = usize::from(set);
-                let panes = instance.panes[set].as_ref();
+                let panes = instance.panes[set].as_deref();
                 self.of_panes(&series, self.bounds()?, &self.plan.pane_sets[set], panes, passed)
             }
             Source::Events(slot) => match &instance.logs[usize::from(slot)] {

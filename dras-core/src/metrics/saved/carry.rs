@@ -193,7 +193,7 @@ impl<'p> Carry<'p> {
         let mut instance = Instance::new(self.plan, &saved.name, saved.made);
         instance.ended = saved.ended;
         for (at, (group, columns)) in self.plan.groups.iter().zip(&self.columns).enumerate() {
-            instance.blocks[at] = rows(group, columns, &blocks);
+            instance.blocks[at] = rows(group, columns, &blocks).map(Box::new);
         }
         for (at, set) in self.plan.pane_sets.iter().enumerate() {
             let Some(from) = self.source(set) else { continue };
@@ -205,7 +205,7 @@ impl<'p> Carry<'p> {
             let folded = folded.take_while(|row| *row.0 <= column.folded).map(|(t, v)| (*t, *v));
             let folded = folded.filter(|row| is_value(row.1));
             let (panes, fate) = self.panes(at, saved, folded, windows);
-            instance.panes[at] = panes;
+            instance.panes[at] = panes.map(Box::new);
             fates[at] = fates[at].max(fate);
         }
         let settings = self.plan.settings();
@@ -220,7 +220,7 @@ impl<'p> Carry<'p> {
                 settings.max_events as usize,
                 settings.max_event_bytes as usize,
             );
-            *log = Some(restored);
+            *log = Some(Box::new(restored));
             dropped += gone;
         }
         (instance, dropped)

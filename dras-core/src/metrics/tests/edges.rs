@@ -1,5 +1,8 @@
 //! Examples at the edges.
 
+use proptest::prelude::*;
+
+use super::super::block::Block;
 use super::*;
 
 const FIVE_MINUTES: Millis = 300_000;
@@ -277,6 +280,33 @@ fn memory_does_not_grow_with_time() {
         "{} {estimate}",
         bytes[0]
     );
+}
+
+proptest! {
+    /// Whenever somebody looks, and with clocks that are a little off.
+    #[test]
+    fn rows_at_the_declared_interval_do_not_outgrow_their_room(
+        length in 1..64 * 60_000_i64,
+        off in proptest::collection::vec(0..500_i64, 1..20),
+        looks in proptest::collection::vec(proptest::bool::weighted(0.1), 1..100),
+        restored in 0..2000_i64,
+    ) {
+        let mut task = Task::of(gauge(), &[(Reduce::Avg, Window::sliding(length))]);
+        let room = Block::bytes_for(1, task.plan.groups[0].capacity);
+        for i in 0..1000 {
+            let t = T0 + i * 15_000 + off[i as usize % off.len()];
+            task.give(t, "tm", t, 1.0);
+            if looks[i as usize % looks.len()] {
+                task.windows.advance(&task.plan, t).unwrap();
+            }
+            if i == restored {
+                task = saved::restored(&task);
+            }
+            let instance = task.windows.find("tm").unwrap();
+            let block = task.windows.get(instance).unwrap().blocks[0].as_ref().unwrap();
+            prop_assert_eq!(block.bytes(), room, "after {} rows", i);
+        }
+    }
 }
 
 #[test]
