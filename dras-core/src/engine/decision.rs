@@ -223,7 +223,7 @@ impl Decision {
     /// let mut task = Task::new(&policy, "orders")?;
     /// let cpu = policy.metric("cpu").ok_or("no such metric")?;
     /// let (now, instance) = (1_800_000_000_000, task.instance(&policy, "")?);
-    /// for age in 0..=20 {
+    /// for age in (0..=20).rev() {
     ///     task.row(&policy, now, instance, now - age * 15_000, &[(cpu, 0.4)])?;
     /// }
     /// let mut lean = Decision::lean(&policy);
@@ -232,8 +232,8 @@ impl Decision {
     /// assert!(lean.states().eq(full.states()));
     ///
     /// let seen = |decision: &Decision| decision.report().inputs.iter().map(|i| i.text.clone()).collect::<Vec<_>>();
-    /// assert_eq!(seen(&full), ["avg(cpu[5m])", "avg(lag[1h])"]);
-    /// assert_eq!(seen(&lean), ["avg(cpu[5m])"]);
+    /// assert_eq!(seen(&full), ["avg(cpu[5m])", "avg(lag[1h])", "parallelism"]);
+    /// assert_eq!(seen(&lean), ["avg(cpu[5m])", "parallelism"]);
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn lean(policy: &Policy) -> Decision {
