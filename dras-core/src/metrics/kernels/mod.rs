@@ -8,7 +8,8 @@
 //!
 //! **Same bits everywhere.** Sums are compensated (Neumaier) in four lanes joined in a fixed order; nothing is fused, powers come from
 //! the `libm` crate, NaN results have one bit pattern, and the sign of a zero does not depend on the order of samples. Every build for
-//! every machine gives the same results, and a test holds a hash of them.
+//! every machine gives the same results, and a test holds a hash of them. Vectors are as wide as the machine has them; how many values a lane
+//! adds up does not depend on that.
 //!
 //! **Constants stay constant.** Mean, quantile, least-squares prediction and smoothed mean of equal samples are exactly that value, and
 //! their deviation is exactly zero, so that `avg(cpu[5m]) > 80%` does not fire on a flat 80%.

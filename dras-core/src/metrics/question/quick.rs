@@ -3,7 +3,7 @@
 use super::{Question, Series};
 use crate::metrics::instance::Instance;
 use crate::metrics::kernels;
-use crate::metrics::moment::{Located, Scratch};
+use crate::metrics::moment::{Located, Scratch, Shared};
 use crate::metrics::plan::{NO_ROWS, Prepared, Quick, Source};
 use crate::metrics::store::InstanceId;
 use crate::undefined::Undefined;
@@ -42,7 +42,7 @@ impl<'w> Rows<'w> {
 impl<'q> Question<'q> {
     /// The value for one instance where nothing stands in the way. Not finite where something does: the long way says what. `rows` are those
     /// of an earlier question of this look.
-    #[inline]
+    #[inline(always)]
     pub(in crate::metrics) fn quick(
         &self,
         place: u32,
@@ -67,38 +67,36 @@ impl<'q> Question<'q> {
             column,
         };
         match prepared.quick {
-            Quick::No | Quick::NoEvents => f64::NAN,
-            Quick::Newest => self.newest(&series, scratch.shared.floor()),
-            Quick::Values => {
-                let Some(located) = self.sufficing(&series, place, scratch) else {
-                    return f64::NAN;
-                };
-                *rows = Rows {
-                    key: prepared.rows,
-                    instance: Some(self.windows.id(place)),
-                    values: &series.cells()[located.first as usize..located.last as usize],
-                    covered: located.covered,
-                };
-                prepared.asked.answer(self.plan.level, rows.values, &mut scratch.work)
-            }
-            Quick::Rows | Quick::Steps => {
-                let Some(located) = self.sufficing(&series, place, scratch) else {
-                    return f64::NAN;
-                };
-                if located.restarted && prepared.quick == Quick::Steps {
-                    return f64::NAN;
-                }
-                let (samples, frame) = (located.samples(series.block, series.column), located.frame);
-                kernels::reduce_at(
-                    self.plan.level,
-                    prepared.asked.reduce,
-                    &samples,
-                    &frame,
-                    &mut scratch.work,
-                )
-                .unwrap_or(f64::NAN)
-            }
+            Quick::No | Quick::NoEvents => return f64::NAN,
+            Quick::Newest => return self.newest(&series, scratch.shared.floor()),
+            Quick::Values | Quick::Rows | Quick::Steps => {}
         }
+        let Scratch { shared, work, .. } = scratch;
+        let Some(located) = self.sufficing(&series, place, shared) else {
+            return f64::NAN;
+        };
+        if prepared.quick != Quick::Values {
+            return self.of_located(&series, located, work);
+        }
+        *rows = Rows {
+            key: prepared.rows,
+            instance: Some(self.windows.id(place)),
+            values: &series.cells()[located.first as usize..located.last as usize],
+            covered: located.covered,
+        };
+        prepared.asked.answer(self.plan.level, rows.values, work)
+    }
+
+    /// The value of rows with their times.
+    #[inline(never)]
+    fn of_located(&self, series: &Series<'_>, located: &Located, work: &mut Vec<f64>) -> f64 {
+        let prepared = self.prepared;
+        if located.restarted && prepared.quick == Quick::Steps {
+            return f64::NAN;
+        }
+        let samples = located.samples(series.block, series.column);
+        let (level, reduce) = (self.plan.level, prepared.asked.reduce);
+        kernels::reduce_at(level, reduce, &samples, &located.frame, work).unwrap_or(f64::NAN)
     }
 
     /// The value of the newest row, if it is fresh.
@@ -119,11 +117,11 @@ impl<'q> Question<'q> {
     }
 
     /// Where the window lies, if its rows are enough.
-    #[inline]
-    fn sufficing<'s>(&self, series: &Series<'_>, place: u32, scratch: &'s mut Scratch) -> Option<&'s mut Located> {
+    #[inline(always)]
+    fn sufficing<'s>(&self, series: &Series<'_>, place: u32, shared: &'s mut Shared) -> Option<&'s Located> {
         let prepared = self.prepared;
         let locate = |into: &mut Located| self.locate_whole(series, into);
-        let located = scratch.shared.located(prepared.frame, place, locate).ok()?;
+        let located = shared.located(prepared.frame, place, locate).ok()?;
         let is_enough = located.last - located.first >= prepared.least
             && (prepared.required <= 0 || located.covered(series.block) >= prepared.required);
         is_enough.then_some(located)
