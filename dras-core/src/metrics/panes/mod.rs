@@ -342,8 +342,11 @@ impl Panes {
             Reduce::Count | Reduce::Coverage | Reduce::All | Reduce::Any | Reduce::Share => {}
             _ => {
                 let wanted = parts(reduce);
+                // What is not wanted stays empty.
+                let mut one = EMPTY;
                 for slot in slots {
-                    total.append(&self.load(set, slot, wanted), reduce, marks);
+                    self.load_into(set, slot, wanted, &mut one);
+                    total.append(&one, reduce, marks);
                 }
                 return true;
             }
