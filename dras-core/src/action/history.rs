@@ -212,6 +212,12 @@ impl History {
         self.generation
     }
 
+    /// Reads a little of what every look reads.
+    pub(crate) fn touch(&self) -> Millis {
+        let logs = self.recommendations.iter().filter_map(|r| r.log.last());
+        logs.fold(0, |read, entry| read ^ entry.0)
+    }
+
     /// The records, oldest first.
     pub fn records(&self) -> impl DoubleEndedIterator<Item = &Record> {
         self.records.iter()

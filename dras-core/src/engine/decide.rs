@@ -116,6 +116,7 @@ pub fn decide_into(
 ) -> Result<(), DecideError> {
     task.check(policy)?;
     let inner = policy.inner();
+    task.touch();
     task.windows.advance(&inner.plan, now)?;
     task.first_seen.get_or_insert(now);
     decision.begin(policy, task.id(), now, kind);

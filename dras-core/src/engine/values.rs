@@ -49,6 +49,11 @@ impl AttributeValues {
         }
     }
 
+    /// Reads a word of each cache line.
+    pub(super) fn touch(&self) -> u64 {
+        self.cells.iter().step_by(8).fold(0, |read, cell| read ^ cell)
+    }
+
     /// The value of an attribute of the task with this id; `None` where it is not set, or there is no such attribute.
     #[inline]
     pub(crate) fn get<'t>(&'t self, attribute: usize, id: &'t str) -> Option<Value<'t>> {

@@ -121,6 +121,9 @@ pub(super) struct Block {
     pub(super) columns: Box<[Column]>,
 }
 
+/// How many of the newest rows are fetched before a look asks for them.
+const TOUCHED: usize = 24;
+
 impl Block {
     pub(super) fn new(columns: usize, capacity: usize, max_gap: Millis) -> Block {
         Block {
@@ -192,6 +195,25 @@ impl Block {
     pub(super) fn cells(&self, column: usize) -> &[f64] {
         let first = column * self.times.len() + self.start();
         &self.cells[first..first + self.len()]
+    }
+
+    /// Reads a little of what a look reads of it: the newest rows, a word of each cache line, and the state of the columns.
+    #[inline]
+    pub(super) fn touch(&self) -> u64 {
+        const LINE: usize = 64 / size_of::<f64>();
+        let rows = self.rows();
+        let mut read = 0;
+        let newest = rows.start.max(rows.end.saturating_sub(TOUCHED))..rows.end;
+        for row in newest.step_by(LINE) {
+            read ^= self.times[row] as u64;
+            for column in 0..self.columns.len() {
+                read ^= self.cells[column * self.times.len() + row].to_bits();
+            }
+        }
+        for column in &self.columns {
+            read ^= column.newest as u64;
+        }
+        read
     }
 
     /// Whether every row has a value in this column.

@@ -391,6 +391,22 @@ impl Windows {
         self.marks.all()
     }
 
+    /// Reads a little of everything that a look reads.
+    pub(crate) fn touch(&self) -> u64 {
+        let instances = self.places.iter().filter_map(|place| place.instance.as_ref());
+        let mut read = 0;
+        for instance in instances {
+            for block in instance.blocks.iter().flatten() {
+                read ^= block.touch();
+            }
+            for panes in instance.panes.iter().flatten() {
+                read ^= panes.touch();
+            }
+        }
+        read
+    }
+
+
     /// Lets time pass: folds samples that are complete into panes, removes what no window can reach any more, and frees instances that have
     /// had no data for as long as the longest window (sooner where they ended).
     ///

@@ -221,6 +221,13 @@ impl Panes {
         columns.map(|c| since.panes[usize::from(c)]).fold(oldest, i64::max)
     }
 
+    /// Reads a little of what a look reads of them: see [`Block::touch`](super::block::Block::touch).
+    #[inline]
+    pub(super) fn touch(&self) -> u64 {
+        let newest = self.slot(self.newest);
+        self.parts.get(newest).map_or(0, |part| part.to_bits()) ^ self.newest as u64
+    }
+
     fn slot(&self, pane: i64) -> usize {
         pane.rem_euclid(self.counts.len() as i64) as usize
     }
