@@ -406,7 +406,6 @@ impl Windows {
         read
     }
 
-
     /// Lets time pass: folds samples that are complete into panes, removes what no window can reach any more, and frees instances that have
     /// had no data for as long as the longest window (sooner where they ended).
     ///
