@@ -11,7 +11,9 @@ use crate::diagnostic::{Diagnostic, Diagnostics, Span, codes};
 use crate::fingerprint::fnv1a;
 use crate::lang::ast::NodeKind;
 use crate::lang::functions;
-use crate::lang::{Compiler, Constant, Expected, ExpressionId, Kleene, Limits, Scope, ScopeError, Type, VariableId, parse};
+use crate::lang::{
+    Compiler, Constant, Expected, ExpressionId, Kleene, Limits, Scope, ScopeError, Type, VariableId, parse,
+};
 use crate::metrics::sources::QueryTemplate;
 use crate::metrics::{Catalogue, Plan, WindowSettings};
 use crate::rules::{self, AttributeType, Document, Expanded, Hold, Origin};
@@ -128,7 +130,9 @@ impl<'d> Builder<'d> {
             .collect();
         let attributes = (0..self.attributes.len()).map(|index| VariableId(index as u16));
         let read = attributes
-            .filter(|id| compiled.program.input_of(id.index()).is_some() && repeats.iter().all(|repeat| repeat.0 != *id))
+            .filter(|id| {
+                compiled.program.input_of(id.index()).is_some() && repeats.iter().all(|repeat| repeat.0 != *id)
+            })
             .collect();
         let short = (!urgent.is_empty()).then(|| from.timing.short());
         let inner = Inner {
