@@ -237,7 +237,8 @@ pub struct DecisionReport {
     pub external: Vec<Step>,
     /// Every rule, in the order of the policy.
     pub rules: Vec<RuleReport>,
-    /// What was seen: every metric and attribute that the rules use, as their authors wrote it, with its value.
+    /// What was seen: every metric and attribute that the rules use, as their authors wrote it, with its value. A short look leaves out what only
+    /// other rules use, and a [lean](Decision::lean) decision the metrics on which nothing depended.
     pub inputs: Vec<InputValue>,
 }
 
