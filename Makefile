@@ -145,5 +145,5 @@ docs-node: dras-node/node_modules/.package-lock.json ## the documentation of the
 	cd dras-node && $(NPM) run --silent docs
 
 bench-node: node ## the npm package beside Rust, other rule engines for Node and plain JavaScript
-	cd benches/node && $(NPM) ci --ignore-scripts --no-audit --no-fund --loglevel=error
+	cd benches/node && $(NPM) install --no-save --ignore-scripts --no-audit --no-fund --loglevel=error
 	node --expose-gc benches/node/peers.mjs
