@@ -12,9 +12,9 @@ pub fn look(policy: &Policy, task: &mut Task, now: i64, kind: LookKind) -> Decis
     decide_into(policy, task, now, kind, &mut full).unwrap();
     decide_into(policy, &mut twin, now, kind, &mut lean).unwrap();
     assert!(lean.states().eq(full.states()), "{lean}\n{full}");
-    let whole = full
-        .states()
-        .any(|state| matches!(state, RuleState::Holding | RuleState::Fired));
+    // Whoever is told anything is told all of it.
+    let acts = |state: RuleState| matches!(state, RuleState::Holding | RuleState::Fired);
+    let whole = full.matters() || full.states().any(acts);
     // Most looks are like those before them, and texts take time.
     if !whole && now / 30_000 % 4 != 0 {
         return full;
