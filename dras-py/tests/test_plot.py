@@ -10,7 +10,7 @@ import sys
 import threading
 from datetime import UTC, datetime
 from itertools import pairwise
-from typing import Any
+from typing import Any, Protocol, runtime_checkable
 
 import dras
 import dras.plot
@@ -290,9 +290,16 @@ def test_in_several_threads() -> None:
     assert len(found) == 3 and len(set(found)) == 1
 
 
+@runtime_checkable
+class Shown(Protocol):
+    """What a notebook asks for."""
+
+    def _repr_png_(self) -> bytes: ...
+
+
 def test_a_notebook_shows_it() -> None:
-    shown = FIGURE._repr_png_()  # type: ignore[attr-defined]
-    assert shown.startswith(b"\x89PNG") and isinstance(FIGURE, Figure)
+    assert isinstance(FIGURE, Figure) and isinstance(FIGURE, Shown)
+    assert FIGURE._repr_png_().startswith(b"\x89PNG")
 
 
 def test_legends_cover_nothing() -> None:
